@@ -1,0 +1,227 @@
+//! [`Case`]: runs the stages over a [`Scope`] and owns all of their results.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use serde_json::{Map, Value, json};
+
+use crate::detect::{Catalog, Detections, Finding, detect};
+use crate::error::Error;
+use crate::frame::EventFrame;
+use crate::ingest::{self, ObjectReport, Progress, RawRecord, Status, revisit};
+use crate::problem::{Filtered, Ledger, ObjectCounts, RecordCounts, Skipped};
+use crate::schema::Column;
+use crate::source::{Object, disk};
+use crate::time::EventTime;
+
+/// What to look at.
+#[derive(Debug, Clone, Default)]
+pub struct Scope {
+    /// Files, folders, or `-` for standard input.
+    pub sources: Vec<PathBuf>,
+    /// How to read them, and what to leave out.
+    pub options: ingest::Options,
+}
+
+/// All that is known after the sources have been read.
+#[derive(Debug)]
+pub struct Case {
+    /// What was looked at.
+    pub scope: Scope,
+    /// Every object that was read, in the order of the names.
+    pub objects: Vec<Object>,
+    /// What became of each of them.
+    pub reports: Vec<ObjectReport>,
+    /// The events, each once.
+    pub events: EventFrame,
+    /// Where every object and record ended.
+    pub ledger: Ledger,
+    /// What the events cover.
+    pub coverage: Coverage,
+}
+
+/// What the loaded events cover, taken from the events themselves.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Coverage {
+    /// Every `recipient_account_id`.
+    pub accounts: BTreeSet<String>,
+    /// Every `aws_region`.
+    pub regions: BTreeSet<String>,
+    /// The earliest `event_time`.
+    pub first_event: Option<EventTime>,
+    /// The latest `event_time`.
+    pub last_event: Option<EventTime>,
+}
+
+impl Case {
+    /// Reads everything in the scope, once.
+    ///
+    /// # Errors
+    /// [`Error::NoLogs`] where nothing in the scope is a `CloudTrail` file, [`Error::Io`] where a
+    /// source cannot be reached, [`Error::Ledger`] where a record is unaccounted for.
+    pub fn read(scope: Scope, progress: &Progress) -> Result<Self, Error> {
+        let listing = disk::list(&scope.sources, &scope.options.budget)?;
+        let listed = to_u64(listing.listed());
+        progress.total_objects.store(to_u64(listing.objects.len()), Ordering::Relaxed);
+        progress.total_bytes.store(listing.objects.iter().map(|object| object.size).sum(), Ordering::Relaxed);
+        let read = ingest::ingest(&listing.objects, &scope.options, progress)?;
+        let (mut events, duplicates) = EventFrame::without_duplicates(read.batches)?;
+        if !duplicates.differing.is_empty() {
+            let records = revisit(&listing.objects, &by_object(duplicates.differing.iter().cloned()), scope.options.budget);
+            let hashes = records.into_iter().map(|record| ((record.object, record.record_index), sha256_hex(record.text.as_bytes()))).collect();
+            events.set_record_sha256(&hashes)?;
+        }
+        let mut ledger = Ledger { skipped: listing.skipped, problems: listing.problems, notices: duplicates.notices, ..Ledger::default() };
+        ledger.objects = ObjectCounts {
+            listed,
+            read: 0,
+            skipped: to_u64(ledger.skipped.len()),
+            problems: to_u64(ledger.problems.len()),
+        };
+        let mut records = RecordCounts { loaded: to_u64(events.height()), duplicates: duplicates.removed, ..RecordCounts::default() };
+        for report in &read.reports {
+            account(&mut ledger, &mut records, report);
+        }
+        ledger.records = records;
+        ledger.sort();
+        ledger.check()?;
+        if ledger.objects.read + ledger.objects.problems == 0 {
+            return Err(no_logs(&scope, &ledger));
+        }
+        let coverage = coverage(&events, &read.reports)?;
+        Ok(Self { scope, objects: listing.objects, reports: read.reports, events, ledger, coverage })
+    }
+
+    /// Runs the rules of the catalog over the events.
+    ///
+    /// # Errors
+    /// What the table engine says.
+    pub fn detect(&self, catalog: &Catalog) -> Result<Detections, Error> {
+        detect(catalog, &self.events)
+    }
+
+    /// The raw records that the findings rest on, in the order of their places.
+    pub fn evidence(&self, findings: &[Finding]) -> Vec<RawRecord> {
+        let places = findings.iter().flat_map(|finding| &finding.evidence).filter_map(|evidence| Some((Arc::from(evidence.object.as_str()), evidence.record_index?)));
+        revisit(&self.objects, &by_object(places), self.scope.options.budget)
+    }
+
+    /// The rows of the SQL table `files`: every object, with what became of it.
+    pub fn file_rows(&self) -> Vec<Map<String, Value>> {
+        let mut rows: Vec<Map<String, Value>> = self.objects.iter().zip(&self.reports).map(|(object, report)| file_row(object, report)).collect();
+        let read: BTreeSet<&str> = self.objects.iter().map(|object| object.name.as_ref()).collect();
+        let unread = self.ledger.skipped.iter().filter(|skipped| !read.contains(skipped.object.as_ref()));
+        rows.extend(unread.map(|skipped| row(json!({"object": skipped.object, "kind": "other", "status": "skipped", "reason": skipped.reason}))));
+        let unreadable = self.ledger.problems.iter().filter(|problem| !read.contains(problem.place.object.as_ref()));
+        rows.extend(unreadable.map(|problem| row(json!({"object": problem.place.object, "kind": "other", "status": "problem", "reason": problem.message}))));
+        rows.sort_by_key(|row| row.get("object").map(Value::to_string));
+        rows
+    }
+}
+
+/// The SHA-256 of bytes, in lower-case hex.
+pub fn sha256_hex(bytes: &[u8]) -> String {
+    digest(&SHA256, bytes).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn by_object(places: impl Iterator<Item = (Arc<str>, u64)>) -> BTreeMap<Arc<str>, BTreeSet<u64>> {
+    let mut wanted: BTreeMap<Arc<str>, BTreeSet<u64>> = BTreeMap::new();
+    for (object, index) in places {
+        wanted.entry(object).or_default().insert(index);
+    }
+    wanted
+}
+
+/// Enters one object's report into the books.
+fn account(ledger: &mut Ledger, records: &mut RecordCounts, report: &ObjectReport) {
+    match &report.status {
+        Status::Read => ledger.objects.read += 1,
+        Status::Problem => ledger.objects.problems += 1,
+        Status::Skipped(reason) => {
+            ledger.objects.skipped += 1;
+            ledger.skipped.push(Skipped { object: report.object.clone(), reason: reason.clone() });
+        }
+    }
+    records.seen += report.seen;
+    records.problems += report.record_problems;
+    ledger.filtered = Filtered { records: ledger.filtered.records + report.filtered, ..ledger.filtered };
+    if let Some(bytes) = &report.bytes {
+        ledger.compressed_bytes += bytes.stored_bytes;
+        ledger.inflated_bytes += bytes.inflated_bytes;
+    }
+    ledger.problems.extend(report.problems.iter().cloned());
+    ledger.notices.extend(report.notices.iter().cloned());
+}
+
+fn no_logs(scope: &Scope, ledger: &Ledger) -> Error {
+    let mut kinds: BTreeMap<&str, u64> = BTreeMap::new();
+    for skipped in &ledger.skipped {
+        *kinds.entry(skipped.reason.as_str()).or_default() += 1;
+    }
+    let mut kinds: Vec<(&str, u64)> = kinds.into_iter().collect();
+    kinds.sort_by_key(|(reason, count)| (std::cmp::Reverse(*count), *reason));
+    let shown = 5;
+    let mut why: Vec<String> = kinds.iter().take(shown).map(|(reason, count)| format!("{count} {reason}")).collect();
+    if kinds.len() > shown {
+        why.push(format!("{} other kinds", kinds.len() - shown));
+    }
+    let sources: Vec<String> = scope.sources.iter().map(|source| source.display().to_string()).collect();
+    Error::NoLogs { sources: sources.join(", "), listed: ledger.objects.listed, why: why.join("; ") }
+}
+
+fn coverage(events: &EventFrame, reports: &[ObjectReport]) -> Result<Coverage, Error> {
+    Ok(Coverage {
+        accounts: events.distinct(Column::RecipientAccountId)?,
+        regions: events.distinct(Column::AwsRegion)?,
+        first_event: reports.iter().filter_map(|report| report.first_event).min(),
+        last_event: reports.iter().filter_map(|report| report.last_event).max(),
+    })
+}
+
+fn file_row(object: &Object, report: &ObjectReport) -> Map<String, Value> {
+    let (status, reason) = match &report.status {
+        Status::Read => ("read", None),
+        Status::Skipped(reason) => ("skipped", Some(reason.clone())),
+        Status::Problem => {
+            let whole = report.problems.iter().find(|problem| !matches!(problem.kind.name(), "not_an_object" | "not_an_event"));
+            ("problem", whole.map(|problem| problem.message.clone()))
+        }
+    };
+    let key = object.key.as_ref();
+    let bytes = report.bytes.as_ref();
+    let kind = match &report.status {
+        Status::Skipped(reason) if reason.contains("digest") => "digest",
+        Status::Skipped(_) => "other",
+        _ => "log",
+    };
+    row(json!({
+        "object": object.name,
+        "kind": kind,
+        "account": key.map(|key| key.account_id.clone()),
+        "region": key.map(|key| key.region.clone()),
+        "delivery_time": key.map(|key| key.delivery_time.to_string()),
+        "compressed_bytes": object.size,
+        "inflated_bytes": bytes.map(|bytes| bytes.inflated_bytes),
+        "sha256": bytes.map(|bytes| bytes.sha256.clone()),
+        "status": status,
+        "reason": reason,
+        "notes": report.notices.first().map(|notice| notice.message.clone()),
+        "records": report.seen,
+        "first_event": report.first_event.map(|time| time.to_string()),
+        "last_event": report.last_event.map(|time| time.to_string()),
+    }))
+}
+
+fn row(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    }
+}
+
+fn to_u64(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,345 @@
+//! What can be typed: every command and flag, and the text of the help.
+
+use std::path::PathBuf;
+
+use chrono::FixedOffset;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use trailsift::detect::Severity;
+
+use super::input;
+
+/// Offline CloudTrail forensics: reads every log, accounts for every record, and answers what an attacker did.
+#[derive(Debug, Parser)]
+#[command(
+    name = "trailsift",
+    version,
+    arg_required_else_help = true,
+    disable_help_subcommand = true,
+    before_long_help = "Examples:
+  trailsift investigate ./AWSLogs --since 7d --out case-17
+  trailsift detect ./AWSLogs --min-severity high --format jsonl
+  trailsift sql ./AWSLogs -c 'select event_name, count(*) as n from events group by event_name order by n desc'",
+    after_help = "SOURCE is a folder, a file, or - for standard input; nothing is sent anywhere.\nNext: trailsift investigate SOURCE"
+)]
+pub(crate) struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Read the logs once, run all rules, write a case folder and print the summary
+    Investigate(InvestigateArgs),
+    /// Run the detection rules and print what they find
+    Detect(DetectArgs),
+    /// Ask a question of your own, in SQL
+    Sql(SqlArgs),
+    /// List, explain and check detection rules
+    Rules(RulesArgs),
+}
+
+/// `trailsift investigate`.
+#[derive(Debug, Args)]
+#[command(
+    before_long_help = "Examples:
+  trailsift investigate ./AWSLogs
+  trailsift investigate ./AWSLogs --since 2026-03-01 --until 2026-03-08 --out case-17
+  trailsift investigate ./AWSLogs --account 111122223333 --fail-on high --format json -o summary.json",
+    after_help = "Next: trailsift detect SOURCE --only ID --wide"
+)]
+pub(crate) struct InvestigateArgs {
+    #[command(flatten)]
+    pub(crate) common: CommonArgs,
+    #[command(flatten)]
+    pub(crate) rules: RuleArgs,
+    /// The case folder [default: trailsift-case-<UTC time>]
+    ///
+    /// It is written under a temporary name and renamed when it is whole. With --force it replaces an earlier case folder.
+    #[arg(long, value_name = "DIR", help_heading = "Output")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+/// `trailsift detect`.
+#[derive(Debug, Args)]
+#[command(
+    before_long_help = "Examples:
+  trailsift detect ./AWSLogs
+  trailsift detect ./AWSLogs --min-severity high --fail-on critical
+  trailsift detect ./AWSLogs --rules ./my-rules --set ROOT-004.at_least=5 --format jsonl",
+    after_help = "Next: trailsift rules explain ID"
+)]
+pub(crate) struct DetectArgs {
+    #[command(flatten)]
+    pub(crate) common: CommonArgs,
+    #[command(flatten)]
+    pub(crate) rules: RuleArgs,
+}
+
+/// `trailsift sql`.
+#[derive(Debug, Args)]
+#[command(
+    before_long_help = "Examples:
+  trailsift sql --schema
+  trailsift sql ./AWSLogs -c \"select event_time, event_name from events where user_type = 'Root' order by event_time\"
+  trailsift sql ./AWSLogs --file question.sql --format csv -o answer.csv",
+    after_help = "Tables: events, files, findings, problems, notices.\nNext: trailsift sql --schema",
+    group(clap::ArgGroup::new("statement").required(true).args(["command", "file", "schema"]))
+)]
+pub(crate) struct SqlArgs {
+    #[command(flatten)]
+    pub(crate) common: OptionalCommonArgs,
+    /// The statement
+    #[arg(short, long, value_name = "SQL", help_heading = "Query")]
+    pub(crate) command: Option<String>,
+    /// A file that holds the statement, or -
+    #[arg(long, value_name = "FILE", help_heading = "Query")]
+    pub(crate) file: Option<PathBuf>,
+    /// Print every table and column, and read nothing
+    #[arg(long, help_heading = "Query")]
+    pub(crate) schema: bool,
+    /// Rows at most [default: 1000 on a terminal, else all]
+    #[arg(long, value_name = "N", help_heading = "Query")]
+    pub(crate) limit: Option<usize>,
+}
+
+/// `trailsift rules`.
+#[derive(Debug, Args)]
+#[command(
+    arg_required_else_help = true,
+    disable_help_subcommand = true,
+    before_long_help = "Examples:
+  trailsift rules list
+  trailsift rules explain ROOT-002
+  trailsift rules check ./my-rules",
+    after_help = "Next: trailsift detect SOURCE --rules PATH"
+)]
+pub(crate) struct RulesArgs {
+    #[command(subcommand)]
+    pub(crate) command: RulesCommand,
+}
+
+/// What to do with rules.
+#[derive(Debug, Subcommand)]
+pub(crate) enum RulesCommand {
+    /// One line a rule
+    #[command(after_help = "Next: trailsift rules explain ID")]
+    List {
+        #[command(flatten)]
+        sources: RuleSources,
+        #[command(flatten)]
+        output: OutputArgs,
+    },
+    /// Everything about one rule
+    #[command(after_help = "Next: trailsift detect SOURCE --only ID")]
+    Explain {
+        /// The rule's id, such as ROOT-002
+        #[arg(value_name = "ID")]
+        id: String,
+        #[command(flatten)]
+        sources: RuleSources,
+        #[command(flatten)]
+        output: OutputArgs,
+    },
+    /// Say of each rule file whether it loads, and why not
+    #[command(after_help = "Next: trailsift detect SOURCE --rules PATH")]
+    Check {
+        /// Rule files, or folders of them
+        #[arg(value_name = "PATH", required = true)]
+        paths: Vec<PathBuf>,
+        #[command(flatten)]
+        output: OutputArgs,
+    },
+}
+
+/// The flags of every command that reads logs.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct CommonArgs {
+    /// Folders, files, or - for standard input
+    #[arg(value_name = "SOURCE", required = true, help_heading = "Input")]
+    pub(crate) sources: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) flags: CommonFlags,
+}
+
+/// As [`CommonArgs`], where the command may have nothing to read.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct OptionalCommonArgs {
+    /// Folders, files, or - for standard input
+    #[arg(value_name = "SOURCE", required_unless_present = "schema", help_heading = "Input")]
+    pub(crate) sources: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) flags: CommonFlags,
+}
+
+/// The flags beside the sources.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct CommonFlags {
+    #[command(flatten)]
+    pub(crate) filter: FilterArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+}
+
+/// Which events to keep.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Filter")]
+pub(crate) struct FilterArgs {
+    /// Events at or after this time: RFC 3339, a date, or a span back from now such as 7d
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<String>,
+    /// Events before this time
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<String>,
+    /// Events of this account (repeatable)
+    #[arg(long, value_name = "ID", value_parser = input::account)]
+    pub(crate) account: Vec<String>,
+    /// Events of this region (repeatable)
+    #[arg(long, value_name = "REGION")]
+    pub(crate) region: Vec<String>,
+}
+
+/// How and where the answer is written.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Output")]
+pub(crate) struct OutputArgs {
+    /// How to write the answer
+    #[arg(long, value_enum, default_value_t = Format::Table, value_name = "FORMAT")]
+    pub(crate) format: Format,
+    /// Write the answer to a file; - is standard output
+    #[arg(short, value_name = "FILE", long = "output")]
+    pub(crate) output: Option<PathBuf>,
+    /// Replace what is there already
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Show tables whole, however wide
+    #[arg(long)]
+    pub(crate) wide: bool,
+    /// When to colour
+    #[arg(long, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    pub(crate) color: Color,
+    /// Offset of the times in tables: UTC or such as +02:00
+    #[arg(long, value_name = "OFFSET", default_value = "UTC", value_parser = input::offset, allow_hyphen_values = true)]
+    pub(crate) tz: FixedOffset,
+    /// Print nothing on standard error but errors
+    #[arg(short, long, help_heading = "Run")]
+    pub(crate) quiet: bool,
+    /// Print all problems, and what was odd or skipped
+    #[arg(short, long, help_heading = "Run", conflicts_with = "quiet")]
+    pub(crate) verbose: bool,
+}
+
+/// How to run.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Run")]
+pub(crate) struct RunArgs {
+    /// Threads [default: one a core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) jobs: Option<u16>,
+    /// Exit with 1 on a finding of this severity or worse
+    #[arg(long, value_name = "LEVEL")]
+    pub(crate) fail_on: Option<Severity>,
+    /// Exit with 0, not 3, where evidence is damaged
+    #[arg(long)]
+    pub(crate) allow_problems: bool,
+    /// Show no progress
+    #[arg(long)]
+    pub(crate) no_progress: bool,
+}
+
+/// Which rules there are.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Rules")]
+pub(crate) struct RuleSources {
+    /// Add a rule file, or a folder of them (repeatable)
+    #[arg(long, value_name = "PATH")]
+    pub(crate) rules: Vec<PathBuf>,
+    /// Leave the built-in rules out
+    #[arg(long)]
+    pub(crate) no_builtin: bool,
+    /// Go on without rules that cannot be loaded
+    #[arg(long)]
+    pub(crate) skip_bad_rules: bool,
+}
+
+/// Which rules to run, and how.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Rules")]
+pub(crate) struct RuleArgs {
+    #[command(flatten)]
+    pub(crate) sources: RuleSources,
+    /// Run this rule only (repeatable)
+    #[arg(long, value_name = "ID")]
+    pub(crate) only: Vec<String>,
+    /// Leave this rule out (repeatable)
+    #[arg(long, value_name = "ID")]
+    pub(crate) exclude: Vec<String>,
+    /// Show findings of this severity or worse
+    #[arg(long, value_name = "SEVERITY")]
+    pub(crate) min_severity: Option<Severity>,
+    /// Set a rule's parameter (repeatable)
+    #[arg(long, value_name = "ID.NAME=VALUE")]
+    pub(crate) set: Vec<String>,
+}
+
+/// The form of the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    Table,
+    /// One document
+    Json,
+    /// One object a line
+    Jsonl,
+    /// For spreadsheets
+    Csv,
+}
+
+/// When to colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal, unless `NO_COLOR` is set or TERM is dumb
+    Auto,
+    /// Also in a pipe or a file
+    Always,
+    /// Not at all
+    Never,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn short_help_fits_a_screen() {
+        for name in ["investigate", "detect", "sql", "rules"] {
+            let mut root = Cli::command();
+            let command = root.find_subcommand_mut(name).expect("a command");
+            let help = command.render_help().to_string();
+            assert!(help.lines().count() <= 50, "{name}: {} lines", help.lines().count());
+        }
+    }
+
+    #[test]
+    fn a_misspelt_flag_finds_its_neighbour() {
+        let error = Cli::try_parse_from(["trailsift", "detect", ".", "--min-severty", "high"]).expect_err("no such flag");
+        assert!(error.to_string().contains("--min-severity"), "{error}");
+        assert_eq!(error.exit_code(), 2);
+    }
+
+    #[test]
+    fn levels_of_later_versions_are_refused() {
+        assert!(Cli::try_parse_from(["trailsift", "detect", ".", "--fail-on", "invalid"]).is_err());
+        assert!(Cli::try_parse_from(["trailsift", "detect", ".", "--fail-on", "high"]).is_ok());
+    }
+}

@@ -1,0 +1,259 @@
+//! [`CaseFolder`]: what `investigate` leaves behind, written under a temporary name and renamed when it is whole.
+
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Read as _, Seek as _, Write};
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use serde_json::{Value, json};
+use trailsift::Error;
+use trailsift::time::EventTime;
+
+use super::output::{fill_file, sibling, write_jsonl};
+
+/// A case folder that is being written by this process alone.
+#[derive(Debug)]
+pub(crate) struct CaseFolder {
+    /// Its final name.
+    path: PathBuf,
+    force: bool,
+    /// What has been written so far, for the manifest.
+    outputs: Vec<Value>,
+    temporary: Option<PathBuf>,
+    lock: Option<Lock>,
+}
+
+/// The file that makes a folder a case.
+const MANIFEST: &str = "case.json";
+
+impl CaseFolder {
+    /// A case folder of that name, if it may be written.
+    ///
+    /// # Errors
+    /// [`Error::Exists`] where something is there and `force` is not given or it is no case folder.
+    pub(crate) fn new(path: &Path, force: bool) -> Result<Self, Error> {
+        if path.file_name().is_none() {
+            return Err(Error::setting("--out", format!("{} is no name for a new folder", path.display())));
+        }
+        // Without a separator at its end, so that its neighbours' names can be made from it.
+        let path: PathBuf = path.components().collect();
+        let folder = Self { path, force, outputs: Vec::new(), temporary: None, lock: None };
+        folder.check()?;
+        Ok(folder)
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        match fs::symlink_metadata(&self.path) {
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(cause) => Err(Error::io("write", &self.path, cause)),
+            Ok(_) if !self.force => Err(Error::Exists(self.path.display().to_string())),
+            Ok(_) if self.path.join(MANIFEST).is_file() || is_empty(&self.path) => Ok(()),
+            Ok(_) => Err(Error::setting("--force", format!("{} has no {MANIFEST}, so it is no case folder and is not replaced", self.path.display()))),
+        }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The name that the summary calls the case by.
+    pub(crate) fn name(&self) -> String {
+        self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+
+    /// Whether the folder will lie under one of the sources, so that what is written beside it could be read as a log.
+    pub(crate) fn is_under(&self, sources: &[PathBuf]) -> bool {
+        let parent = self.path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let Ok(parent) = fs::canonicalize(parent) else { return false };
+        sources.iter().filter_map(|source| fs::canonicalize(source).ok()).any(|source| parent.starts_with(source))
+    }
+
+    /// Keeps other runs away until the end of this one.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] where another run works on the case.
+    pub(crate) fn lock(&mut self, now: EventTime) -> Result<(), Error> {
+        if self.lock.is_none() {
+            self.lock = Some(Lock::take(&self.path, now)?);
+        }
+        self.check()
+    }
+
+    /// Makes the temporary folder; the lock says that those of other processes are left over from runs that were killed.
+    pub(crate) fn begin(&mut self) -> Result<(), Error> {
+        let temporary = sibling(&self.path, "partial").ok_or_else(|| Error::setting("--out", "it has no name"))?;
+        let parent = temporary.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let stale = format!(".{}.partial-", self.name());
+        for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let is_stale = name.strip_prefix(&stale).is_some_and(|pid| !pid.is_empty() && pid.bytes().all(|byte| byte.is_ascii_digit()));
+            if is_stale {
+                let _ = fs::remove_dir_all(entry.path());
+            }
+        }
+        fs::create_dir(&temporary).map_err(|cause| Error::io("create", &temporary, cause))?;
+        self.temporary = Some(temporary);
+        Ok(())
+    }
+
+    /// Writes one value a line.
+    pub(crate) fn write_lines<T: Serialize>(&mut self, name: &str, values: &[T]) -> Result<(), Error> {
+        self.write(name, |out| write_jsonl(out, values))
+    }
+
+    /// Writes the manifest, to which the files written so far are added, and gives the folder its name.
+    pub(crate) fn finish(mut self, manifest: &Value) -> Result<(), Error> {
+        let mut manifest = manifest.clone();
+        if let Some(fields) = manifest.as_object_mut() {
+            fields.insert("outputs".to_owned(), Value::from(std::mem::take(&mut self.outputs)));
+        }
+        self.write(MANIFEST, |out| {
+            serde_json::to_writer_pretty(&mut *out, &manifest)?;
+            out.write_all(b"\n")
+        })?;
+        self.check()?;
+        if let Some(temporary) = &self.temporary {
+            replace(temporary, &self.path)?;
+        }
+        self.temporary = None;
+        Ok(())
+    }
+
+    fn write(&mut self, name: &str, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Error> {
+        let folder = self.temporary.as_deref().unwrap_or(&self.path);
+        let failed = |cause| Error::io("write", &self.path.join(name), cause);
+        let file = File::create_new(folder.join(name)).map_err(failed)?;
+        let written = fill_file(file, fill).map_err(failed)?;
+        self.outputs.push(json!({"name": name, "sha256": written.sha256, "bytes": written.bytes}));
+        Ok(())
+    }
+}
+
+impl Drop for CaseFolder {
+    fn drop(&mut self) {
+        if let Some(temporary) = &self.temporary {
+            let _ = fs::remove_dir_all(temporary);
+        }
+    }
+}
+
+fn is_empty(path: &Path) -> bool {
+    fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none())
+}
+
+/// Puts `new` in the place of `old`, which stays whole until `new` is there.
+fn replace(new: &Path, old: &Path) -> Result<(), Error> {
+    let failed = |cause| Error::io("write", old, cause);
+    if fs::symlink_metadata(old).is_err() {
+        return fs::rename(new, old).map_err(failed);
+    }
+    let aside = sibling(old, "old").ok_or_else(|| failed(io::Error::other("it has no name")))?;
+    fs::rename(old, &aside).map_err(failed)?;
+    if let Err(cause) = fs::rename(new, old) {
+        let _ = fs::rename(&aside, old);
+        return Err(failed(cause));
+    }
+    fs::remove_dir_all(&aside).map_err(|cause| Error::io("remove", &aside, cause))
+}
+
+/// A file beside the case folder that the system holds for this process, and gives up with it.
+#[derive(Debug)]
+struct Lock {
+    path: PathBuf,
+    _file: File,
+}
+
+impl Lock {
+    fn take(case: &Path, now: EventTime) -> Result<Self, Error> {
+        let name = case.file_name().unwrap_or_default().to_string_lossy();
+        let path = case.with_file_name(format!("{name}.lock"));
+        let failed = |cause| Error::io("lock", &path, cause);
+        let owner = format!("process {}, since {now}\n", std::process::id());
+        loop {
+            let mut file = File::options().read(true).write(true).create(true).truncate(false).open(&path).map_err(failed)?;
+            match file.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => return Err(locked(case, &mut file)),
+                Err(TryLockError::Error(cause)) => return Err(failed(cause)),
+            }
+            file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(owner.as_bytes())).map_err(failed)?;
+            // The run before may have removed the file between our opening and our locking: then the lock is on no name.
+            if fs::read_to_string(&path).is_ok_and(|text| text == owner) {
+                return Ok(Self { path, _file: file });
+            }
+        }
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+fn locked(case: &Path, file: &mut File) -> Error {
+    let mut owner = String::new();
+    let read = file.take(200).read_to_string(&mut owner);
+    let owner = owner.trim();
+    let owner = if read.is_err() || owner.is_empty() { "owner unknown" } else { owner };
+    Error::Locked { case: case.display().to_string(), owner: owner.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn now() -> EventTime {
+        EventTime::parse("2026-03-08").expect("a date")
+    }
+
+    fn written(path: &Path, force: bool) -> Result<(), Error> {
+        let mut folder = CaseFolder::new(path, force)?;
+        folder.lock(now())?;
+        folder.begin()?;
+        folder.write_lines("findings.jsonl", &[json!({"a": 1})])?;
+        folder.finish(&json!({"schema": "trailsift.case/1"}))
+    }
+
+    fn names(folder: &Path) -> Vec<String> {
+        let mut names: Vec<_> = fs::read_dir(folder).expect("a folder").flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_case_is_written_once_and_replaced_on_demand() {
+        let home = tempfile::tempdir().expect("a folder");
+        let path = home.path().join("case-1/");
+        written(&path, false).expect("written");
+        assert_eq!(names(home.path()), ["case-1"]);
+        assert_eq!(names(&path), ["case.json", "findings.jsonl"]);
+        assert!(matches!(written(&path, false), Err(Error::Exists(_))));
+        written(&path, true).expect("replaced");
+        assert_eq!(names(home.path()), ["case-1"]);
+    }
+
+    #[test]
+    fn what_is_no_case_is_not_replaced() {
+        let home = tempfile::tempdir().expect("a folder");
+        let path = home.path().join("photos");
+        fs::create_dir(&path).expect("made");
+        fs::write(path.join("cat.jpg"), b"cat").expect("written");
+        assert!(matches!(written(&path, true), Err(Error::Setting { .. })));
+        assert_eq!(names(&path), ["cat.jpg"]);
+    }
+
+    #[test]
+    fn the_second_run_learns_who_holds_the_lock() {
+        let home = tempfile::tempdir().expect("a folder");
+        let path = home.path().join("case");
+        let mut first = CaseFolder::new(&path, false).expect("free");
+        first.lock(now()).expect("free");
+        first.begin().expect("made");
+        let error = written(&path, false).expect_err("held").to_string();
+        assert!(error.contains(&format!("process {}, since 2026-03-08T00:00:00Z", std::process::id())), "{error}");
+        drop(first);
+        assert!(names(home.path()).is_empty());
+        written(&path, false).expect("free again");
+    }
+}

@@ -1,0 +1,36 @@
+//! `trailsift detect`: what happened that should not?
+
+use std::io::{self, Write};
+
+use anyhow::Result;
+use trailsift::report::json;
+
+use super::args::DetectArgs;
+use super::exit::Exit;
+use super::findings::{self, Found};
+use super::output::line;
+use super::session::Session;
+
+pub(crate) fn run(args: &DetectArgs) -> Result<Exit> {
+    let flags = &args.common.flags;
+    let session = Session::open(&args.common.sources, flags)?;
+    let catalog = findings::load(&args.rules)?;
+    let (case, display) = session.read()?;
+    display.stage("detecting");
+    let detections = case.detect(&catalog)?;
+    drop(display);
+    let found = Found::new(detections, args.rules.min_severity, flags.run.fail_on);
+    let table = |out: &mut dyn Write| -> io::Result<()> {
+        let screen = session.output.screen();
+        if !found.detections.findings.is_empty() {
+            findings::write_table(out, &found.detections.findings, &screen)?;
+            line(out, "")?;
+        }
+        line(out, &findings::count_line(&found, &case))?;
+        let tables = findings::shown_tables(&found, &catalog);
+        findings::write_rule_tables(out, &tables, &catalog, &screen)
+    };
+    found.write(&session.output, |detections| json::detect(&case, detections), table)?;
+    findings::say_rules(session.messages, &found.detections);
+    Ok(session.end(&case, found.alert, true, "-v, or --format json"))
+}

@@ -1,0 +1,149 @@
+//! What was typed, made into a [`Scope`]; and the clock, which is read here and nowhere else.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use chrono::FixedOffset;
+use trailsift::Error;
+use trailsift::case::Scope;
+use trailsift::ingest::{Filter, Options};
+use trailsift::time::{EventTime, TimeRange, parse_bound};
+
+use super::args::{FilterArgs, RunArgs};
+
+/// The time that the run calls now: `SOURCE_DATE_EPOCH` where it is set, else the clock's.
+pub(crate) fn now() -> Result<EventTime, Error> {
+    let time = match env::var("SOURCE_DATE_EPOCH") {
+        Ok(text) if !text.is_empty() => {
+            let seconds = text.parse::<i64>().ok().and_then(|seconds| seconds.checked_mul(1_000_000));
+            return seconds
+                .and_then(EventTime::from_micros)
+                .ok_or_else(|| Error::setting("SOURCE_DATE_EPOCH", format!("`{text}` is no number of seconds since 1970")));
+        }
+        _ => SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs(),
+    };
+    let time = i64::try_from(time).ok().and_then(|seconds| seconds.checked_mul(1_000_000)).and_then(EventTime::from_micros);
+    time.ok_or_else(|| Error::setting("clock", "it shows a year that no calendar has"))
+}
+
+/// The sources, the filter and the threads of a run.
+pub(crate) fn scope(sources: &[PathBuf], filter: &FilterArgs, run: &RunArgs, now: EventTime) -> Result<Scope, Error> {
+    for source in sources {
+        refuse_s3(source)?;
+    }
+    let range = window(filter, now)?;
+    let filter = Filter { range, accounts: filter.account.clone(), regions: filter.region.clone() };
+    let options = Options { jobs: run.jobs.map_or(0, usize::from), filter, ..Options::default() };
+    Ok(Scope { sources: sources.to_vec(), options })
+}
+
+fn refuse_s3(source: &Path) -> Result<(), Error> {
+    let text = source.to_string_lossy();
+    if text.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("s3://")) {
+        let reason = format!("reading S3 is not part of this version: copy it with `aws s3 sync {text} FOLDER` and give the folder");
+        return Err(Error::setting(text.as_ref(), reason));
+    }
+    Ok(())
+}
+
+fn window(filter: &FilterArgs, now: EventTime) -> Result<TimeRange, Error> {
+    let bound = |flag: &str, text: &Option<String>| {
+        text.as_ref().map(|text| parse_bound(text, now).ok_or_else(|| no_time(flag, text))).transpose()
+    };
+    let (since, until) = (bound("--since", &filter.since)?, bound("--until", &filter.until)?);
+    if let (Some(since), Some(until)) = (since, until)
+        && since >= until
+    {
+        return Err(Error::setting("--since", format!("{since} is not before --until {until}")));
+    }
+    Ok(TimeRange { since, until })
+}
+
+fn no_time(flag: &str, text: &str) -> Error {
+    Error::setting(flag, format!("`{text}` is no time: write 2026-03-01T00:00:00Z, 2026-03-01, or a span back from now such as 7d or 36h"))
+}
+
+/// The window in words; `None` where it is open at both ends.
+pub(crate) fn window_text(range: &TimeRange) -> Option<String> {
+    match (range.since, range.until) {
+        (None, None) => None,
+        (Some(since), None) => Some(format!("{since} (included) and later")),
+        (None, Some(until)) => Some(format!("before {until} (not included)")),
+        (Some(since), Some(until)) => Some(format!("{since} (included) to {until} (not included)")),
+    }
+}
+
+/// Reads an account id.
+pub(crate) fn account(text: &str) -> Result<String, String> {
+    if text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Ok(text.to_owned());
+    }
+    Err("an account id has 12 digits, zeros in front included".to_owned())
+}
+
+/// Reads an offset from UTC: `UTC`, `Z`, `+02:00`, `-0530`, `+02`.
+pub(crate) fn offset(text: &str) -> Result<FixedOffset, String> {
+    let wrong = || "give an offset from UTC such as +02:00, or UTC: names of zones are not known to this version".to_owned();
+    if text.eq_ignore_ascii_case("utc") || text.eq_ignore_ascii_case("z") {
+        return FixedOffset::east_opt(0).ok_or_else(wrong);
+    }
+    let (sign, digits) = match text.split_at_checked(1) {
+        Some(("+", digits)) => (1, digits),
+        Some(("-", digits)) => (-1, digits),
+        _ => return Err(wrong()),
+    };
+    let (hours, minutes) = digits.split_once(':').or_else(|| digits.split_at_checked(2)).ok_or_else(wrong)?;
+    let number = |text: &str, most: i32| {
+        let two = text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit());
+        text.parse::<i32>().ok().filter(|number| two && *number <= most)
+    };
+    let hours = number(hours, 23).ok_or_else(wrong)?;
+    let minutes = if minutes.is_empty() { 0 } else { number(minutes, 59).ok_or_else(wrong)? };
+    FixedOffset::east_opt(sign * (hours * 3_600 + minutes * 60)).ok_or_else(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn filter(since: &str, until: &str) -> FilterArgs {
+        let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        FilterArgs { since: given(since), until: given(until), account: Vec::new(), region: Vec::new() }
+    }
+
+    fn resolved(since: &str, until: &str) -> Result<Option<String>, String> {
+        let now = EventTime::parse("2026-03-08T12:00:00Z").expect("a time");
+        window(&filter(since, until), now).map(|range| window_text(&range)).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn bounds_become_a_half_open_window() {
+        assert_eq!(resolved("", ""), Ok(None));
+        assert_eq!(
+            resolved("7d", "2026-03-08").ok().flatten().as_deref(),
+            Some("2026-03-01T12:00:00Z (included) to 2026-03-08T00:00:00Z (not included)")
+        );
+        insta::assert_snapshot!(resolved("2026-03-08", "2026-03-01").unwrap_err(), @"--since: 2026-03-08T00:00:00Z is not before --until 2026-03-01T00:00:00Z");
+        insta::assert_snapshot!(resolved("yesterday", "").unwrap_err(), @"--since: `yesterday` is no time: write 2026-03-01T00:00:00Z, 2026-03-01, or a span back from now such as 7d or 36h");
+    }
+
+    #[test]
+    fn offsets_but_no_names() {
+        let seconds = |text: &str| offset(text).map(|offset| offset.local_minus_utc());
+        assert_eq!(seconds("UTC"), Ok(0));
+        assert_eq!(seconds("+02:00"), Ok(7_200));
+        assert_eq!(seconds("-0530"), Ok(-19_800));
+        assert_eq!(seconds("+02"), Ok(7_200));
+        for text in ["Europe/Berlin", "CET", "+2", "+24:00", "02:00", "", "+é1", "+02:60", "+-1:00"] {
+            assert!(seconds(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn buckets_are_refused_with_a_way_around() {
+        let error = refuse_s3(Path::new("s3://logs/AWSLogs")).expect_err("not in this version");
+        insta::assert_snapshot!(error, @"s3://logs/AWSLogs: reading S3 is not part of this version: copy it with `aws s3 sync s3://logs/AWSLogs FOLDER` and give the folder");
+        assert!(refuse_s3(Path::new("s3")).is_ok());
+    }
+}

@@ -1,0 +1,174 @@
+//! `trailsift investigate`: everything, into one folder.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::env;
+use std::path::PathBuf;
+
+use anyhow::Result;
+use serde::Serialize;
+use serde_json::{Value, json};
+use trailsift::case::Case;
+use trailsift::detect::{Catalog, Finding, Integrity};
+use trailsift::ingest::RawRecord;
+use trailsift::problem::{Ledger, Problem};
+use trailsift::report::{self, redact};
+use trailsift::time::EventTime;
+
+use super::args::{InvestigateArgs, RuleArgs};
+use super::case_folder::CaseFolder;
+use super::exit::Exit;
+use super::findings::{self, Found};
+use super::session::Session;
+use super::summary::Summary;
+use super::text::{count, number};
+
+pub(crate) fn run(args: &InvestigateArgs) -> Result<Exit> {
+    let flags = &args.common.flags;
+    let session = Session::open(&args.common.sources, flags)?;
+    let catalog = findings::load(&args.rules)?;
+    let mut folder = CaseFolder::new(&out(args, session.now), flags.output.force)?;
+    // Where the lock would lie among the logs it is taken only once they are listed.
+    let among_logs = folder.is_under(&args.common.sources);
+    if !among_logs {
+        folder.lock(session.now)?;
+    }
+    let (case, display) = session.read()?;
+    folder.lock(session.now)?;
+    display.stage("detecting");
+    let found = Found::new(case.detect(&catalog)?, args.rules.min_severity, flags.run.fail_on);
+    display.stage("writing the case");
+    let evidence = evidence(&found.detections.findings, &case);
+    let lost = evidence.iter().filter(|line| line.raw.is_none()).count();
+    folder.begin()?;
+    folder.write_lines("findings.jsonl", &found.detections.findings)?;
+    folder.write_lines("evidence.jsonl", &evidence)?;
+    folder.write_lines("problems.jsonl", &problems(&case.ledger))?;
+    let path = folder.path().to_owned();
+    let name = folder.name();
+    folder.finish(&manifest(&session, &args.rules, &catalog, &case, &found))?;
+    drop(display);
+    let summary = Summary { name: &name, folder: &path, session: &session, catalog: &catalog, case: &case, found: &found };
+    found.write(&session.output, |detections| report::json::investigate(&case, detections), |out| summary.write(out))?;
+    findings::say_rules(session.messages, &found.detections);
+    if lost > 0 {
+        let records = count(number(lost), "evidence record");
+        session.messages.say(&format!("{records} could not be read again: the files changed during the run"));
+    }
+    let more = format!("{}", path.join("problems.jsonl").display());
+    Ok(session.end(&case, found.alert, lost == 0, &more))
+}
+
+fn out(args: &InvestigateArgs, now: EventTime) -> PathBuf {
+    let stamp = || now.to_string().replace(['-', ':'], "");
+    args.out.clone().unwrap_or_else(|| PathBuf::from(format!("trailsift-case-{}", stamp())))
+}
+
+/// One line of `evidence.jsonl`: a record that findings rest on.
+#[derive(Debug, Serialize)]
+struct EvidenceLine {
+    object: String,
+    record_index: Option<u64>,
+    offset: Option<u64>,
+    event_id: Option<String>,
+    rules: BTreeSet<String>,
+    integrity: Integrity,
+    /// The record's text; `None` where its file has changed since it was read.
+    raw: Option<String>,
+    /// Whether a session token was taken out of the text.
+    redacted: bool,
+}
+
+/// Every record that a finding rests on, once, in the order of the places.
+fn evidence(findings: &[Finding], case: &Case) -> Vec<EvidenceLine> {
+    let records = case.evidence(findings);
+    let mut lines: BTreeMap<(&str, Option<u64>), EvidenceLine> = BTreeMap::new();
+    for finding in findings {
+        for piece in &finding.evidence {
+            let line = lines.entry((&piece.object, piece.record_index)).or_insert_with(|| EvidenceLine {
+                object: piece.object.clone(),
+                record_index: piece.record_index,
+                offset: None,
+                event_id: piece.event_id.clone(),
+                rules: BTreeSet::new(),
+                integrity: piece.integrity,
+                raw: None,
+                redacted: false,
+            });
+            line.rules.insert(finding.rule_id.clone());
+        }
+    }
+    for RawRecord { object, record_index, offset, text } in &records {
+        if let Some(line) = lines.get_mut(&(object.as_ref(), Some(*record_index))) {
+            let (raw, redacted) = redact(text);
+            line.offset = Some(*offset);
+            line.raw = Some(raw);
+            line.redacted = redacted;
+        }
+    }
+    lines.into_values().collect()
+}
+
+/// Problems, then notices, each with its class.
+fn problems(ledger: &Ledger) -> Vec<Value> {
+    let lines = |class: &'static str, list: &[Problem]| {
+        let line = move |problem: &Problem| {
+            let mut line = json!({"class": class});
+            if let (Some(fields), Value::Object(problem)) = (line.as_object_mut(), report::json::problem(problem)) {
+                fields.extend(problem);
+            }
+            line
+        };
+        list.iter().map(line).collect::<Vec<_>>()
+    };
+    [lines("problem", &ledger.problems), lines("notice", &ledger.notices)].concat()
+}
+
+/// `case.json`, but for the files of the folder.
+fn manifest(session: &Session, rules: &RuleArgs, catalog: &Catalog, case: &Case, found: &Found) -> Value {
+    let filter = &case.scope.options.filter;
+    let document = report::json::investigate(case, &found.detections);
+    json!({
+        "schema": "trailsift.case/1",
+        "version": env!("CARGO_PKG_VERSION"),
+        "run": {
+            "started": session.now.to_string(),
+            "command_line": env::args_os().map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>(),
+        },
+        "options": {
+            "sources": case.scope.sources.iter().map(|source| source.display().to_string()).collect::<Vec<_>>(),
+            "since": filter.range.since.map(|time| time.to_string()),
+            "until": filter.range.until.map(|time| time.to_string()),
+            "accounts": filter.accounts,
+            "regions": filter.regions,
+            "rules": rules.sources.rules.iter().map(|path| path.display().to_string()).collect::<Vec<_>>(),
+            "no_builtin": rules.sources.no_builtin,
+            "skip_bad_rules": rules.sources.skip_bad_rules,
+            "only": rules.only,
+            "exclude": rules.exclude,
+            "min_severity": rules.min_severity,
+            "set": rules.set,
+        },
+        "rules": rule_rows(catalog, found),
+        "keys": [],
+        "inputs": case.file_rows(),
+        "coverage": document.get("coverage"),
+        "ledger": document.get("ledger"),
+    })
+}
+
+/// Every rule with what became of it and, where its file can be read, the file's hash.
+fn rule_rows(catalog: &Catalog, found: &Found) -> Vec<Value> {
+    let row = |status: &trailsift::detect::RuleStatus| {
+        let rule = catalog.rule(&status.id);
+        let text = rule.filter(|rule| rule.source == rule.place).and_then(|rule| std::fs::read(&rule.place).ok());
+        json!({
+            "id": status.id,
+            "status": status.status,
+            "reason": status.reason,
+            "findings": status.findings,
+            "source": rule.map(|rule| rule.source.as_str()),
+            "sha256": text.map(|text| trailsift::case::sha256_hex(&text)),
+        })
+    };
+    found.detections.rules.iter().map(row).collect()
+}

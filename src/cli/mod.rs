@@ -1,0 +1,38 @@
+//! The command line: a file a command, and what they share.
+//!
+//! `args` is what can be typed, `session` reads the logs, `output` writes the answer whole or
+//! not at all, `table` and `text` make it readable, and `messages` and `progress` own standard
+//! error. The clock, the environment and the terminal are looked at here and nowhere else.
+
+pub(crate) mod args;
+mod case_folder;
+mod detect;
+pub(crate) mod exit;
+mod explain;
+mod findings;
+mod input;
+mod investigate;
+pub(crate) mod messages;
+mod output;
+mod progress;
+mod rules;
+mod session;
+mod sql;
+mod summary;
+mod table;
+mod text;
+
+use anyhow::Result;
+
+use args::{Cli, Command};
+use exit::Exit;
+
+/// Runs the command.
+pub(crate) fn run(cli: &Cli) -> Result<Exit> {
+    match &cli.command {
+        Command::Investigate(args) => investigate::run(args),
+        Command::Detect(args) => detect::run(args),
+        Command::Sql(args) => sql::run(args),
+        Command::Rules(args) => rules::run(&args.command),
+    }
+}

@@ -1,0 +1,271 @@
+//! [`Finding`]: what a rule found, in the form that JSON shows, with the
+//! [`Evidence`] for it; and [`Detections`], all that a run of the rules yields.
+
+use std::cmp::{Ordering, Reverse};
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Serialize, Serializer};
+use serde_json::{Map, Value};
+
+use super::rule::Kind;
+use crate::time::EventTime;
+
+/// How bad a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// For the record.
+    Info,
+    /// Worth a look in context.
+    Low,
+    /// Worth a look.
+    Medium,
+    /// Look today.
+    High,
+    /// Wake somebody up.
+    Critical,
+}
+
+impl Severity {
+    /// All severities, the least one first.
+    pub const ALL: [Self; 5] = [Self::Info, Self::Low, Self::Medium, Self::High, Self::Critical];
+
+    /// The word that rules and JSON use.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Critical => "critical",
+        }
+    }
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Severity {
+    type Err = String;
+
+    /// Reads the word; Sigma's `informational` is read as `info`.
+    fn from_str(word: &str) -> Result<Self, String> {
+        if word == "informational" {
+            return Ok(Self::Info);
+        }
+        Self::ALL
+            .into_iter()
+            .find(|severity| severity.name() == word)
+            .ok_or_else(|| format!("`{word}` is no severity: use critical, high, medium, low or info"))
+    }
+}
+
+/// What the digest chains say about the object that a piece of evidence stands in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Integrity {
+    /// A verified digest holds the object's hash.
+    Valid,
+    /// The object is not what its digest says.
+    Invalid,
+    /// A digest names the object, and it is not there.
+    Missing,
+    /// A digest names the object, and the digest could not be checked.
+    Unverified,
+    /// No digest covers the object.
+    Undigested,
+    /// Nobody has looked.
+    NotChecked,
+}
+
+/// What a piece of evidence is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EvidenceKind {
+    /// A CloudTrail record.
+    Event,
+    /// A snapshot of an account's state.
+    Snapshot,
+    /// A digest file.
+    Digest,
+}
+
+/// One piece of evidence, and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Evidence {
+    /// What it is.
+    pub kind: EvidenceKind,
+    /// The file's path or key.
+    pub object: String,
+    /// The record's place among the object's records, from 0.
+    pub record_index: Option<u64>,
+    /// A JSON pointer into the object, where no record is meant.
+    pub pointer: Option<String>,
+    /// The record's `eventID`.
+    pub event_id: Option<String>,
+    /// Whether the object is what AWS delivered.
+    pub integrity: Integrity,
+}
+
+/// What a rule found: one event, or several that belong together.
+///
+/// A value of the events (account, region, principal, address, name) is given
+/// only where all events of the finding share it: a value that is true of some of
+/// them would be read as true of all. The events themselves are in the evidence.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// The rule's id.
+    pub rule_id: String,
+    /// The rule's title.
+    pub title: String,
+    /// How bad it is; for several events, as bad as the worst of them.
+    pub severity: Severity,
+    /// The rule id's first part.
+    pub family: String,
+    /// What kind of rule it was.
+    pub kind: Kind,
+    /// MITRE ATT&CK techniques.
+    pub attack: Vec<String>,
+    /// Controls of the CIS AWS Foundations Benchmark.
+    pub cis: Vec<String>,
+    /// The account that the calls were made in: the recipient, else the caller's.
+    pub account_id: Option<String>,
+    /// `aws_region`.
+    pub region: Option<String>,
+    /// `principal`.
+    pub principal: Option<String>,
+    /// `source_ip_address`.
+    pub source_ip_address: Option<String>,
+    /// `event_name`.
+    pub event_name: Option<String>,
+    /// The time of the first event that has one.
+    #[serde(serialize_with = "time_text")]
+    pub first_time: Option<EventTime>,
+    /// The time of the last event that has one.
+    #[serde(serialize_with = "time_text")]
+    pub last_time: Option<EventTime>,
+    /// How many events there are.
+    pub count: u64,
+    /// One sentence with the values that matter.
+    pub message: String,
+    /// The events' ids in their order, each once.
+    pub event_ids: Vec<String>,
+    /// All events of the finding, in the order of time.
+    pub evidence: Vec<Evidence>,
+    /// What else it may be.
+    pub false_positives: Vec<String>,
+    /// What to do next.
+    pub next_steps: Vec<String>,
+    /// `builtin`, or the path of the rule's file.
+    pub source: String,
+    /// Who wrote the rule, where it says so.
+    pub author: Option<String>,
+    /// The rule's licence, where it says so.
+    pub license: Option<String>,
+}
+
+impl Finding {
+    /// The order in which findings are shown: the worst first, then by time, rule and place.
+    pub fn order(&self, other: &Self) -> Ordering {
+        let key = |finding: &Self| (Reverse(finding.severity), finding.first_time.is_none(), finding.first_time);
+        key(self)
+            .cmp(&key(other))
+            .then_with(|| self.rule_id.cmp(&other.rule_id))
+            .then_with(|| self.place().cmp(&other.place()))
+            .then_with(|| self.message.cmp(&other.message))
+    }
+
+    fn place(&self) -> Option<(&str, Option<u64>)> {
+        self.evidence.first().map(|evidence| (evidence.object.as_str(), evidence.record_index))
+    }
+}
+
+/// What became of a rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunStatus {
+    /// It ran.
+    Run,
+    /// It was left out, or what it needs is not there.
+    NotRun,
+    /// It could not be loaded.
+    Skipped,
+    /// It runs, and finds less than it says.
+    Degraded,
+    /// It can match no event.
+    Never,
+}
+
+/// One rule of a run: what became of it, why, and how much it found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RuleStatus {
+    /// The rule's id; the place of its file where it has none.
+    pub id: String,
+    /// What became of it.
+    pub status: RunStatus,
+    /// Why, where it did not simply run.
+    pub reason: Option<String>,
+    /// How many findings it made.
+    pub findings: u64,
+}
+
+/// A finding that the user has accepted beforehand.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Suppressed {
+    /// The finding.
+    #[serde(flatten)]
+    pub finding: Finding,
+    /// The entry of the list of accepted things that covers it.
+    pub accepted_by: String,
+}
+
+/// A `table` rule's answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RuleTable {
+    /// The rule's id.
+    pub rule_id: String,
+    /// Its rows, in the order of its query.
+    pub rows: Vec<Map<String, Value>>,
+}
+
+/// All that a run of the rules yields.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Detections {
+    /// What was found, in [`Finding::order`].
+    pub findings: Vec<Finding>,
+    /// The answers of the `table` rules, by rule id.
+    pub tables: Vec<RuleTable>,
+    /// Every rule, by id.
+    pub rules: Vec<RuleStatus>,
+    /// What was found and accepted.
+    pub suppressed: Vec<Suppressed>,
+}
+
+#[expect(clippy::ref_option, reason = "serde calls it with a reference to the field")]
+fn time_text<S: Serializer>(time: &Option<EventTime>, serializer: S) -> Result<S::Ok, S::Error> {
+    match time {
+        Some(time) => serializer.collect_str(time),
+        None => serializer.serialize_none(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn severities_are_words_in_order() {
+        assert!(Severity::Info < Severity::Low && Severity::High < Severity::Critical);
+        assert_eq!("informational".parse(), Ok(Severity::Info));
+        for severity in Severity::ALL {
+            assert_eq!(severity.to_string().parse(), Ok(severity));
+            assert_eq!(serde_json::to_string(&severity).expect("a word"), format!("\"{severity}\""));
+        }
+        insta::assert_snapshot!("severe".parse::<Severity>().expect_err("no such word"),
+            @"`severe` is no severity: use critical, high, medium, low or info");
+    }
+}

@@ -1,0 +1,228 @@
+//! [`RuleFile`]: a rule as its YAML file spells it, before anything in it is checked.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{self, IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_saphyr::Spanned;
+
+use super::predicate::Literal;
+use super::rule::Kind;
+use crate::error::Error;
+use crate::schema::nearest;
+
+/// The keys of a rule file. What a kind needs and what it must not have is checked when the rule is made.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RuleFile {
+    pub(super) id: Spanned<String>,
+    pub(super) title: String,
+    pub(super) severity: Option<Spanned<SeverityForm>>,
+    pub(super) kind: Spanned<String>,
+    #[serde(default)]
+    pub(super) attack: Vec<String>,
+    #[serde(default)]
+    pub(super) cis: Vec<String>,
+    #[serde(default)]
+    pub(super) description: String,
+    #[serde(default)]
+    pub(super) fields: BTreeMap<String, Spanned<String>>,
+    #[serde(default)]
+    pub(super) params: BTreeMap<String, Spanned<Value>>,
+    #[serde(default)]
+    pub(super) lists: BTreeMap<String, Vec<String>>,
+    #[serde(rename = "where")]
+    pub(super) condition: Option<Spanned<String>>,
+    pub(super) roll_up: Option<Spanned<Vec<String>>>,
+    pub(super) every: Option<Spanned<String>>,
+    pub(super) by: Option<Spanned<Vec<String>>>,
+    pub(super) within: Option<Spanned<String>>,
+    pub(super) at_least: Option<Spanned<u64>>,
+    pub(super) distinct: Option<Spanned<String>>,
+    pub(super) sql: Option<Spanned<String>>,
+    pub(super) message: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) false_positives: Vec<String>,
+    #[serde(default)]
+    pub(super) next_steps: Vec<String>,
+    #[serde(default)]
+    pub(super) references: Vec<String>,
+    pub(super) author: Option<String>,
+    pub(super) license: Option<String>,
+}
+
+/// A severity: a word, or a word and conditions for other words.
+#[derive(Debug)]
+pub(super) enum SeverityForm {
+    Word(String),
+    Levels(BTreeMap<String, String>),
+}
+
+impl<'de> Deserialize<'de> for SeverityForm {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Form;
+        impl<'de> Visitor<'de> for Form {
+            type Value = SeverityForm;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a severity, or a map such as {default: high, critical: <condition>}")
+            }
+
+            fn visit_str<E: de::Error>(self, word: &str) -> Result<SeverityForm, E> {
+                Ok(SeverityForm::Word(word.to_owned()))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<SeverityForm, A::Error> {
+                BTreeMap::deserialize(MapAccessDeserializer::new(map)).map(SeverityForm::Levels)
+            }
+        }
+        deserializer.deserialize_any(Form)
+    }
+}
+
+/// A parameter's value.
+#[derive(Debug, Clone)]
+pub(super) enum Value {
+    Flag(bool),
+    Int(i64),
+    Text(String),
+}
+
+impl<'de> Deserialize<'de> for Value {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Form;
+        impl Visitor<'_> for Form {
+            type Value = Value;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a whole number, true, false or a text (account ids in quotes)")
+            }
+
+            fn visit_bool<E: de::Error>(self, flag: bool) -> Result<Value, E> {
+                Ok(Value::Flag(flag))
+            }
+
+            fn visit_i64<E: de::Error>(self, number: i64) -> Result<Value, E> {
+                Ok(Value::Int(number))
+            }
+
+            fn visit_u64<E: de::Error>(self, number: u64) -> Result<Value, E> {
+                i64::try_from(number).map(Value::Int).map_err(|_| E::invalid_value(de::Unexpected::Unsigned(number), &self))
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Value, E> {
+                Ok(Value::Text(text.to_owned()))
+            }
+        }
+        deserializer.deserialize_any(Form)
+    }
+}
+
+impl Value {
+    pub(super) fn literal(&self) -> Literal {
+        match self {
+            Self::Flag(flag) => Literal::Flag(*flag),
+            Self::Int(number) => Literal::Int(*number),
+            Self::Text(text) => Literal::Text(text.clone()),
+        }
+    }
+}
+
+/// What is read first, so that a file of another form is refused for that and not for its keys.
+#[derive(Debug, Deserialize)]
+struct Head {
+    id: Option<String>,
+    kind: Option<Spanned<String>>,
+    detection: Option<IgnoredAny>,
+    correlation: Option<IgnoredAny>,
+}
+
+/// A rule file that cannot be used.
+#[derive(Debug)]
+pub(super) struct BadRule {
+    /// The rule's id, if it could be read.
+    pub(super) id: Option<String>,
+    /// Where and why.
+    pub(super) error: Error,
+}
+
+/// An [`Error::Rule`] at a line of a file; line 0 is not known.
+pub(super) fn refused(place: &str, line: u64, reason: impl Into<String>) -> Error {
+    let place = if line == 0 { place.to_owned() } else { format!("{place}:{line}") };
+    Error::Rule { place, reason: reason.into() }
+}
+
+impl RuleFile {
+    /// Reads a rule file.
+    pub(super) fn parse(text: &str, place: &str) -> Result<Self, BadRule> {
+        let mut options = serde_saphyr::Options::default();
+        options.with_snippet = false;
+        let head: Head = serde_saphyr::from_str_with_options(text, options.clone())
+            .map_err(|error| BadRule { id: None, error: yaml_error(&error, place) })?;
+        let id = head.id.clone();
+        let bad = |error| BadRule { id: id.clone(), error };
+        if head.detection.is_some() || head.correlation.is_some() {
+            return Err(bad(refused(place, 0, "a Sigma rule: these cannot be read yet")));
+        }
+        if let Some(kind) = &head.kind {
+            Kind::built(&kind.value).map_err(|reason| bad(refused(place, kind.referenced.line(), reason)))?;
+        }
+        serde_saphyr::from_str_with_options(text, options).map_err(|error| bad(yaml_error(&error, place)))
+    }
+
+    /// Gives a parameter another value: `within`, `every`, `at_least` or a name under `params`.
+    pub(super) fn set(&mut self, name: &str, value: &str) -> Result<(), String> {
+        let spans = [("within", &mut self.within), ("every", &mut self.every)];
+        for (key, span) in spans {
+            if let Some(span) = span.as_mut().filter(|_| key == name) {
+                value.clone_into(&mut span.value);
+                return Ok(());
+            }
+        }
+        if let Some(number) = self.at_least.as_mut().filter(|_| name == "at_least") {
+            number.value = value.parse().map_err(|_| format!("`{value}` is not a whole number"))?;
+            return Ok(());
+        }
+        let Some(param) = self.params.get_mut(name) else {
+            let known: Vec<&str> = self.parameters();
+            return Err(match (nearest(name, known.iter().copied()), known.is_empty()) {
+                (_, true) => format!("rule {} has no parameters", self.id.value),
+                (Some(near), _) => format!("rule {} has no parameter `{name}`: did you mean `{near}`?", self.id.value),
+                (None, _) => format!("rule {} has no parameter `{name}`: it has {}", self.id.value, known.join(", ")),
+            });
+        };
+        param.value = match &param.value {
+            Value::Text(_) => Value::Text(value.to_owned()),
+            Value::Int(_) => Value::Int(value.parse().map_err(|_| format!("`{value}` is not a whole number"))?),
+            Value::Flag(_) => Value::Flag(value.parse().map_err(|_| format!("`{value}` is neither true nor false"))?),
+        };
+        Ok(())
+    }
+
+    fn parameters(&self) -> Vec<&str> {
+        let named = [("within", self.within.is_some()), ("every", self.every.is_some()), ("at_least", self.at_least.is_some())];
+        let named = named.into_iter().filter(|(_, given)| *given).map(|(name, _)| name);
+        named.chain(self.params.keys().map(String::as_str)).collect()
+    }
+}
+
+/// The parser's error as one sentence with the line in front.
+fn yaml_error(error: &serde_saphyr::Error, place: &str) -> Error {
+    use serde_saphyr::Error as Yaml;
+    let line = error.location().map_or(0, |location| location.line());
+    let reason = match error.without_snippet() {
+        Yaml::SerdeUnknownField { field, expected, .. } => match nearest(field, expected.iter().copied()) {
+            Some(near) => format!("no key `{field}` in a rule: did you mean `{near}`?"),
+            None => format!("no key `{field}` in a rule: it may have {}", expected.join(", ")),
+        },
+        Yaml::SerdeMissingField { field, .. } => format!("the key `{field}` is missing"),
+        other => {
+            let text = other.to_string();
+            // The line is in front already.
+            text.lines().next().unwrap_or_default().split(" at line ").next().unwrap_or_default().to_owned()
+        }
+    };
+    refused(place, line, reason)
+}

@@ -1,0 +1,39 @@
+//! Rules of kind `single`: each event that matches is a finding, or the events of
+//! one key are rolled up into one finding a while.
+
+use super::finding::Finding;
+use super::hits::{Hit, finding, grouped};
+use super::rule::{RollUp, Rule};
+
+/// The findings of a `single` rule.
+///
+/// A rolled-up finding begins with an event and takes in the later ones of its key
+/// until more than `every` has passed since that first one. The events of a key
+/// that have no time make a finding of their own: no window can hold them, and
+/// they must not be lost.
+pub(super) fn findings(rule: &Rule, hits: Vec<Hit<'_>>, roll_up: Option<&RollUp>) -> Vec<Finding> {
+    let Some(roll_up) = roll_up else {
+        return hits.iter().map(|hit| finding(rule, std::slice::from_ref(hit), 1)).collect();
+    };
+    let mut findings = Vec::new();
+    for group in grouped(hits, &roll_up.by).values() {
+        findings.extend(bursts(group, roll_up.every).map(|burst| finding(rule, burst, 1)));
+    }
+    findings
+}
+
+/// Cuts ordered hits where more than `every` seconds have passed since the first of a piece.
+fn bursts<'h, 'm>(hits: &'h [Hit<'m>], every: i64) -> impl Iterator<Item = &'h [Hit<'m>]> {
+    let mut rest = hits;
+    std::iter::from_fn(move || {
+        let first = rest.first()?.time;
+        let inside = |hit: &&Hit<'m>| match (first, hit.time) {
+            (Some(first), Some(time)) => time.epoch() - first.epoch() <= every,
+            (None, None) => true,
+            _ => false,
+        };
+        let (burst, after) = rest.split_at_checked(rest.iter().take_while(inside).count())?;
+        rest = after;
+        Some(burst)
+    })
+}

@@ -1,0 +1,135 @@
+//! Rules of kind `threshold`: many events of one key, or many distinct values
+//! among them, within a window of time.
+
+use std::collections::HashMap;
+
+use super::finding::Finding;
+use super::hits::{Hit, Value, finding, grouped};
+use super::rule::Rule;
+
+/// What a window has to hold.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Threshold<'r> {
+    /// The columns and fields that the events of a window share.
+    pub(super) by: &'r [String],
+    /// The window's length in seconds.
+    pub(super) within: i64,
+    /// How many events or values it has to hold.
+    pub(super) at_least: u64,
+    /// Whose values are counted; `None` for the events themselves.
+    pub(super) distinct: Option<&'r str>,
+}
+
+/// The findings of a `threshold` rule.
+///
+/// A window is closed: events belong together where the last is at most `within`
+/// after the first, in whole seconds, which is CloudTrail's own resolution. A
+/// finding begins with the shortest window that holds enough, and every later
+/// event of the key that comes within `within` of the finding's last one extends
+/// it; so overlapping windows are one finding. Events without a time, and those
+/// whose counted value is null, take no part. Events whose key is null in a
+/// column belong together.
+pub(super) fn findings(rule: &Rule, mut hits: Vec<Hit<'_>>, threshold: Threshold<'_>) -> Vec<Finding> {
+    hits.retain(|hit| hit.time.is_some() && threshold.distinct.is_none_or(|name| hit.value(name) != Value::Null));
+    let mut findings = Vec::new();
+    for group in grouped(hits, threshold.by).values() {
+        for burst in bursts(group, threshold) {
+            findings.push(finding(rule, burst, distinct_values(burst, threshold.distinct)));
+        }
+    }
+    findings
+}
+
+/// The runs of ordered hits that are findings.
+fn bursts<'h, 'm>(hits: &'h [Hit<'m>], threshold: Threshold<'_>) -> Vec<&'h [Hit<'m>]> {
+    let mut bursts = Vec::new();
+    let mut rest = hits;
+    while let Some((start, end)) = first_window(rest, threshold) {
+        let last = |end: usize| end.checked_sub(1).and_then(|last| rest.get(last)).map_or(i64::MIN, epoch);
+        let mut end = end;
+        while rest.get(end).is_some_and(|next| epoch(next) - last(end) <= threshold.within) {
+            end += 1;
+        }
+        bursts.extend(rest.get(start..end));
+        rest = rest.get(end..).unwrap_or_default();
+    }
+    bursts
+}
+
+/// Where the first window that holds enough begins and ends (exclusive), made as short as it can be.
+fn first_window(hits: &[Hit<'_>], threshold: Threshold<'_>) -> Option<(usize, usize)> {
+    let mut window = Window::default();
+    for (place, hit) in hits.iter().enumerate() {
+        window.add(counted(hit, place, threshold));
+        while hits.get(window.start).is_some_and(|first| epoch(hit) - epoch(first) > threshold.within) {
+            window.drop_first(hits, threshold);
+        }
+        if window.holds() < threshold.at_least {
+            continue;
+        }
+        while hits.get(window.start).is_some_and(|first| window.has_other(&counted(first, window.start, threshold))) {
+            window.drop_first(hits, threshold);
+        }
+        // The window is closed, so the other events of its first second belong to it.
+        let first = hits.get(window.start).map_or(i64::MIN, epoch);
+        let earlier = hits.get(..window.start).unwrap_or_default().iter().rev();
+        let start = window.start - earlier.take_while(|hit| epoch(hit) == first).count();
+        return Some((start, place + 1));
+    }
+    None
+}
+
+/// What one hit adds to a window: its value, or itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Counted<'m> {
+    Value(Value<'m>),
+    Event(usize),
+}
+
+fn counted<'m>(hit: &Hit<'m>, place: usize, threshold: Threshold<'_>) -> Counted<'m> {
+    threshold.distinct.map_or(Counted::Event(place), |name| Counted::Value(hit.value(name)))
+}
+
+/// A run of hits that slides forward, and how often each thing is in it.
+#[derive(Debug, Default)]
+struct Window<'m> {
+    start: usize,
+    times: HashMap<Counted<'m>, u64>,
+}
+
+impl<'m> Window<'m> {
+    fn add(&mut self, counted: Counted<'m>) {
+        *self.times.entry(counted).or_default() += 1;
+    }
+
+    fn drop_first(&mut self, hits: &[Hit<'m>], threshold: Threshold<'_>) {
+        if let Some(first) = hits.get(self.start) {
+            let counted = counted(first, self.start, threshold);
+            if let Some(times) = self.times.get_mut(&counted) {
+                *times -= 1;
+                if *times == 0 {
+                    self.times.remove(&counted);
+                }
+            }
+        }
+        self.start += 1;
+    }
+
+    fn holds(&self) -> u64 {
+        u64::try_from(self.times.len()).unwrap_or(u64::MAX)
+    }
+
+    fn has_other(&self, counted: &Counted<'m>) -> bool {
+        self.times.get(counted).is_some_and(|times| *times > 1)
+    }
+}
+
+fn epoch(hit: &Hit<'_>) -> i64 {
+    hit.time.map_or(i64::MIN, crate::time::EventTime::epoch)
+}
+
+fn distinct_values(hits: &[Hit<'_>], distinct: Option<&str>) -> u64 {
+    let Some(name) = distinct else { return u64::try_from(hits.len()).unwrap_or(u64::MAX) };
+    let values: std::collections::HashSet<_> = hits.iter().map(|hit| hit.value(name)).collect();
+    u64::try_from(values.len()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,456 @@
+//! [`Walker`]: finds the records in a text, in whatever form they are stored or exported.
+//!
+//! It knows the JSON forms of `event-schema.md` section 3 (the CSV download is
+//! [`csv`](super::csv)'s), recognises them by content, and can be fed a text
+//! window by window. A record that cannot be read is passed over where the end
+//! of it can be found; where it cannot, the walk stops and says where.
+
+use bumpalo::Bump;
+
+use super::json::{Fault, Scanner};
+use super::reader::{self, Outcome, Wrap};
+use super::{Event, csv};
+use crate::problem::ProblemKind;
+
+/// Where a record stands, and its bytes.
+#[derive(Debug, Clone, Copy)]
+pub struct RecordSpan<'t> {
+    /// Its place among the object's records, from 0.
+    pub index: u64,
+    /// Bytes of the inflated object before it.
+    pub offset: u64,
+    /// Its bytes as they came.
+    pub raw: &'t str,
+}
+
+/// What a record turned out to be.
+#[derive(Debug)]
+pub enum Found<'e, 'a> {
+    /// An event, and the name of the envelope that held it.
+    Event(&'e mut Event<'a>, &'static str),
+    /// An object that is no `CloudTrail` event, and what it is.
+    Foreign(&'a str),
+    /// A record that cannot be used.
+    Problem(ProblemKind, String),
+}
+
+/// Takes the records as they are found, in order.
+pub trait Sink<'a> {
+    /// One record.
+    fn record(&mut self, span: RecordSpan<'a>, found: Found<'_, 'a>);
+}
+
+/// Why a walk ended before the text did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Broken {
+    /// The record in which, or before which, it ended.
+    pub index: u64,
+    /// Bytes of the inflated object before the place.
+    pub offset: u64,
+    /// What kind of problem it is.
+    pub kind: ProblemKind,
+    /// What is wrong there.
+    pub message: String,
+}
+
+/// How far the walk through one object has come.
+#[derive(Debug, Clone)]
+pub struct Walker {
+    state: State,
+    /// Bytes of the inflated object before the window at hand.
+    base: u64,
+    next_index: u64,
+    broken: Option<Broken>,
+    /// Part of an object: the text may end between two elements of an array.
+    piece: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Nothing but white space was read.
+    Start,
+    /// Between values that stand one after the other; the number of those before.
+    Values,
+    /// In an array of records; whether one has been read.
+    Array { wrap: Wrap, comma: bool },
+    /// After the array of an object that holds records.
+    Tail,
+    /// At the first byte of something that is no JSON.
+    NotJson,
+    /// At the first byte of a CSV download.
+    Csv,
+    Stopped,
+}
+
+/// A run of whole records within a window.
+#[derive(Debug, Clone)]
+pub struct Piece {
+    /// Its bytes in the window.
+    pub range: std::ops::Range<usize>,
+    /// The walk to do in it.
+    pub walker: Walker,
+}
+
+impl Default for Walker {
+    fn default() -> Self {
+        Self { state: State::Start, base: 0, next_index: 0, broken: None, piece: false }
+    }
+}
+
+impl Walker {
+    /// Walks through the next window of the object and yields how many of its bytes are done with.
+    ///
+    /// The next window has to begin with the bytes that are not. `last` tells that no window follows.
+    pub fn walk<'a>(&mut self, window: &'a str, last: bool, arena: &'a Bump, sink: &mut impl Sink<'a>) -> usize {
+        let mut scanner = Scanner::new(window, arena);
+        let mut event = Event::new(arena);
+        let mut done = 0;
+        loop {
+            let before = self.state;
+            match self.advance(&mut scanner, &mut event, sink) {
+                Ok(true) => done = scanner.position(),
+                Ok(false) => {
+                    done = scanner.position();
+                    break;
+                }
+                Err(Fault::Cut) if !last => {
+                    self.state = before;
+                    break;
+                }
+                Err(fault) => {
+                    self.recover(&mut scanner, before, done, fault, last, sink);
+                    if self.state == before && !last && self.broken.is_none() && scanner.position() == done {
+                        break;
+                    }
+                    done = scanner.position();
+                }
+            }
+        }
+        self.base += to_u64(done);
+        done
+    }
+
+    /// How many records have been met.
+    pub const fn records(&self) -> u64 {
+        self.next_index
+    }
+
+    /// Why the walk ended early, if it did.
+    pub const fn broken(&self) -> Option<&Broken> {
+        self.broken.as_ref()
+    }
+
+    /// Whether there is nothing more to do in this object.
+    pub const fn is_stopped(&self) -> bool {
+        matches!(self.state, State::Stopped | State::NotJson | State::Csv)
+    }
+
+    /// Whether the object is not JSON at all.
+    pub const fn is_not_json(&self) -> bool {
+        matches!(self.state, State::NotJson)
+    }
+
+    /// Whether the object is a CSV download.
+    pub const fn is_csv(&self) -> bool {
+        matches!(self.state, State::Csv)
+    }
+
+    /// Whether the object held nothing but white space.
+    pub const fn is_blank(&self) -> bool {
+        matches!(self.state, State::Start)
+    }
+
+    /// Ends the walk at a record that is larger than the budget allows.
+    pub fn give_up(&mut self, kind: ProblemKind, message: String) {
+        self.stop(0, kind, message);
+    }
+
+    /// Cuts the window into runs of whole records of about `size` bytes, to be walked through side by side.
+    ///
+    /// Yields the pieces and the bytes they cover; the walker itself stands behind
+    /// them afterwards. `None` where the walk is not inside a plain run of records,
+    /// or where no record ends in the window.
+    pub fn split(&mut self, window: &str, size: usize, arena: &Bump) -> Option<(Vec<Piece>, usize)> {
+        let in_array = match self.state {
+            State::Array { .. } => true,
+            State::Values => false,
+            _ => return None,
+        };
+        let mut scanner = Scanner::new(window, arena);
+        let mut pieces = Vec::new();
+        let mut ahead = self.clone();
+        let (mut start, mut end) = (0, 0);
+        loop {
+            if let State::Array { comma: true, .. } = ahead.state {
+                match scanner.skip_space() {
+                    Some(b',') => scanner.bump(),
+                    _ => break,
+                }
+            }
+            if !matches!(scanner.skip_space(), Some(b'{')) || scanner.skip_shallow().is_err() {
+                break;
+            }
+            if let State::Array { comma, .. } = &mut ahead.state {
+                *comma = true;
+            }
+            end = scanner.position();
+            ahead.next_index += 1;
+            if end - start >= size {
+                pieces.push(self.piece(start..end));
+                self.pass(end - start, &ahead);
+                start = end;
+            }
+        }
+        if end > start {
+            pieces.push(self.piece(start..end));
+            self.pass(end - start, &ahead);
+        }
+        // Values that stand alone may turn out to be wrappers, so that what follows counts from elsewhere.
+        (!pieces.is_empty() && (in_array || end > 0)).then_some((pieces, end))
+    }
+
+    fn piece(&self, range: std::ops::Range<usize>) -> Piece {
+        Piece { range, walker: Self { piece: true, ..self.clone() } }
+    }
+
+    fn pass(&mut self, bytes: usize, ahead: &Self) {
+        self.base += to_u64(bytes);
+        self.state = ahead.state;
+        self.next_index = ahead.next_index;
+    }
+
+    /// Whether this part of an object ended as [`split`](Self::split) foresaw: where `next` begins.
+    pub fn leads_to(&self, next: &Self) -> bool {
+        self.broken.is_none() && self.next_index == next.next_index && self.state == next.state
+    }
+
+    /// One step; `false` at the end of the text or of the walk.
+    fn advance<'a>(&mut self, scanner: &mut Scanner<'a>, event: &mut Event<'a>, sink: &mut impl Sink<'a>) -> Result<bool, Fault> {
+        match self.state {
+            State::Start => Ok(self.start(scanner)),
+            State::Values => match scanner.skip_space() {
+                None => Ok(false),
+                Some(b'[') => {
+                    scanner.bump();
+                    self.state = State::Array { wrap: Wrap::Bare, comma: false };
+                    Ok(true)
+                }
+                Some(_) => self.element(scanner, event, sink, "jsonl"),
+            },
+            State::Array { wrap, comma } => self.array_element(scanner, event, sink, wrap, comma),
+            State::Tail => self.tail(scanner),
+            State::NotJson | State::Csv | State::Stopped => Ok(false),
+        }
+    }
+
+    fn start(&mut self, scanner: &mut Scanner<'_>) -> bool {
+        if scanner.rest().starts_with('\u{feff}') {
+            scanner.seek('\u{feff}'.len_utf8());
+        }
+        self.state = match scanner.skip_space() {
+            None => return false,
+            Some(b'{' | b'[') => State::Values,
+            Some(_) if csv::is_header(scanner.rest()) => State::Csv,
+            Some(_) => State::NotJson,
+        };
+        true
+    }
+
+    fn array_element<'a>(
+        &mut self,
+        scanner: &mut Scanner<'a>,
+        event: &mut Event<'a>,
+        sink: &mut impl Sink<'a>,
+        wrap: Wrap,
+        comma: bool,
+    ) -> Result<bool, Fault> {
+        match scanner.skip_space() {
+            None if self.piece => return Ok(false),
+            None => return Err(Fault::Cut),
+            Some(b']') => {
+                scanner.bump();
+                self.state = if wrap == Wrap::Bare { State::Values } else { State::Tail };
+                return Ok(true);
+            }
+            Some(b',') if comma => {
+                scanner.bump();
+                scanner.skip_space().ok_or(Fault::Cut)?;
+            }
+            Some(_) if comma => return Err(Fault::Syntax { at: scanner.position(), expected: "`,` or `]` after a record" }),
+            Some(_) => {}
+        }
+        let envelope = match wrap {
+            Wrap::Records => "records",
+            Wrap::LookupEvents => "lookup-events",
+            Wrap::Bare | Wrap::EventBridge => "array",
+        };
+        self.element(scanner, event, sink, envelope)?;
+        self.state = State::Array { wrap, comma: true };
+        Ok(true)
+    }
+
+    /// Reads one value that should be a record.
+    fn element<'a>(
+        &mut self,
+        scanner: &mut Scanner<'a>,
+        event: &mut Event<'a>,
+        sink: &mut impl Sink<'a>,
+        envelope: &'static str,
+    ) -> Result<bool, Fault> {
+        let start = scanner.position();
+        let outcome = reader::read(scanner, event)?;
+        let span = self.span(scanner, start);
+        match outcome {
+            Outcome::Wrapper(wrap) if matches!(self.state, State::Values) => {
+                scanner.bump();
+                self.state = State::Array { wrap, comma: false };
+                return Ok(true);
+            }
+            Outcome::Wrapper(_) => {
+                // Records within a record: nothing that AWS writes, so the whole of it is one foreign object.
+                scanner.seek(start);
+                scanner.skip_value(0)?;
+                sink.record(self.span(scanner, start), Found::Foreign("an object that holds records, among records"));
+            }
+            Outcome::Event(wrap) => {
+                let alone = self.next_index == 0 && envelope == "jsonl" && scanner.skip_space().is_none();
+                let envelope = match wrap {
+                    Wrap::LookupEvents => "lookup-events",
+                    Wrap::EventBridge => "eventbridge",
+                    _ if alone => "single",
+                    _ => envelope,
+                };
+                sink.record(span, Found::Event(event, envelope));
+            }
+            Outcome::Foreign(what) => sink.record(span, Found::Foreign(what)),
+            Outcome::NotAnObject => {
+                let shown: String = span.raw.chars().take(40).collect();
+                sink.record(span, Found::Problem(ProblemKind::NotAnObject, format!("a record has to be an object, found {shown}")));
+            }
+        }
+        self.next_index += 1;
+        Ok(true)
+    }
+
+    fn span<'a>(&self, scanner: &Scanner<'a>, start: usize) -> RecordSpan<'a> {
+        RecordSpan { index: self.next_index, offset: self.base + to_u64(start), raw: scanner.since(start) }
+    }
+
+    /// Reads one more key of an object after its records, or the object's end.
+    fn tail(&mut self, scanner: &mut Scanner<'_>) -> Result<bool, Fault> {
+        match scanner.skip_space().ok_or(Fault::Cut)? {
+            b'}' => {
+                scanner.bump();
+                self.state = State::Values;
+            }
+            b',' => {
+                scanner.bump();
+                let key = scanner.string()?;
+                scanner.expect(b':', "`:` after a key")?;
+                let more = scanner.skip_space() == Some(b'[');
+                if more && (key.eq_ignore_ascii_case("Records") || key.eq_ignore_ascii_case("Events")) {
+                    // A second list of records: JSON would let it hide the first, so both are read.
+                    scanner.bump();
+                    self.state = State::Array { wrap: Wrap::Records, comma: false };
+                } else {
+                    scanner.skip_value(1)?;
+                }
+            }
+            _ => return Err(Fault::Syntax { at: scanner.position(), expected: "`,` or `}` after the records" }),
+        }
+        Ok(true)
+    }
+
+    /// After a fault in a step that began at `from`: finds the next record, or stops the walk there.
+    fn recover<'a>(&mut self, scanner: &mut Scanner<'a>, before: State, from: usize, fault: Fault, last: bool, sink: &mut impl Sink<'a>) {
+        self.state = before;
+        let (kind, at, message) = describe(fault, scanner.end());
+        scanner.seek(from);
+        scanner.skip_space();
+        let resumed = match before {
+            State::Array { comma, .. } => self.skip_element(scanner, comma),
+            State::Values => skip_line(scanner, at.max(from)),
+            _ => Resume::Lost,
+        };
+        match resumed {
+            Resume::At { start, end } => {
+                scanner.seek(end);
+                let span = self.span(scanner, start);
+                let message = format!("{message} at byte {}", self.base + to_u64(at.max(start)));
+                sink.record(span, Found::Problem(kind, message));
+                self.next_index += 1;
+                if let State::Array { wrap, .. } = before {
+                    self.state = State::Array { wrap, comma: true };
+                }
+            }
+            Resume::NeedsMore if !last => scanner.seek(from),
+            Resume::NeedsMore | Resume::Lost => {
+                self.stop(at.max(from), kind, message);
+                scanner.seek(from);
+            }
+        }
+    }
+
+    /// The next record of an array after one that is broken, where brackets and quotes show it.
+    fn skip_element(&self, scanner: &mut Scanner<'_>, comma: bool) -> Resume {
+        if comma {
+            if scanner.peek() != Some(b',') {
+                return Resume::Lost;
+            }
+            scanner.bump();
+            scanner.skip_space();
+        }
+        let start = scanner.position();
+        if scanner.peek() != Some(b'{') {
+            return Resume::Lost;
+        }
+        if scanner.skip_shallow().is_err() {
+            return Resume::NeedsMore;
+        }
+        let end = scanner.position();
+        match scanner.skip_space() {
+            Some(b',' | b']') => Resume::At { start, end },
+            None if self.piece => Resume::At { start, end },
+            None => Resume::NeedsMore,
+            Some(_) => Resume::Lost,
+        }
+    }
+
+    fn stop(&mut self, at: usize, kind: ProblemKind, message: String) {
+        self.broken = Some(Broken { index: self.next_index, offset: self.base + to_u64(at), kind, message });
+        self.state = State::Stopped;
+    }
+}
+
+enum Resume {
+    /// The broken record ends here, and another may follow.
+    At { start: usize, end: usize },
+    /// The end of the broken record is not in the window.
+    NeedsMore,
+    /// No end of the broken record can be told.
+    Lost,
+}
+
+/// The next line that begins with an object or a list: JSON Lines and indented values both begin so.
+fn skip_line(scanner: &mut Scanner<'_>, fault_at: usize) -> Resume {
+    let start = scanner.position();
+    let from = fault_at.max(start + 1).saturating_sub(1).max(start);
+    let rest = scanner.bytes_from(from);
+    let line = memchr::memchr_iter(b'\n', rest).find(|at| matches!(rest.get(at + 1), Some(b'{' | b'[')));
+    match line {
+        Some(at) => Resume::At { start, end: from + at + 1 },
+        None => Resume::NeedsMore,
+    }
+}
+
+fn describe(fault: Fault, end: usize) -> (ProblemKind, usize, String) {
+    match fault {
+        Fault::Cut => (ProblemKind::JsonCut, end, "the text ends inside a record".to_owned()),
+        Fault::Syntax { at, expected } => (ProblemKind::BadJson, at, format!("not JSON, expected {expected}")),
+        Fault::Depth { at } => (ProblemKind::Limit, at, format!("nested deeper than {} levels", super::json::MAX_DEPTH)),
+    }
+}
+
+fn to_u64(bytes: usize) -> u64 {
+    u64::try_from(bytes).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,631 @@
+//! A strict JSON scanner that reads a record once and keeps its nested parts as
+//! slices of the input.
+//!
+//! It accepts and refuses what `serde_json` accepts and refuses (but for numbers
+//! too large for a double, which are kept as text), and it notes on the way what
+//! `serde_json` does not tell: whether an object names a key twice, and whether
+//! there is white space outside texts. The tests hold it against `serde_json`.
+
+use std::collections::HashSet;
+
+use bumpalo::Bump;
+
+/// Why a scan stopped, and at which byte of the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// The text ends inside a value.
+    Cut,
+    /// The text is not JSON here.
+    Syntax {
+        /// Byte offset in the scanned text.
+        at: usize,
+        /// What would have been right.
+        expected: &'static str,
+    },
+    /// Objects and arrays are nested deeper than the limit.
+    Depth {
+        /// Byte offset in the scanned text.
+        at: usize,
+    },
+}
+
+/// The deepest nesting that is read: `serde_json`'s own limit, so that both agree.
+pub const MAX_DEPTH: u32 = 127;
+
+/// Objects with more keys than this look for repeated ones in a hash set.
+const FEW_KEYS: usize = 24;
+
+/// A position in a JSON text, and what was met on the way to it.
+#[derive(Debug)]
+pub struct Scanner<'a> {
+    text: &'a str,
+    bytes: &'a [u8],
+    pos: usize,
+    arena: &'a Bump,
+    keys: Vec<&'a str>,
+    duplicate_keys: bool,
+    spaces: bool,
+}
+
+impl<'a> Scanner<'a> {
+    /// A scanner at the start of `text`; unescaped texts are kept in `arena`.
+    pub fn new(text: &'a str, arena: &'a Bump) -> Self {
+        Self { text, bytes: text.as_bytes(), pos: 0, arena, keys: Vec::new(), duplicate_keys: false, spaces: false }
+    }
+
+    /// The byte offset of the next byte to be read.
+    pub const fn position(&self) -> usize {
+        self.pos
+    }
+
+    /// Goes to a byte offset; one beyond the end is the end.
+    pub fn seek(&mut self, position: usize) {
+        self.pos = position.min(self.bytes.len());
+        self.keys.clear();
+    }
+
+    /// The text from `start` to here.
+    pub fn since(&self, start: usize) -> &'a str {
+        self.text.get(start..self.pos).unwrap_or_default()
+    }
+
+    /// The text from here on.
+    pub fn rest(&self) -> &'a str {
+        self.text.get(self.pos..).unwrap_or_default()
+    }
+
+    /// The bytes from an offset on.
+    pub fn bytes_from(&self, start: usize) -> &'a [u8] {
+        self.bytes.get(start..).unwrap_or_default()
+    }
+
+    /// The byte offset of the text's end.
+    pub const fn end(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Whether an object named a key twice since the last call.
+    pub const fn take_duplicate_keys(&mut self) -> bool {
+        std::mem::replace(&mut self.duplicate_keys, false)
+    }
+
+    /// The next byte, without reading it.
+    #[inline]
+    pub fn peek(&self) -> Option<u8> {
+        self.bytes.get(self.pos).copied()
+    }
+
+    /// Reads one byte that has been peeked at.
+    #[inline]
+    pub const fn bump(&mut self) {
+        self.pos += 1;
+    }
+
+    /// Reads white space, and peeks at the byte after it.
+    #[inline]
+    pub fn skip_space(&mut self) -> Option<u8> {
+        let mut byte = self.peek()?;
+        while matches!(byte, b' ' | b'\n' | b'\r' | b'\t') {
+            self.spaces = true;
+            self.pos += 1;
+            byte = self.peek()?;
+        }
+        Some(byte)
+    }
+
+    /// Reads white space and then `byte`.
+    ///
+    /// # Errors
+    /// [`Fault`] where another byte stands there.
+    #[inline]
+    pub fn expect(&mut self, byte: u8, expected: &'static str) -> Result<(), Fault> {
+        match self.skip_space() {
+            Some(found) if found == byte => {
+                self.pos += 1;
+                Ok(())
+            }
+            Some(_) => Err(Fault::Syntax { at: self.pos, expected }),
+            None => Err(Fault::Cut),
+        }
+    }
+
+    /// Reads the text whose opening quote is the next byte.
+    ///
+    /// # Errors
+    /// [`Fault`] on a bare control character, a wrong escape or a lone surrogate.
+    pub fn string(&mut self) -> Result<&'a str, Fault> {
+        self.expect(b'"', "a text")?;
+        let start = self.pos;
+        let escaped = self.skip_string_body()?;
+        let raw = self.text.get(start..self.pos - 1).unwrap_or_default();
+        if escaped { self.unescape(raw, start) } else { Ok(raw) }
+    }
+
+    /// Reads an object's entries: `entry` is called with each key, at its value, and has to read it.
+    ///
+    /// # Errors
+    /// [`Fault`], also the entry's own.
+    pub fn object<E: From<Fault>>(
+        &mut self,
+        depth: u32,
+        mut entry: impl FnMut(&mut Self, &'a str) -> Result<(), E>,
+    ) -> Result<(), E> {
+        if depth > MAX_DEPTH {
+            return Err(Fault::Depth { at: self.pos }.into());
+        }
+        self.expect(b'{', "an object")?;
+        if self.skip_space() == Some(b'}') {
+            self.pos += 1;
+            return Ok(());
+        }
+        let first_key = self.keys.len();
+        let mut many: Option<HashSet<&'a str>> = None;
+        loop {
+            if self.skip_space().is_some_and(|byte| byte != b'"') {
+                return Err(Fault::Syntax { at: self.pos, expected: "a key" }.into());
+            }
+            let key = self.string()?;
+            self.note_key(first_key, key, &mut many);
+            self.expect(b':', "`:` after a key")?;
+            self.skip_space();
+            entry(self, key)?;
+            match self.skip_space() {
+                Some(b',') => self.pos += 1,
+                Some(b'}') => {
+                    self.pos += 1;
+                    self.keys.truncate(first_key);
+                    return Ok(());
+                }
+                Some(_) => return Err(Fault::Syntax { at: self.pos, expected: "`,` or `}`" }.into()),
+                None => return Err(Fault::Cut.into()),
+            }
+        }
+    }
+
+    /// Reads an array's elements: `element` is called at each and has to read it.
+    ///
+    /// # Errors
+    /// [`Fault`], also the element's own.
+    pub fn array<E: From<Fault>>(
+        &mut self,
+        depth: u32,
+        mut element: impl FnMut(&mut Self) -> Result<(), E>,
+    ) -> Result<(), E> {
+        if depth > MAX_DEPTH {
+            return Err(Fault::Depth { at: self.pos }.into());
+        }
+        self.expect(b'[', "an array")?;
+        if self.skip_space() == Some(b']') {
+            self.pos += 1;
+            return Ok(());
+        }
+        loop {
+            self.skip_space();
+            element(self)?;
+            match self.skip_space() {
+                Some(b',') => self.pos += 1,
+                Some(b']') => {
+                    self.pos += 1;
+                    return Ok(());
+                }
+                Some(_) => return Err(Fault::Syntax { at: self.pos, expected: "`,` or `]`" }.into()),
+                None => return Err(Fault::Cut.into()),
+            }
+        }
+    }
+
+    /// Reads one value of any kind and checks it, keeping nothing.
+    ///
+    /// # Errors
+    /// [`Fault`] where it is not JSON.
+    pub fn skip_value(&mut self, depth: u32) -> Result<(), Fault> {
+        match self.skip_space().ok_or(Fault::Cut)? {
+            b'"' => {
+                self.pos += 1;
+                let start = self.pos;
+                if self.skip_string_body()? {
+                    let raw = self.text.get(start..self.pos - 1).unwrap_or_default();
+                    check_escapes(raw, start)?;
+                }
+                Ok(())
+            }
+            b'{' => self.object(depth + 1, |scanner, _| scanner.skip_value(depth + 1)),
+            b'[' => self.array(depth + 1, |scanner| scanner.skip_value(depth + 1)),
+            b't' => self.literal(b"true"),
+            b'f' => self.literal(b"false"),
+            b'n' => self.literal(b"null"),
+            b'-' | b'0'..=b'9' => self.number(),
+            _ => Err(Fault::Syntax { at: self.pos, expected: "a value" }),
+        }
+    }
+
+    /// Reads one value and yields its compact JSON: the input's own bytes, without white space between them.
+    ///
+    /// # Errors
+    /// [`Fault`] where it is not JSON.
+    pub fn json(&mut self, depth: u32) -> Result<&'a str, Fault> {
+        self.json_with(|scanner| scanner.skip_value(depth))
+    }
+
+    /// The same for a value that `read` reads, and may take apart on the way.
+    ///
+    /// # Errors
+    /// [`Fault`], also that of `read`.
+    pub fn json_with<E: From<Fault>>(&mut self, read: impl FnOnce(&mut Self) -> Result<(), E>) -> Result<&'a str, E> {
+        self.skip_space();
+        let start = self.pos;
+        let spaces_before = std::mem::replace(&mut self.spaces, false);
+        let outcome = read(self);
+        let spaced = self.spaces;
+        self.spaces |= spaces_before;
+        outcome?;
+        let raw = self.since(start);
+        Ok(if spaced { compact(raw, self.arena) } else { raw })
+    }
+
+    /// Finds the end of one value by its quotes and brackets alone, checking nothing else.
+    ///
+    /// # Errors
+    /// [`Fault::Cut`] where the text ends first.
+    pub fn skip_shallow(&mut self) -> Result<(), Fault> {
+        let mut depth = 0_u32;
+        loop {
+            match self.skip_space().ok_or(Fault::Cut)? {
+                b'"' => {
+                    self.pos += 1;
+                    self.skip_quoted_shallow()?;
+                }
+                b'{' | b'[' => {
+                    depth += 1;
+                    self.pos += 1;
+                }
+                b'}' | b']' => {
+                    if depth == 0 {
+                        return Ok(());
+                    }
+                    depth -= 1;
+                    self.pos += 1;
+                }
+                b',' if depth == 0 => return Ok(()),
+                b',' | b':' => {
+                    self.pos += 1;
+                    continue;
+                }
+                _ => self.skip_plain(),
+            }
+            if depth == 0 {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Skips what is neither text nor structure: numbers, literals, anything that should not be there.
+    fn skip_plain(&mut self) {
+        while let Some(byte) = self.peek() {
+            if matches!(byte, b'"' | b'{' | b'}' | b'[' | b']' | b',' | b':' | b' ' | b'\n' | b'\r' | b'\t') {
+                break;
+            }
+            self.pos += 1;
+        }
+    }
+
+    fn skip_quoted_shallow(&mut self) -> Result<(), Fault> {
+        loop {
+            let rest = self.bytes.get(self.pos..).unwrap_or_default();
+            let found = memchr::memchr2(b'"', b'\\', rest).ok_or(Fault::Cut)?;
+            let quote = rest.get(found) == Some(&b'"');
+            self.pos += found + if quote { 1 } else { 2 };
+            if quote {
+                return Ok(());
+            }
+            if self.pos > self.bytes.len() {
+                return Err(Fault::Cut);
+            }
+        }
+    }
+
+    fn note_key(&mut self, first_key: usize, key: &'a str, many: &mut Option<HashSet<&'a str>>) {
+        let repeated = if let Some(set) = many {
+            !set.insert(key)
+        } else {
+            let siblings = self.keys.get(first_key..).unwrap_or_default();
+            let repeated = siblings.contains(&key);
+            if siblings.len() >= FEW_KEYS {
+                *many = Some(siblings.iter().copied().chain([key]).collect());
+                self.keys.truncate(first_key);
+            } else {
+                self.keys.push(key);
+            }
+            repeated
+        };
+        self.duplicate_keys |= repeated;
+    }
+
+    /// Reads up to and with the closing quote; tells whether there were escapes, which are not yet checked.
+    #[inline]
+    fn skip_string_body(&mut self) -> Result<bool, Fault> {
+        let mut escaped = false;
+        loop {
+            // Eight bytes at a time, until one of them is a quote, a backslash or a control character.
+            while let Some(chunk) = self.bytes.get(self.pos..).and_then(|rest| rest.first_chunk::<8>()) {
+                let special = special_bytes(u64::from_le_bytes(*chunk));
+                if special == 0 {
+                    self.pos += 8;
+                } else {
+                    self.pos += first_marked(special);
+                    break;
+                }
+            }
+            match self.peek().ok_or(Fault::Cut)? {
+                b'"' => {
+                    self.pos += 1;
+                    return Ok(escaped);
+                }
+                b'\\' => {
+                    escaped = true;
+                    if self.pos + 1 >= self.bytes.len() {
+                        return Err(Fault::Cut);
+                    }
+                    self.pos += 2;
+                }
+                0..0x20 => return Err(Fault::Syntax { at: self.pos, expected: "no bare control character in a text" }),
+                _ => self.pos += 1,
+            }
+        }
+    }
+
+    fn unescape(&self, raw: &'a str, offset: usize) -> Result<&'a str, Fault> {
+        let mut text = bumpalo::collections::String::with_capacity_in(raw.len(), self.arena);
+        decode(raw, offset, |part| match part {
+            Part::Plain(plain) => text.push_str(plain),
+            Part::Letter(letter) => text.push(letter),
+        })?;
+        Ok(text.into_bump_str())
+    }
+
+    fn literal(&mut self, word: &[u8]) -> Result<(), Fault> {
+        let rest = self.bytes.get(self.pos..).unwrap_or_default();
+        let matching = rest.iter().zip(word).take_while(|(found, wanted)| found == wanted).count();
+        self.pos += matching;
+        if matching == word.len() {
+            Ok(())
+        } else if matching == rest.len() {
+            Err(Fault::Cut)
+        } else {
+            Err(Fault::Syntax { at: self.pos, expected: "true, false or null" })
+        }
+    }
+
+    fn number(&mut self) -> Result<(), Fault> {
+        if self.peek() == Some(b'-') {
+            self.pos += 1;
+        }
+        if self.peek() == Some(b'0') {
+            self.pos += 1;
+        } else {
+            self.digits()?;
+        }
+        if self.peek() == Some(b'.') {
+            self.pos += 1;
+            self.digits()?;
+        }
+        if matches!(self.peek(), Some(b'e' | b'E')) {
+            self.pos += 1;
+            if matches!(self.peek(), Some(b'+' | b'-')) {
+                self.pos += 1;
+            }
+            self.digits()?;
+        }
+        match self.peek() {
+            Some(b'0'..=b'9') => Err(Fault::Syntax { at: self.pos, expected: "no leading zero" }),
+            _ => Ok(()),
+        }
+    }
+
+    fn digits(&mut self) -> Result<(), Fault> {
+        let start = self.pos;
+        while matches!(self.peek(), Some(b'0'..=b'9')) {
+            self.pos += 1;
+        }
+        match self.peek() {
+            _ if self.pos > start => Ok(()),
+            Some(_) => Err(Fault::Syntax { at: self.pos, expected: "a digit" }),
+            None => Err(Fault::Cut),
+        }
+    }
+}
+
+/// The text that a JSON text literal stands for, or `None` where `json` is something else.
+pub fn text_of<'a>(json: &'a str, arena: &'a Bump) -> Option<&'a str> {
+    if json.starts_with('"') { Scanner::new(json, arena).string().ok() } else { None }
+}
+
+/// The JSON text without the white space outside its texts.
+fn compact<'a>(json: &str, arena: &'a Bump) -> &'a str {
+    let mut out = bumpalo::collections::String::with_capacity_in(json.len(), arena);
+    let mut in_text = false;
+    let mut after_backslash = false;
+    let mut kept_from = 0;
+    for (at, byte) in json.bytes().enumerate() {
+        if in_text {
+            if after_backslash {
+                after_backslash = false;
+            } else if byte == b'\\' {
+                after_backslash = true;
+            } else if byte == b'"' {
+                in_text = false;
+            }
+        } else if byte == b'"' {
+            in_text = true;
+        } else if matches!(byte, b' ' | b'\n' | b'\r' | b'\t') {
+            out.push_str(json.get(kept_from..at).unwrap_or_default());
+            kept_from = at + 1;
+        }
+    }
+    out.push_str(json.get(kept_from..).unwrap_or_default());
+    out.into_bump_str()
+}
+
+/// Marks the top bit of each byte that is a quote, a backslash or below 0x20; the lowest mark is exact.
+const fn special_bytes(word: u64) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const TOPS: u64 = 0x8080_8080_8080_8080;
+    let quote = word ^ (ONES * 0x22);
+    let backslash = word ^ (ONES * 0x5c);
+    let control = word.wrapping_sub(ONES * 0x20) & !word;
+    ((quote.wrapping_sub(ONES) & !quote) | (backslash.wrapping_sub(ONES) & !backslash) | control) & TOPS
+}
+
+#[expect(clippy::as_conversions, reason = "a number of bytes below eight")]
+const fn first_marked(marks: u64) -> usize {
+    (marks.trailing_zeros() / 8) as usize
+}
+
+enum Part<'t> {
+    Plain(&'t str),
+    Letter(char),
+}
+
+fn check_escapes(raw: &str, offset: usize) -> Result<(), Fault> {
+    decode(raw, offset, |_| ())
+}
+
+/// Takes a text literal's inside apart into plain runs and escaped letters.
+fn decode<'t>(raw: &'t str, offset: usize, mut part: impl FnMut(Part<'t>)) -> Result<(), Fault> {
+    let mut rest = raw;
+    while let Some(backslash) = memchr::memchr(b'\\', rest.as_bytes()) {
+        let at = offset + raw.len() - rest.len() + backslash;
+        let fault = Fault::Syntax { at, expected: "a valid escape" };
+        part(Part::Plain(rest.get(..backslash).unwrap_or_default()));
+        let escape = rest.as_bytes().get(backslash + 1).ok_or(fault)?;
+        let (letter, length) = match escape {
+            b'"' => ('"', 2),
+            b'\\' => ('\\', 2),
+            b'/' => ('/', 2),
+            b'b' => ('\u{8}', 2),
+            b'f' => ('\u{c}', 2),
+            b'n' => ('\n', 2),
+            b'r' => ('\r', 2),
+            b't' => ('\t', 2),
+            b'u' => unicode_escape(rest.get(backslash..).unwrap_or_default()).ok_or(fault)?,
+            _ => return Err(fault),
+        };
+        part(Part::Letter(letter));
+        rest = rest.get(backslash + length..).unwrap_or_default();
+    }
+    part(Part::Plain(rest));
+    Ok(())
+}
+
+/// The letter of `\uXXXX`, or of a surrogate pair, and how many bytes it took.
+fn unicode_escape(text: &str) -> Option<(char, usize)> {
+    let unit = |from: usize| {
+        let digits = text.get(from..from + 4)?;
+        digits.bytes().all(|b| b.is_ascii_hexdigit()).then(|| u32::from_str_radix(digits, 16).ok())?
+    };
+    let first = unit(2)?;
+    if let Some(letter) = char::from_u32(first) {
+        return Some((letter, 6));
+    }
+    if !(0xd800..0xdc00).contains(&first) || text.get(6..8) != Some("\\u") {
+        return None;
+    }
+    let second = unit(8).filter(|unit| (0xdc00..0xe000).contains(unit))?;
+    char::from_u32(0x1_0000 + ((first - 0xd800) << 10) + (second - 0xdc00)).map(|letter| (letter, 12))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::Value;
+
+    fn accepts(text: &str) -> bool {
+        let arena = Bump::new();
+        let mut scanner = Scanner::new(text, &arena);
+        scanner.skip_value(0).is_ok() && scanner.skip_space().is_none()
+    }
+
+    fn agrees(text: &str) {
+        let reference: Result<Value, _> = serde_json::from_str(text);
+        // The one difference that is meant: a number too large for a double is kept as its text.
+        if reference.as_ref().is_err_and(|error| error.to_string().starts_with("number out of range")) {
+            return;
+        }
+        assert_eq!(accepts(text), reference.is_ok(), "{text:?}: {reference:?}");
+        if let Ok(value) = reference {
+            let arena = Bump::new();
+            let json = Scanner::new(text, &arena).json(0).expect("accepted above");
+            assert_eq!(serde_json::from_str::<Value>(json).ok(), Some(value.clone()), "{text:?}");
+            if let Value::String(wanted) = value {
+                assert_eq!(text_of(json, &arena), Some(wanted.as_str()));
+            }
+        }
+    }
+
+    #[test]
+    fn odd_texts_as_serde_json() {
+        for text in [
+            "", " ", "{", "}", "[]", "{}", "[1,]", "[,1]", "{\"a\":1,}", "{\"a\" 1}", "{a:1}", "nul", "nulll", "true ", "tru",
+            "01", "-", "-0", "-01", "1.", "1.0e", "1e+5", ".5", "+1", "1e400", "\"\\ud83d\\ude00\"", "\"\\ud83d\"", "\"\\ude00\"",
+            "\"\\ud83dx\"", "\"\\u12g4\"", "\"\\x\"", "\"a\u{1}b\"", "\"tab\tx\"", "\"\u{202f}\"", "\"unterminated", "\"\\", "[[[]]]",
+            "{\"a\":{\"a\":1},\"b\":[{\"a\":2}]}", "[\n1 ,\t2\r]", "\"\\u0000\"", "\u{feff}[]", "1 2", "\"12345678\\\"x\"", "\"1234567\"",
+        ] {
+            agrees(text);
+        }
+        let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        for depth in [40, 126, 127, 128, 129] {
+            agrees(&nested(depth));
+        }
+    }
+
+    #[test]
+    fn repeated_keys_are_noticed_at_any_depth_and_number() {
+        let repeated = |text: &str| {
+            let arena = Bump::new();
+            let mut scanner = Scanner::new(text, &arena);
+            scanner.skip_value(0).expect("valid");
+            scanner.take_duplicate_keys()
+        };
+        assert!(!repeated(r#"{"a":{"a":1},"b":[{"a":1},{"a":2}]}"#));
+        assert!(repeated(r#"{"b":[{"a":1,"\u0061":2}]}"#));
+        let many = |last: &str| format!("{{{}\"{last}\":0}}", (0..500).map(|i| format!("\"k{i}\":{i},")).collect::<String>());
+        assert!(!repeated(&many("k500")));
+        assert!(repeated(&many("k3")));
+        assert!(repeated(&many("k499")));
+    }
+
+    fn json_like() -> impl Strategy<Value = String> {
+        proptest::collection::vec(
+            prop_oneof![
+                Just("{"), Just("}"), Just("["), Just("]"), Just(","), Just(":"), Just("\""), Just("\\"), Just("\\u00e9"),
+                Just("\"a\""), Just("null"), Just("true"), Just("-1.5e3"), Just("0"), Just(" "), Just("\n"), Just("é"), Just("\u{1}"),
+            ],
+            0..24,
+        )
+        .prop_map(|parts| parts.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn broken_texts_as_serde_json(text in json_like()) {
+            agrees(&text);
+        }
+
+        #[test]
+        fn texts_as_serde_json(text in any::<String>()) {
+            agrees(&serde_json::to_string(&text).expect("a text"));
+        }
+
+        #[test]
+        fn a_shallow_skip_ends_where_a_strict_one_does(text in json_like()) {
+            let arena = Bump::new();
+            let mut strict = Scanner::new(&text, &arena);
+            if strict.skip_value(0).is_ok() {
+                let mut shallow = Scanner::new(&text, &arena);
+                prop_assert!(shallow.skip_shallow().is_ok());
+                prop_assert_eq!(strict.position(), shallow.position());
+            }
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! CloudTrail records: from bytes to [`Event`]s.
+//!
+//! [`json`] scans, [`reader`] fills an [`Event`] from one JSON object, [`derive`]
+//! adds what follows from its fields, and [`envelope`] finds the records in all
+//! the forms in which they are stored and exported. Nothing here knows where the
+//! bytes came from.
+
+pub mod csv;
+pub mod derive;
+pub mod envelope;
+pub mod json;
+pub mod reader;
+mod record;
+
+pub use record::{Event, Resource};

@@ -1,0 +1,161 @@
+//! The parallel pipeline from objects to event batches.
+//!
+//! Objects are taken in the order of their names, in units of about equal size;
+//! a unit is one task, so that small files share a batch and large ones are
+//! spread over all cores. What comes out is in the order of the objects, whatever
+//! the number of threads. A thread holds one object's window at a time.
+
+mod object;
+mod part;
+mod revisit;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rayon::prelude::{IntoParallelRefIterator as _, ParallelIterator as _};
+
+pub use object::{ObjectReport, Status};
+pub use revisit::{RawRecord, revisit};
+
+use crate::error::Error;
+use crate::event::Event;
+use crate::frame::{Batch, BatchBuilder};
+use crate::problem::ProblemKind;
+use crate::schema::Column;
+use crate::source::{Budget, Object};
+use crate::time::TimeRange;
+use object::Worker;
+
+/// What the user asked to see. A record outside is read, counted and left out.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// By `event_time`; a record without a time is kept.
+    pub range: TimeRange,
+    /// By `recipient_account_id`; empty for all.
+    pub accounts: Vec<String>,
+    /// By `aws_region`; empty for all.
+    pub regions: Vec<String>,
+}
+
+impl Filter {
+    fn keeps(&self, event: &Event<'_>) -> bool {
+        let listed = |list: &[String], column| list.is_empty() || event.text(column).is_some_and(|text| list.iter().any(|item| item == text));
+        event.time(Column::EventTime).is_none_or(|time| self.range.contains(time))
+            && listed(&self.accounts, Column::RecipientAccountId)
+            && listed(&self.regions, Column::AwsRegion)
+    }
+}
+
+/// How the ingester is to work.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Threads; 0 for as many as the machine has cores.
+    pub jobs: usize,
+    /// What one object may cost.
+    pub budget: Budget,
+    /// What the user asked to see.
+    pub filter: Filter,
+}
+
+/// How far the ingester has come; read it from another thread.
+#[derive(Debug, Default)]
+pub struct Progress {
+    /// Objects to be read, once they are listed.
+    pub total_objects: AtomicU64,
+    /// Stored bytes to be read, once the objects are listed.
+    pub total_bytes: AtomicU64,
+    /// Objects done with.
+    pub objects: AtomicU64,
+    /// Stored bytes done with.
+    pub stored_bytes: AtomicU64,
+    /// Records met.
+    pub records: AtomicU64,
+}
+
+/// What the ingester made of the objects.
+#[derive(Debug, Default)]
+pub struct Ingested {
+    /// The events, in the order of (object, record index), duplicates included.
+    pub batches: Vec<Batch>,
+    /// One report an object, in the order of the objects.
+    pub reports: Vec<ObjectReport>,
+}
+
+/// Stored bytes of the objects that make one unit of work: at trail files' usual ratio some tens of thousands of events.
+const UNIT_BYTES: u64 = 2 << 20;
+/// Objects of one unit at most, so that folders of tiny files are spread over the threads too.
+const UNIT_OBJECTS: usize = 2_048;
+/// Events of one batch at most.
+const BATCH_ROWS: usize = 64 << 10;
+
+/// Reads all objects.
+///
+/// # Errors
+/// [`Error::Setting`] where the threads cannot be started, [`Error::Frame`] where a batch
+/// cannot be built. What is wrong with an object is in its report.
+pub fn ingest(objects: &[Object], options: &Options, progress: &Progress) -> Result<Ingested, Error> {
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(options.jobs)
+        .build()
+        .map_err(|error| Error::setting("--jobs", format!("the threads cannot be started: {error}")))?;
+    let units = units(objects);
+    let done: Vec<Result<Ingested, Error>> = pool.install(|| units.par_iter().map(|unit| read_unit(unit, options, progress)).collect());
+    let mut all = Ingested::default();
+    for unit in done {
+        let unit = unit?;
+        all.batches.extend(unit.batches);
+        all.reports.extend(unit.reports);
+    }
+    Ok(all)
+}
+
+/// Runs of neighbouring objects of about [`UNIT_BYTES`]; the cut depends on the objects alone.
+fn units(objects: &[Object]) -> Vec<&[Object]> {
+    let mut units = Vec::new();
+    let (mut start, mut bytes) = (0, 0);
+    for (at, object) in objects.iter().enumerate() {
+        bytes += object.size;
+        if bytes >= UNIT_BYTES || at + 1 - start >= UNIT_OBJECTS {
+            units.extend(objects.get(start..=at));
+            (start, bytes) = (at + 1, 0);
+        }
+    }
+    units.extend(objects.get(start..).filter(|rest| !rest.is_empty()));
+    units
+}
+
+/// Reads one unit. Should a thread fail, which is a defect, its objects are read again one
+/// by one, so that only the one to blame is lost, with a problem.
+fn read_unit(unit: &[Object], options: &Options, progress: &Progress) -> Result<Ingested, Error> {
+    if let Ok(done) = catch_unwind(AssertUnwindSafe(|| read_objects(unit, options, progress))) {
+        return done;
+    }
+    let mut all = Ingested::default();
+    for object in unit {
+        let alone = catch_unwind(AssertUnwindSafe(|| read_objects(std::slice::from_ref(object), options, progress)));
+        let done = alone.unwrap_or_else(|_| {
+            let report = ObjectReport::failed(object, ProblemKind::Internal, "reading it failed; this is a defect in trailsift, please report it".to_owned());
+            Ok(Ingested { batches: Vec::new(), reports: vec![report] })
+        })?;
+        all.batches.extend(done.batches);
+        all.reports.extend(done.reports);
+    }
+    Ok(all)
+}
+
+fn read_objects(objects: &[Object], options: &Options, progress: &Progress) -> Result<Ingested, Error> {
+    let mut worker = Worker::default();
+    let mut builder = BatchBuilder::default();
+    let mut all = Ingested::default();
+    for object in objects {
+        let report = worker.read(object, options, &mut builder, &mut all.batches)?;
+        progress.objects.fetch_add(1, Ordering::Relaxed);
+        progress.stored_bytes.fetch_add(object.size, Ordering::Relaxed);
+        progress.records.fetch_add(report.seen, Ordering::Relaxed);
+        all.reports.push(report);
+    }
+    if builder.rows() > 0 {
+        all.batches.push(builder.finish()?);
+    }
+    Ok(all)
+}

@@ -1,0 +1,375 @@
+//! Reading one object, whole or window by window, and what became of it.
+
+use std::io::Read;
+use std::sync::Arc;
+
+use bumpalo::Bump;
+use rayon::prelude::{IntoParallelIterator as _, ParallelIterator as _};
+
+use super::part::{Loader, Part};
+use super::Options;
+use crate::error::Error;
+use crate::event::csv;
+use crate::event::envelope::{Broken, Piece, Walker};
+use crate::frame::{Batch, BatchBuilder};
+use crate::problem::{Place, Problem, ProblemKind};
+use crate::source::gzip::{Damage, Inflate, Scratch, Summary};
+use crate::source::{Object, disk};
+use crate::time::EventTime;
+
+/// How an object ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Status {
+    /// Read to its end.
+    Read,
+    /// Passed over, with the reason.
+    Skipped(String),
+    /// With a problem; what could be read is loaded.
+    Problem,
+}
+
+/// What became of one object.
+#[derive(Debug, Clone)]
+pub struct ObjectReport {
+    /// Its name.
+    pub object: Arc<str>,
+    /// How it ended.
+    pub status: Status,
+    /// What its bytes were; `None` where it could not be opened.
+    pub bytes: Option<Summary>,
+    /// Records met, less those that the filter left out.
+    pub seen: u64,
+    /// Events loaded, duplicates included.
+    pub loaded: u64,
+    /// Records that could not be loaded.
+    pub record_problems: u64,
+    /// Records that the filter left out.
+    pub filtered: u64,
+    /// What could not be used.
+    pub problems: Vec<Problem>,
+    /// What is odd.
+    pub notices: Vec<Problem>,
+    /// The earliest `event_time`.
+    pub first_event: Option<EventTime>,
+    /// The latest `event_time`.
+    pub last_event: Option<EventTime>,
+}
+
+impl ObjectReport {
+    /// The report of an object of which nothing could be read.
+    pub(super) fn failed(object: &Object, kind: ProblemKind, message: String) -> Self {
+        let place = Place { object: object.name.clone(), record_index: None, offset: None };
+        Self {
+            object: object.name.clone(),
+            status: Status::Problem,
+            bytes: None,
+            seen: 0,
+            loaded: 0,
+            record_problems: 0,
+            filtered: 0,
+            problems: vec![Problem { place, kind, message }],
+            notices: Vec::new(),
+            first_event: None,
+            last_event: None,
+        }
+    }
+}
+
+/// What a thread keeps from object to object.
+#[derive(Debug, Default)]
+pub(super) struct Worker {
+    scratch: Scratch,
+    window: Vec<u8>,
+    arena: Bump,
+}
+
+/// Inflated bytes of an object that are read in one window; larger ones are read in several.
+pub(super) const WINDOW_BYTES: usize = 64 << 20;
+/// Bytes of the pieces of a window that are read side by side.
+const PIECE_BYTES: usize = 8 << 20;
+/// Bytes at an object's start in which its envelope shows.
+const HEAD_BYTES: usize = 1 << 20;
+
+impl Worker {
+    pub(super) fn read(
+        &mut self,
+        object: &Object,
+        options: &Options,
+        builder: &mut BatchBuilder,
+        batches: &mut Vec<Batch>,
+    ) -> Result<ObjectReport, Error> {
+        let reader = match disk::open(object) {
+            Ok(reader) => reader,
+            Err(cause) => return Ok(ObjectReport::failed(object, ProblemKind::Unreadable, crate::error::plain_cause(&cause))),
+        };
+        self.window.clear();
+        self.arena.reset();
+        let mut stream = Inflate::new(reader, &mut self.scratch, options.budget);
+        let mut loader = Loader { object, options, part: Part::default(), builder, batches, repaired: false, failure: None };
+        let mut more = stream.fill(&mut self.window, WINDOW_BYTES);
+        let first_bytes: Vec<u8> = self.window.iter().copied().take(SNIFF_BYTES).collect();
+        let mut walker = Walker::default();
+        let mut broken = None;
+        if more {
+            more = read_windows(&mut stream, &mut self.window, &mut walker, &mut loader)?;
+        } else {
+            let text = text_of(&mut self.window, true, &mut loader.repaired);
+            walker.walk(text, true, &self.arena, &mut loader);
+        }
+        if walker.is_csv() {
+            let limit = usize::try_from(options.budget.whole_bytes).unwrap_or(usize::MAX);
+            more = more && stream.fill(&mut self.window, limit);
+            let text = text_of(&mut self.window, true, &mut loader.repaired);
+            broken = csv::walk(text, &self.arena, &mut loader).1;
+            if more {
+                let message = format!("a CSV download of more than {limit} bytes; the rows after them are not read");
+                broken = Some(Broken { index: 0, offset: options.budget.whole_bytes, kind: ProblemKind::Limit, message });
+            }
+        }
+        // The hash is that of the whole object, so the rest is inflated even where nothing more is read from it.
+        while more {
+            self.window.clear();
+            more = stream.fill(&mut self.window, WINDOW_BYTES);
+        }
+        if let Some(error) = loader.failure.take() {
+            return Err(error.into());
+        }
+        let (part, repaired) = (loader.part, loader.repaired);
+        Ok(conclude(object, part, repaired, &walker, broken.or_else(|| walker.broken().cloned()), stream.finish(), &first_bytes))
+    }
+}
+
+/// Reads an object that is larger than one window; `false` when the stream has ended.
+fn read_windows<R: Read + Send>(
+    stream: &mut Inflate<'_, R>,
+    window: &mut Vec<u8>,
+    walker: &mut Walker,
+    loader: &mut Loader<'_, '_>,
+) -> Result<bool, Error> {
+    let mut more = true;
+    let mut next: Vec<u8> = Vec::new();
+    loop {
+        let arena = Bump::new();
+        let text = text_of(window, !more, &mut loader.repaired);
+        let head = text.get(..text.floor_char_boundary(HEAD_BYTES)).filter(|_| walker.is_blank());
+        let mut done = head.map_or(0, |head| walker.walk(head, false, &arena, loader));
+        if walker.is_stopped() {
+            return Ok(more);
+        }
+        let rest = text.get(done..).unwrap_or_default();
+        let before = walker.clone();
+        if let Some((pieces, covered)) = walker.split(rest, PIECE_BYTES, &arena) {
+            next.clear();
+            next.extend_from_slice(rest.as_bytes().get(covered..).unwrap_or_default());
+            let ends = pieces.iter().skip(1).map(|piece| piece.walker.clone()).chain([walker.clone()]).collect::<Vec<_>>();
+            let (loaded, still_more) =
+                rayon::join(|| read_pieces(rest, pieces, &ends, loader), || more && stream.fill(&mut next, WINDOW_BYTES));
+            more = still_more;
+            match loaded? {
+                Some(loaded) => loaded.into_iter().for_each(|piece| piece.join(loader)),
+                None => {
+                    // The pieces are not what brackets made of them: read them one after the other.
+                    *walker = before;
+                    let covered_text = rest.get(..covered).unwrap_or_default();
+                    let read = walker.walk(covered_text, false, &arena, loader);
+                    next.splice(0..0, covered_text.as_bytes().get(read..).unwrap_or_default().iter().copied());
+                }
+            }
+        } else {
+            done += walker.walk(rest, !more, &arena, loader);
+            if !more {
+                return Ok(false);
+            }
+            next.clear();
+            next.extend_from_slice(text.as_bytes().get(done..).unwrap_or_default());
+            if next.len() > loader.options.budget.record_bytes {
+                let limit = loader.options.budget.record_bytes;
+                walker.give_up(ProblemKind::Limit, format!("a record of more than {limit} bytes"));
+            }
+            let target = next.len().saturating_add(WINDOW_BYTES);
+            more = stream.fill(&mut next, target);
+        }
+        if walker.is_stopped() {
+            return Ok(more);
+        }
+        std::mem::swap(window, &mut next);
+    }
+}
+
+/// What was read from one piece.
+struct ReadPiece {
+    part: Part,
+    batches: Vec<Batch>,
+}
+
+impl ReadPiece {
+    fn join(self, loader: &mut Loader<'_, '_>) {
+        loader.part.join(self.part, loader.options.budget.listed_problems);
+        loader.batches.extend(self.batches);
+    }
+}
+
+/// Reads the pieces side by side; `None` where one of them does not end where the next begins.
+fn read_pieces(text: &str, pieces: Vec<Piece>, ends: &[Walker], loader: &Loader<'_, '_>) -> Result<Option<Vec<ReadPiece>>, Error> {
+    let (object, options, repaired) = (loader.object, loader.options, loader.repaired);
+    let read: Vec<Result<(ReadPiece, Walker), Error>> = pieces
+        .into_par_iter()
+        .map(|Piece { range, mut walker }| {
+            let (mut builder, mut batches, arena) = (BatchBuilder::default(), Vec::new(), Bump::new());
+            let mut loader = Loader { object, options, part: Part::default(), builder: &mut builder, batches: &mut batches, repaired, failure: None };
+            walker.walk(text.get(range).unwrap_or_default(), true, &arena, &mut loader);
+            let (part, failure) = (loader.part, loader.failure);
+            if let Some(error) = failure {
+                return Err(error.into());
+            }
+            if builder.rows() > 0 {
+                batches.push(builder.finish()?);
+            }
+            Ok((ReadPiece { part, batches }, walker))
+        })
+        .collect();
+    let read = read.into_iter().collect::<Result<Vec<_>, Error>>()?;
+    let fits = read.iter().zip(ends).all(|((_, walker), end)| walker.leads_to(end));
+    Ok(fits.then(|| read.into_iter().map(|(piece, _)| piece).collect()))
+}
+
+/// The bytes as text. Each byte that is not UTF-8 becomes U+0001, which JSON does not allow in a
+/// text, so that the record in which it stands is refused, no other one is, and no offset moves.
+pub(super) fn text_of<'w>(window: &'w mut Vec<u8>, last: bool, repaired: &mut bool) -> &'w str {
+    let mut valid = 0;
+    let mut end = window.len();
+    while let Err(error) = std::str::from_utf8(window.get(valid..).unwrap_or_default()) {
+        let at = valid + error.valid_up_to();
+        if error.error_len().is_none() && !last {
+            end = at;
+            break;
+        }
+        let length = error.error_len().unwrap_or(window.len() - at);
+        window.iter_mut().skip(at).take(length).for_each(|byte| *byte = 1);
+        *repaired = true;
+        valid = at + length;
+    }
+    std::str::from_utf8(window.get(..end).unwrap_or_default()).unwrap_or_default()
+}
+
+#[expect(clippy::too_many_arguments, reason = "it joins all that was learnt about one object, in one place")]
+fn conclude(
+    object: &Object,
+    mut part: Part,
+    repaired: bool,
+    walker: &Walker,
+    broken: Option<Broken>,
+    bytes: Summary,
+    first_bytes: &[u8],
+) -> ObjectReport {
+    let mut status = Status::Read;
+    if let Some(problem) = object_problem(object, repaired, broken, &bytes) {
+        part.problems.push(problem, usize::MAX);
+        status = Status::Problem;
+    } else if let Some(outcome) = no_records(object, walker, first_bytes) {
+        match outcome {
+            Status::Problem => {
+                let place = Place { object: object.name.clone(), record_index: None, offset: Some(0) };
+                let (kind, message) = if walker.is_blank() {
+                    (ProblemKind::Empty, "the file is empty".to_owned())
+                } else {
+                    (ProblemKind::BadJson, "not JSON from its first byte".to_owned())
+                };
+                part.problems.push(Problem { place, kind, message }, usize::MAX);
+                status = Status::Problem;
+            }
+            other => status = other,
+        }
+    } else if part.foreign.count > 0 && part.loaded + part.filtered + part.problems.count == 0 {
+        status = Status::Skipped(format!("not a log: {}", part.foreign.first_message().unwrap_or_default()));
+        part.foreign = super::part::Listed::default();
+    }
+    if bytes.members > 1 {
+        let place = Place { object: object.name.clone(), record_index: None, offset: None };
+        let message = format!("the gzip file has {} members; all are read", bytes.members);
+        part.notices.push(Problem { place, kind: ProblemKind::SecondMember, message }, usize::MAX);
+    }
+    let object_problems = u64::from(status == Status::Problem);
+    let foreign = part.foreign.count;
+    let record_problems = part.problems.count - object_problems + foreign;
+    let mut problems = part.problems.into_list();
+    problems.extend(part.foreign.into_list());
+    ObjectReport {
+        object: object.name.clone(),
+        status,
+        bytes: Some(bytes),
+        seen: part.loaded + record_problems,
+        loaded: part.loaded,
+        record_problems,
+        filtered: part.filtered,
+        problems,
+        notices: part.notices.into_list(),
+        first_event: part.first_event,
+        last_event: part.last_event,
+    }
+}
+
+/// The problem of the object as a whole, if it has one: the damage to its stream comes before what followed from it.
+fn object_problem(object: &Object, repaired: bool, broken: Option<Broken>, bytes: &Summary) -> Option<Problem> {
+    let kept = |broken: &Option<Broken>| broken.as_ref().map_or(String::new(), |broken| format!("; {} records before it were read", broken.index));
+    let place = |offset| Place { object: object.name.clone(), record_index: broken.as_ref().map(|broken| broken.index), offset: Some(offset) };
+    let (kind, message) = match &bytes.damage {
+        Some(Damage::Cut { at }) => (ProblemKind::GzipCut, format!("the gzip stream is cut after {at} stored bytes{}", kept(&broken))),
+        Some(Damage::Corrupt { at, what }) => (ProblemKind::GzipDamaged, format!("{what}, at stored byte {at}{}", kept(&broken))),
+        Some(Damage::Trailing { at }) => {
+            let extra = bytes.stored_bytes.max(object.size).saturating_sub(*at);
+            (ProblemKind::TrailingBytes, format!("{extra} bytes follow the gzip stream, at stored byte {at}"))
+        }
+        Some(Damage::Limit { inflated }) => {
+            (ProblemKind::Limit, format!("{} stored bytes inflate to more than {inflated}; reading stopped there{}", bytes.stored_bytes, kept(&broken)))
+        }
+        Some(Damage::Unreadable { cause }) => (ProblemKind::Unreadable, cause.clone()),
+        None => {
+            let broken = broken?;
+            let place = Place { object: object.name.clone(), record_index: Some(broken.index), offset: Some(broken.offset) };
+            return Some(if repaired && broken.kind == ProblemKind::BadJson {
+                Problem { place, kind: ProblemKind::NotUtf8, message: "bytes that are not UTF-8".to_owned() }
+            } else {
+                Problem { place, kind: broken.kind, message: format!("{}; {} records before it were read", broken.message, broken.index) }
+            });
+        }
+    };
+    Some(Problem { place: place(bytes.inflated_bytes), kind, message })
+}
+
+/// For an object that is not JSON at all, or empty: a problem where its name promises a log, else a reason to skip it.
+fn no_records(object: &Object, walker: &Walker, first_bytes: &[u8]) -> Option<Status> {
+    if !walker.is_not_json() && !walker.is_blank() {
+        return None;
+    }
+    if let Some((what, command)) = archive(first_bytes) {
+        return Some(Status::Skipped(format!("not a log: {what}; unpack it first: {command} {}", object.name)));
+    }
+    let name = object.name.to_ascii_lowercase();
+    let promised = object.key.is_some() || [".json", ".jsonl", ".ndjson", ".json.gz", ".jsonl.gz", ".ndjson.gz"].iter().any(|end| name.ends_with(end));
+    Some(if promised || object.name.as_ref() == disk::STDIN {
+        Status::Problem
+    } else if walker.is_blank() {
+        Status::Skipped("not a log: empty".to_owned())
+    } else {
+        Status::Skipped("not a log: not JSON".to_owned())
+    })
+}
+
+/// Bytes that show what a file is; a tar's mark stands after its first header field.
+const SNIFF_BYTES: usize = 512;
+
+/// What kind of archive begins with these (inflated) bytes, and the command that unpacks it.
+fn archive(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
+    let marks: [(&[u8], _, _); 5] = [
+        (b"PK\x03\x04", "a zip archive", "unzip"),
+        (b"\x28\xb5\x2f\xfd", "a zstd file", "zstd -d"),
+        (b"\xfd7zXZ\0", "an xz file", "xz -d"),
+        (b"BZh", "a bzip2 file", "bzip2 -d"),
+        (b"7z\xbc\xaf\x27\x1c", "a 7z archive", "7z x"),
+    ];
+    if bytes.get(257..262) == Some(b"ustar") {
+        return Some(("a tar archive", "tar -xf"));
+    }
+    marks.into_iter().find(|(mark, _, _)| bytes.starts_with(mark)).map(|(_, what, command)| (what, command))
+}

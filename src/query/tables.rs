@@ -1,0 +1,178 @@
+//! The tables that SQL sees: what their columns hold, and frames made of JSON rows.
+
+use polars::prelude::{Column as FrameColumn, DataFrame, DataType, NamedFrom as _, PlSmallStr, Series, TimeUnit, TimeZone};
+use serde_json::{Map, Value};
+
+use crate::error::Error;
+use crate::schema::{Column, Kind};
+use crate::time::EventTime;
+
+/// A table beside `events`.
+#[derive(Debug, Clone, Copy)]
+pub struct Table {
+    /// Its name in SQL.
+    pub name: &'static str,
+    /// Its columns, in order.
+    pub fields: &'static [Field],
+}
+
+impl Table {
+    /// The columns as [`json_table`] takes them.
+    pub fn columns(&self) -> Vec<(&'static str, Kind)> {
+        self.fields.iter().map(|field| (field.name, field.kind)).collect()
+    }
+}
+
+/// One column of a [`Table`].
+#[derive(Debug, Clone, Copy)]
+pub struct Field {
+    /// Its name in SQL.
+    pub name: &'static str,
+    /// What it holds.
+    pub kind: Kind,
+    /// What it is made from.
+    pub source: &'static str,
+    /// What it means where the column is null.
+    pub null_means: &'static str,
+}
+
+macro_rules! fields {
+    ($($name:literal $kind:ident $source:literal $null:literal;)*) => {
+        &[$(Field { name: $name, kind: Kind::$kind, source: $source, null_means: $null }),*]
+    };
+}
+
+/// Every object that was listed.
+pub const FILES: Table = Table {
+    name: "files",
+    fields: fields! {
+        "object" Text "the file's path or key" "never";
+        "kind" Text "the file's name and bytes: log, digest, insight, other" "never";
+        "account" Text "the file's name" "the name is not in AWS's form";
+        "region" Text "the file's name" "the name is not in AWS's form";
+        "delivery_time" Time "the file's name" "the name is not in AWS's form";
+        "compressed_bytes" Int "the file's size" "not read";
+        "inflated_bytes" Int "the bytes after inflation" "not read";
+        "sha256" Text "the bytes after inflation" "not read";
+        "status" Text "read, skipped or problem" "never";
+        "reason" Text "why it was not read" "it was read";
+        "notes" Text "what is odd about it" "nothing";
+        "records" Int "the events that were loaded from it" "not read";
+        "first_event" Time "the first event_time in it" "no event with a time";
+        "last_event" Time "the last event_time in it" "no event with a time";
+    },
+};
+
+/// What could not be read.
+pub const PROBLEMS: Table = Table { name: "problems", fields: PLACED };
+
+/// What was loaded, but is odd.
+pub const NOTICES: Table = Table { name: "notices", fields: PLACED };
+
+const PLACED: &[Field] = fields! {
+    "object" Text "the file's path or key" "not about a file";
+    "record_index" Int "the record's place among the file's records, from 0" "about the whole file";
+    "offset" Int "the byte in the inflated stream" "not known";
+    "kind" Text "the kind of problem or notice" "never";
+    "message" Text "what is wrong" "never";
+};
+
+/// What the rules found.
+pub const FINDINGS: Table = Table {
+    name: "findings",
+    fields: fields! {
+        "rule_id" Text "the rule" "never";
+        "title" Text "the rule" "never";
+        "severity" Text "the rule: critical, high, medium, low, info" "never";
+        "family" Text "the first part of rule_id" "never";
+        "kind" Text "the rule: single, threshold, sequence, first-seen, state" "never";
+        "attack" TextList "the rule's ATT&CK techniques" "never";
+        "cis" TextList "the rule's CIS controls" "never";
+        "account_id" Text "recipient_account_id of the evidence" "it differs or is absent";
+        "region" Text "aws_region of the evidence" "it differs or is absent";
+        "principal" Text "principal of the evidence" "it differs or is absent";
+        "source_ip_address" Text "source_ip_address of the evidence" "it differs or is absent";
+        "event_name" Text "event_name of the evidence" "it differs or is absent";
+        "first_time" Time "the first event_time of the evidence" "no event with a time";
+        "last_time" Time "the last event_time of the evidence" "no event with a time";
+        "count" Int "how many events or values it took" "never";
+        "message" Text "the rule's sentence with its values" "never";
+        "event_ids" TextList "event_id of the evidence" "never";
+        "evidence" Json "the places of the evidence" "never";
+        "false_positives" TextList "the rule" "never";
+        "next_steps" TextList "the rule" "never";
+        "source" Text "builtin, or the path of the rule file" "never";
+        "author" Text "the rule" "not named";
+        "license" Text "the rule" "not named";
+    },
+};
+
+const TABLES: [Table; 4] = [FILES, PROBLEMS, NOTICES, FINDINGS];
+
+/// All tables with their columns' names, as the guard wants them where no frames are at hand.
+pub(super) fn known_tables() -> Vec<(&'static str, Vec<String>)> {
+    let events = Column::ALL.iter().map(|column| column.name().to_owned()).collect();
+    let others = TABLES.iter().map(|table| (table.name, table.fields.iter().map(|field| field.name.to_owned()).collect()));
+    std::iter::once(("events", events)).chain(others).collect()
+}
+
+/// `sql --schema`: one row a column of every table.
+///
+/// # Shape
+/// `table`, `column`, `type`, `source`, `null_means`.
+pub fn schema_rows() -> Vec<Map<String, Value>> {
+    let events = Column::ALL.iter().map(|column| ("events", column.name(), column.kind(), column.source(), column.null_means()));
+    let others = TABLES.iter().flat_map(|table| {
+        table.fields.iter().map(|field| (table.name, field.name, field.kind, field.source, field.null_means))
+    });
+    let row = |(table, column, kind, source, null): (&str, &str, Kind, &str, &str)| {
+        let pairs = [("table", table), ("column", column), ("type", &kind.to_string()), ("source", source), ("null_means", null)];
+        pairs.map(|(key, value)| (key.to_owned(), Value::from(value))).into_iter().collect()
+    };
+    events.chain(others).map(row).collect()
+}
+
+/// A frame of the given columns out of JSON rows; a key that a row lacks is null there.
+///
+/// A value that is not of its column's kind becomes its JSON text in a column of text, and null in any other.
+///
+/// # Errors
+/// [`Error::Frame`]: two columns have one name.
+pub fn json_table(columns: &[(&str, Kind)], rows: &[Map<String, Value>]) -> Result<DataFrame, Error> {
+    let column = |(name, kind): &(&str, Kind)| {
+        let values = rows.iter().map(|row| row.get(*name).unwrap_or(&Value::Null));
+        Ok(FrameColumn::from(series(name, *kind, values)?))
+    };
+    let columns = columns.iter().map(column).collect::<Result<Vec<_>, Error>>()?;
+    Ok(DataFrame::new(rows.len(), columns)?)
+}
+
+fn series<'v>(name: &str, kind: Kind, values: impl Iterator<Item = &'v Value>) -> Result<Series, Error> {
+    let name = PlSmallStr::from_str(name);
+    Ok(match kind {
+        Kind::Text | Kind::Json => Series::new(name, values.map(text).collect::<Vec<_>>()),
+        Kind::Flag => Series::new(name, values.map(Value::as_bool).collect::<Vec<_>>()),
+        Kind::Int => Series::new(name, values.map(Value::as_i64).collect::<Vec<_>>()),
+        Kind::Time => {
+            let micros = values.map(|value| value.as_str().and_then(EventTime::parse).map(EventTime::micros));
+            let zoned = DataType::Datetime(TimeUnit::Microseconds, Some(TimeZone::UTC));
+            Series::new(name, micros.collect::<Vec<_>>()).cast(&zoned)?
+        }
+        Kind::TextList => {
+            let lists = values.map(|value| value.as_array().map(|items| texts(items)));
+            Series::new(name, lists.collect::<Vec<Option<Series>>>()).cast(&DataType::List(Box::new(DataType::String)))?
+        }
+    })
+}
+
+fn text(value: &Value) -> Option<String> {
+    match value {
+        Value::Null => None,
+        Value::String(text) => Some(text.clone()),
+        other => Some(other.to_string()),
+    }
+}
+
+fn texts(items: &[Value]) -> Series {
+    Series::new(PlSmallStr::EMPTY, items.iter().map(text).collect::<Vec<_>>())
+}

@@ -1,0 +1,82 @@
+//! The JSON documents of `cli.md`: one a command, each with its schema and the ledger.
+
+use serde_json::{Map, Value, json};
+
+use crate::case::{Case, Coverage};
+use crate::detect::Detections;
+use crate::problem::{Ledger, Problem};
+
+/// The document of `detect`.
+pub fn detect(case: &Case, detections: &Detections) -> Value {
+    let mut document = document("detect", &case.ledger);
+    add_detections(&mut document, detections);
+    Value::Object(document)
+}
+
+/// The document of `investigate`.
+pub fn investigate(case: &Case, detections: &Detections) -> Value {
+    let mut document = document("investigate", &case.ledger);
+    document.insert("coverage".to_owned(), coverage(&case.coverage));
+    // No digest is verified and no IAM state replayed yet, so nothing is claimed.
+    document.insert("integrity".to_owned(), Value::Null);
+    document.insert("drift".to_owned(), Value::Null);
+    add_detections(&mut document, detections);
+    Value::Object(document)
+}
+
+/// The document of a command whose answer is rows.
+pub fn rows(command: &str, ledger: &Ledger, rows: Vec<Map<String, Value>>) -> Value {
+    let mut document = document(command, ledger);
+    document.insert("rows".to_owned(), rows.into_iter().map(Value::Object).collect());
+    Value::Object(document)
+}
+
+/// The ledger as `cli.md` has it.
+pub fn ledger(ledger: &Ledger) -> Value {
+    let (objects, records) = (&ledger.objects, &ledger.records);
+    json!({
+        "objects": {"listed": objects.listed, "read": objects.read, "skipped": objects.skipped, "problems": objects.problems},
+        "records": {"seen": records.seen, "loaded": records.loaded, "duplicates": records.duplicates, "problems": records.problems},
+        "bytes": {"compressed": ledger.compressed_bytes, "inflated": ledger.inflated_bytes},
+        "problems": ledger.problems.iter().map(problem).collect::<Vec<_>>(),
+        "notices": ledger.notices.iter().map(problem).collect::<Vec<_>>(),
+        "skipped": ledger.skipped.iter().map(|skipped| json!({"object": skipped.object, "reason": skipped.reason})).collect::<Vec<_>>(),
+        "filtered": {"objects": ledger.filtered.objects, "records": ledger.filtered.records},
+    })
+}
+
+/// One problem or notice.
+pub fn problem(problem: &Problem) -> Value {
+    let place = &problem.place;
+    json!({
+        "object": place.object,
+        "record_index": place.record_index,
+        "offset": place.offset,
+        "kind": problem.kind.name(),
+        "message": problem.message,
+    })
+}
+
+fn document(command: &str, books: &Ledger) -> Map<String, Value> {
+    let mut document = Map::new();
+    document.insert("schema".to_owned(), Value::from(format!("trailsift.{command}/1")));
+    document.insert("ledger".to_owned(), ledger(books));
+    document
+}
+
+fn coverage(coverage: &Coverage) -> Value {
+    json!({
+        "accounts": coverage.accounts,
+        "regions": coverage.regions,
+        "first_event": coverage.first_event.map(|time| time.to_string()),
+        "last_event": coverage.last_event.map(|time| time.to_string()),
+    })
+}
+
+fn add_detections(document: &mut Map<String, Value>, detections: &Detections) {
+    let tables: Map<String, Value> = detections.tables.iter().map(|table| (table.rule_id.clone(), json!(table.rows))).collect();
+    document.insert("findings".to_owned(), json!(detections.findings));
+    document.insert("tables".to_owned(), Value::Object(tables));
+    document.insert("rules".to_owned(), json!(detections.rules));
+    document.insert("suppressed".to_owned(), json!(detections.suppressed));
+}

@@ -1,0 +1,6 @@
+//! What a case holds, put into the forms that leave the program. Nothing is computed here.
+
+pub mod json;
+mod redact;
+
+pub use redact::redact;

@@ -1,0 +1,130 @@
+//! Files, folders of any depth and standard input, listed in one order.
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use walkdir::{DirEntry, WalkDir};
+
+use super::{Budget, Listing, Location, Object, ObjectKey};
+use crate::error::{Error, plain_cause};
+use crate::problem::{Place, Problem, ProblemKind, Skipped};
+
+/// The name that stands for standard input.
+pub const STDIN: &str = "-";
+
+/// Lists every file under `sources`; `-` is standard input, which is read here and kept.
+///
+/// Symbolic links are followed; one that leads back into a folder above it is
+/// skipped, and a file that is reached twice is read once.
+///
+/// # Errors
+/// [`Error::Io`] where a source itself cannot be reached.
+pub fn list(sources: &[PathBuf], budget: &Budget) -> Result<Listing, Error> {
+    let mut listing = Listing::default();
+    let mut seen = HashSet::new();
+    for source in sources {
+        if source.as_os_str() == STDIN {
+            listing.objects.push(read_stdin(budget)?);
+            continue;
+        }
+        std::fs::metadata(source).map_err(|cause| Error::io("read", source, cause))?;
+        for entry in WalkDir::new(source).follow_links(true) {
+            match entry {
+                Ok(entry) => list_entry(&entry, source, &mut seen, &mut listing)?,
+                Err(error) => list_failure(&error, source, &mut listing)?,
+            }
+        }
+    }
+    listing.objects.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(listing)
+}
+
+/// Opens an object for reading from its start.
+///
+/// # Errors
+/// What the system says.
+pub fn open(object: &Object) -> io::Result<Box<dyn Read + Send + '_>> {
+    Ok(match &object.location {
+        Location::Path(path) => Box::new(File::open(path)?),
+        Location::Memory(bytes) => Box::new(bytes.as_ref()),
+    })
+}
+
+fn read_stdin(budget: &Budget) -> Result<Object, Error> {
+    let failed = |cause| Error::Io { act: "read", target: "standard input".to_owned(), cause };
+    let mut bytes = Vec::new();
+    io::stdin().lock().take(budget.whole_bytes + 1).read_to_end(&mut bytes).map_err(failed)?;
+    let size = bytes.len();
+    if u64::try_from(size).is_ok_and(|size| size > budget.whole_bytes) {
+        let limit = budget.whole_bytes;
+        return Err(failed(io::Error::other(format!("more than {limit} bytes; save them to a file and give its name"))));
+    }
+    let size = u64::try_from(size).unwrap_or(u64::MAX);
+    Ok(Object { name: Arc::from(STDIN), key: None, size, location: Location::Memory(bytes.into()) })
+}
+
+fn list_entry(entry: &DirEntry, source: &Path, seen: &mut HashSet<PathBuf>, listing: &mut Listing) -> Result<(), Error> {
+    let kind = entry.file_type();
+    if kind.is_dir() {
+        return Ok(());
+    }
+    let name = display_name(entry.path());
+    let skip = |reason: &str| Skipped { object: name.clone(), reason: reason.to_owned() };
+    if !kind.is_file() {
+        listing.skipped.push(skip("not a regular file"));
+        return Ok(());
+    }
+    // The canonical path tells files apart that several links or several sources lead to.
+    match entry.path().canonicalize() {
+        Ok(path) => {
+            if !seen.insert(path) {
+                listing.skipped.push(skip("the same file as one already listed"));
+                return Ok(());
+            }
+            let size = entry.metadata().map_or(0, |metadata| metadata.len());
+            let key = ObjectKey::parse(&name);
+            listing.objects.push(Object { name, key, size, location: Location::Path(entry.path().to_owned()) });
+        }
+        Err(cause) if entry.path() == source => return Err(Error::io("read", source, cause)),
+        Err(cause) => listing.problems.push(unreadable(name, &cause)),
+    }
+    Ok(())
+}
+
+fn list_failure(error: &walkdir::Error, source: &Path, listing: &mut Listing) -> Result<(), Error> {
+    let path = error.path().unwrap_or(source);
+    let name = display_name(path);
+    if error.loop_ancestor().is_some() {
+        listing.skipped.push(Skipped { object: name, reason: "a symbolic link that leads back to a folder above it".to_owned() });
+        return Ok(());
+    }
+    let cause = error.io_error().map_or_else(|| io::Error::other("cannot be listed"), |cause| io::Error::new(cause.kind(), plain_cause(cause)));
+    if path == source {
+        return Err(Error::io("list", source, cause));
+    }
+    listing.problems.push(unreadable(name, &cause));
+    Ok(())
+}
+
+/// A problem for an object that the system does not let us read.
+pub(crate) fn unreadable(object: Arc<str>, cause: &io::Error) -> Problem {
+    Problem { place: Place { object, record_index: None, offset: None }, kind: ProblemKind::Unreadable, message: plain_cause(cause) }
+}
+
+/// The path as text, with `/` between its parts; bytes that are not UTF-8 as `\xNN`, so that no two names meet.
+fn display_name(path: &Path) -> Arc<str> {
+    let mut name = String::new();
+    for chunk in path.as_os_str().as_encoded_bytes().utf8_chunks() {
+        name.push_str(chunk.valid());
+        for byte in chunk.invalid() {
+            name.push_str(&format!("\\x{byte:02x}"));
+        }
+    }
+    if cfg!(windows) {
+        name = name.replace('\\', "/");
+    }
+    name.into()
+}

@@ -1,0 +1,392 @@
+//! [`Inflate`]: one object's bytes, inflated where they are gzip, hashed on the way.
+//!
+//! Goes by the first two bytes and not by the name, reads all members, keeps what
+//! came before damage, and stops where the [`Budget`] says so.
+
+use std::io::{self, Read};
+
+use aws_lc_rs::digest::{Context, SHA256};
+use flate2::{Crc, Decompress, FlushDecompress, Status};
+
+use super::Budget;
+
+/// What is wrong with the stream, with the number of stored bytes that were read before it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Damage {
+    /// The stored bytes end inside the gzip stream.
+    Cut {
+        /// Stored bytes read.
+        at: u64,
+    },
+    /// The stored bytes are not a valid gzip stream here.
+    Corrupt {
+        /// Stored bytes read.
+        at: u64,
+        /// What does not fit.
+        what: &'static str,
+    },
+    /// Bytes that are no gzip member follow the stream.
+    Trailing {
+        /// Stored bytes read.
+        at: u64,
+    },
+    /// The inflated bytes pass the budget.
+    Limit {
+        /// Inflated bytes read.
+        inflated: u64,
+    },
+    /// The system failed while reading.
+    Unreadable {
+        /// What the system says.
+        cause: String,
+    },
+}
+
+/// What one object's bytes were, once they have been read.
+#[derive(Debug, Clone)]
+pub struct Summary {
+    /// SHA-256 of all inflated bytes, as lower-case hex.
+    pub sha256: String,
+    /// Bytes as stored.
+    pub stored_bytes: u64,
+    /// Bytes after inflation.
+    pub inflated_bytes: u64,
+    /// How many gzip members there were; 0 for plain bytes.
+    pub members: u32,
+    /// What is wrong with the stream.
+    pub damage: Option<Damage>,
+}
+
+/// What a thread keeps between objects, so that it is made once.
+#[derive(Debug)]
+pub struct Scratch {
+    decompress: Decompress,
+    input: Vec<u8>,
+}
+
+impl Default for Scratch {
+    fn default() -> Self {
+        Self { decompress: Decompress::new(false), input: vec![0; INPUT_BYTES] }
+    }
+}
+
+/// The inflated bytes of one object, in order.
+pub struct Inflate<'s, R> {
+    reader: R,
+    scratch: &'s mut Scratch,
+    budget: Budget,
+    start: usize,
+    end: usize,
+    state: State,
+    hash: Context,
+    crc: Crc,
+    stored_bytes: u64,
+    inflated_bytes: u64,
+    members: u32,
+    damage: Option<Damage>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Start,
+    Plain,
+    Member,
+    Ended,
+}
+
+/// Stored bytes read at once.
+const INPUT_BYTES: usize = 256 << 10;
+/// Inflated bytes that are made before they are hashed: they stay in the processor's cache between the two.
+const STEP_BYTES: usize = 256 << 10;
+
+/// Why inflating stops; the reason is kept in `damage`.
+struct Stop;
+
+impl<'s, R: Read> Inflate<'s, R> {
+    /// Bytes of `reader`, inflated within `budget`.
+    pub fn new(reader: R, scratch: &'s mut Scratch, budget: Budget) -> Self {
+        Self {
+            reader,
+            scratch,
+            budget,
+            start: 0,
+            end: 0,
+            state: State::Start,
+            hash: Context::new(&SHA256),
+            crc: Crc::new(),
+            stored_bytes: 0,
+            inflated_bytes: 0,
+            members: 0,
+            damage: None,
+        }
+    }
+
+    /// Appends inflated bytes to `out` until it holds `target` bytes; `false` when there are no more.
+    pub fn fill(&mut self, out: &mut Vec<u8>, target: usize) -> bool {
+        while self.state != State::Ended && out.len() < target {
+            if self.step(out, target).is_err() {
+                self.state = State::Ended;
+            }
+        }
+        self.state != State::Ended
+    }
+
+    /// What the bytes were; those that have not been asked for are left unread.
+    pub fn finish(self) -> Summary {
+        let digest = self.hash.finish();
+        let sha256 = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        Summary { sha256, stored_bytes: self.stored_bytes, inflated_bytes: self.inflated_bytes, members: self.members, damage: self.damage }
+    }
+
+    fn step(&mut self, out: &mut Vec<u8>, target: usize) -> Result<(), Stop> {
+        match self.state {
+            State::Start => {
+                self.refill()?;
+                self.state = if self.rest().starts_with(&GZIP_MAGIC) { State::Member } else { State::Plain };
+                if self.state == State::Member { self.header() } else { Ok(()) }
+            }
+            State::Plain => self.copy(out, target),
+            State::Member => self.inflate(out, target),
+            State::Ended => Ok(()),
+        }
+    }
+
+    fn rest(&self) -> &[u8] {
+        self.scratch.input.get(self.start..self.end).unwrap_or_default()
+    }
+
+    fn stop(&mut self, damage: Damage) -> Stop {
+        self.damage = Some(damage);
+        Stop
+    }
+
+    fn consumed(&self) -> u64 {
+        self.stored_bytes - to_u64(self.end - self.start)
+    }
+
+    /// Reads until the buffer is full or the reader ends; keeps what is in it.
+    fn refill(&mut self) -> Result<(), Stop> {
+        self.scratch.input.copy_within(self.start..self.end, 0);
+        self.end -= self.start;
+        self.start = 0;
+        while let Some(free) = self.scratch.input.get_mut(self.end..).filter(|free| !free.is_empty()) {
+            match self.reader.read(free) {
+                Ok(0) => break,
+                Ok(read) => {
+                    self.end += read;
+                    self.stored_bytes += to_u64(read);
+                }
+                Err(cause) if cause.kind() == io::ErrorKind::Interrupted => {}
+                Err(cause) => return Err(self.stop(Damage::Unreadable { cause: crate::error::plain_cause(&cause) })),
+            }
+        }
+        Ok(())
+    }
+
+    /// The next stored byte of a gzip header or trailer.
+    fn byte(&mut self) -> Result<u8, Stop> {
+        if self.start == self.end {
+            self.refill()?;
+        }
+        match self.rest().first().copied() {
+            Some(byte) => {
+                self.start += 1;
+                Ok(byte)
+            }
+            None => {
+                let at = self.consumed();
+                Err(self.stop(Damage::Cut { at }))
+            }
+        }
+    }
+
+    fn word(&mut self) -> Result<u32, Stop> {
+        Ok(u32::from_le_bytes([self.byte()?, self.byte()?, self.byte()?, self.byte()?]))
+    }
+
+    /// Reads a member's header (RFC 1952, section 2.3).
+    fn header(&mut self) -> Result<(), Stop> {
+        let at = self.consumed();
+        let (_magic, method, flags) = ([self.byte()?, self.byte()?], self.byte()?, self.byte()?);
+        if method != 8 || flags & 0xe0 != 0 {
+            return Err(self.stop(Damage::Corrupt { at, what: "the gzip header is not one of RFC 1952" }));
+        }
+        for _ in 0..6 {
+            self.byte()?;
+        }
+        if flags & 0x04 != 0 {
+            let length = u16::from_le_bytes([self.byte()?, self.byte()?]);
+            for _ in 0..length {
+                self.byte()?;
+            }
+        }
+        for flag in [0x08, 0x10] {
+            while flags & flag != 0 && self.byte()? != 0 {}
+        }
+        if flags & 0x02 != 0 {
+            self.byte()?;
+            self.byte()?;
+        }
+        self.members += 1;
+        self.crc = Crc::new();
+        self.scratch.decompress.reset(false);
+        Ok(())
+    }
+
+    fn inflate(&mut self, out: &mut Vec<u8>, target: usize) -> Result<(), Stop> {
+        if self.start == self.end {
+            self.refill()?;
+        }
+        let before = out.len();
+        out.reserve(STEP_BYTES.min(target.saturating_sub(before)).max(1 << 10));
+        let input = self.scratch.input.get(self.start..self.end).unwrap_or_default();
+        let at_end = input.is_empty();
+        let read_before = self.scratch.decompress.total_in();
+        let status = self.scratch.decompress.decompress_vec(input, out, FlushDecompress::None);
+        let read = self.scratch.decompress.total_in() - read_before;
+        self.start += usize::try_from(read).unwrap_or(self.end - self.start);
+        self.account(out, before)?;
+        match status {
+            Ok(Status::StreamEnd) => self.trailer(),
+            Ok(_) if at_end && out.len() == before => {
+                let at = self.consumed();
+                Err(self.stop(Damage::Cut { at }))
+            }
+            Ok(_) => Ok(()),
+            Err(_) => {
+                let at = self.consumed();
+                Err(self.stop(Damage::Corrupt { at, what: "the deflate data is damaged" }))
+            }
+        }
+    }
+
+    /// Hashes what has been appended since `before`, and asks the budget.
+    fn account(&mut self, out: &[u8], before: usize) -> Result<(), Stop> {
+        let new = out.get(before..).unwrap_or_default();
+        self.hash.update(new);
+        if self.state == State::Member {
+            self.crc.update(new);
+        }
+        self.inflated_bytes += to_u64(new.len());
+        let allowed = self.budget.inflated_free.max(self.budget.inflate_ratio.saturating_mul(self.consumed()));
+        if self.inflated_bytes > allowed {
+            let inflated = self.inflated_bytes;
+            return Err(self.stop(Damage::Limit { inflated }));
+        }
+        Ok(())
+    }
+
+    /// Reads a member's check sum and length, and looks for another member.
+    fn trailer(&mut self) -> Result<(), Stop> {
+        let at = self.consumed();
+        let (crc, length) = (self.word()?, self.word()?);
+        if crc != self.crc.sum() {
+            return Err(self.stop(Damage::Corrupt { at, what: "the gzip check sum does not fit the bytes" }));
+        }
+        if length != self.crc.amount() {
+            return Err(self.stop(Damage::Corrupt { at, what: "the gzip length does not fit the bytes" }));
+        }
+        if self.end - self.start < GZIP_MAGIC.len() {
+            self.refill()?;
+        }
+        if self.rest().is_empty() {
+            self.state = State::Ended;
+            return Ok(());
+        }
+        if self.rest().starts_with(&GZIP_MAGIC) {
+            return self.header();
+        }
+        let at = self.consumed();
+        Err(self.stop(Damage::Trailing { at }))
+    }
+
+    fn copy(&mut self, out: &mut Vec<u8>, target: usize) -> Result<(), Stop> {
+        if self.start == self.end {
+            self.refill()?;
+        }
+        if self.rest().is_empty() {
+            self.state = State::Ended;
+            return Ok(());
+        }
+        let before = out.len();
+        let take = self.rest().len().min(target - before);
+        out.extend_from_slice(self.rest().get(..take).unwrap_or_default());
+        self.start += take;
+        self.account(out, before)
+    }
+}
+
+impl<R> std::fmt::Debug for Inflate<'_, R> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Inflate").field("state", &self.state).field("inflated_bytes", &self.inflated_bytes).finish_non_exhaustive()
+    }
+}
+
+const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+
+fn to_u64(bytes: usize) -> u64 {
+    u64::try_from(bytes).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write as _;
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(bytes).expect("memory");
+        encoder.finish().expect("memory")
+    }
+
+    fn inflate(stored: &[u8], budget: Budget) -> (Vec<u8>, Summary) {
+        let (mut scratch, mut out) = (Scratch::default(), Vec::new());
+        // An object before this one must leave no trace.
+        let mut earlier = Inflate::new(&[0x1f, 0x8b, 8, 0][..], &mut scratch, budget);
+        earlier.fill(&mut out, usize::MAX);
+        out.clear();
+        let mut stream = Inflate::new(stored, &mut scratch, budget);
+        while stream.fill(&mut out, usize::MAX) {}
+        (out, stream.finish())
+    }
+
+    #[test]
+    fn whole_plain_and_many_members() {
+        let text = b"{\"Records\":[]}".repeat(60_000);
+        let (out, summary) = inflate(&gzip(&text), Budget::default());
+        assert_eq!((out == text, summary.members, &summary.damage), (true, 1, &None));
+        let (out, summary) = inflate(&text, Budget::default());
+        assert_eq!((out == text, summary.members, summary.stored_bytes), (true, 0, summary.inflated_bytes));
+        let (out, summary) = inflate(&[gzip(b"ab"), gzip(b""), gzip(b"c")].concat(), Budget::default());
+        assert_eq!((out.as_slice(), summary.members, &summary.damage), (&b"abc"[..], 3, &None));
+        insta::assert_snapshot!(summary.sha256, @"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    }
+
+    #[test]
+    fn damage_keeps_what_came_before() {
+        let text: Vec<u8> = (0..200_000_u32).flat_map(u32::to_le_bytes).collect();
+        let stored = gzip(&text);
+        let (out, summary) = inflate(&stored[..stored.len() / 2], Budget::default());
+        assert!(!out.is_empty() && text.starts_with(&out));
+        assert!(matches!(summary.damage, Some(Damage::Cut { .. })));
+        for cut in [1, 3, 9, stored.len() - 1, stored.len() - 8] {
+            let (_, summary) = inflate(&stored[..cut], Budget::default());
+            assert!(cut == 1 || matches!(summary.damage, Some(Damage::Cut { .. })), "{cut}: {:?}", summary.damage);
+        }
+        let mut wrong = stored.clone();
+        let crc = wrong.len() - 6;
+        wrong[crc] ^= 1;
+        let (out, summary) = inflate(&wrong, Budget::default());
+        assert_eq!((out.len(), matches!(summary.damage, Some(Damage::Corrupt { .. }))), (text.len(), true));
+        let (out, summary) = inflate(&[stored.as_slice(), b"junk"].concat(), Budget::default());
+        assert_eq!((out.len(), summary.damage), (text.len(), Some(Damage::Trailing { at: to_u64(stored.len()) })));
+    }
+
+    #[test]
+    fn a_bomb_is_stopped() {
+        let budget = Budget { inflated_free: 1 << 20, ..Budget::default() };
+        let (out, summary) = inflate(&gzip(&vec![b' '; 64 << 20]), budget);
+        assert!(matches!(summary.damage, Some(Damage::Limit { .. })), "{:?}", summary.damage);
+        assert!(out.len() < 17 << 20, "{}", out.len());
+    }
+}

@@ -1,0 +1,312 @@
+//! The envelopes of `event-schema.md` section 3 and the oddities of section 4, one by one.
+
+use serde_json::{Value, json};
+
+use crate::support::{Folder, check_ledger, detect, gzip, record, records, sql, trailsift, trailsift_with};
+
+/// Events loaded from one file, the kinds of its problems and of its notices.
+fn loaded(name: &str, bytes: impl AsRef<[u8]>) -> (u64, Vec<String>, Vec<String>) {
+    let folder = Folder::new().with(name, bytes);
+    let document = detect(folder.path());
+    let kinds = |list: &str| document["ledger"][list].as_array().expect("a list").iter().map(|entry| entry["kind"].as_str().expect("a kind").to_owned()).collect();
+    (document["ledger"]["records"]["loaded"].as_u64().expect("a count"), kinds("problems"), kinds("notices"))
+}
+
+const NONE: Vec<String> = Vec::new();
+
+#[test]
+fn every_envelope_is_known_by_its_content() {
+    let lines: String = (1..=3).map(|number| record(number, |_| ()).to_string() + "\n").collect();
+    let lookup = |number: u32| json!({"EventId": "x", "EventName": "ListBuckets", "EventTime": 1_700_000_000, "ReadOnly": "true", "CloudTrailEvent": record(number, |_| ()).to_string()});
+    let bridge = |number: u32| json!({"version": "0", "id": "x", "detail-type": "AWS API Call via CloudTrail", "source": "aws.s3", "time": "2026-03-01T08:00:00Z", "resources": [], "detail": record(number, |_| ())});
+    let pretty = |value: &Value| serde_json::to_string_pretty(value).expect("JSON");
+    for (envelope, text) in [
+        ("records", records(1..=3)),
+        ("records", pretty(&serde_json::from_str(&records(1..=3)).expect("JSON"))),
+        ("array", json!([record(1, |_| ()), record(2, |_| ()), record(3, |_| ())]).to_string()),
+        ("jsonl", lines.clone()),
+        ("jsonl", lines.replace('\n', "\r\n\r\n")),
+        ("jsonl", (1..=3).map(|number| pretty(&record(number, |_| ())) + "\n").collect()),
+        ("lookup-events", json!({"Events": [lookup(1), lookup(2), lookup(3)], "NextToken": "x"}).to_string()),
+        ("lookup-events", (1..=3).map(|number| lookup(number).to_string() + "\n").collect()),
+        ("eventbridge", (1..=3).map(|number| bridge(number).to_string() + "\n").collect()),
+    ] {
+        // The name tells nothing, and neither does whether the bytes are compressed.
+        for (name, bytes) in [("a.json.gz", gzip(&text)), ("b.bin", gzip(&text)), ("c.json.gz", text.clone().into_bytes()), ("d", [b"\xef\xbb\xbf", text.as_bytes()].concat())] {
+            let folder = Folder::new().with(name, bytes);
+            let rows = sql(folder.path(), "select event_id, record_index, envelope from events order by record_index");
+            let ids: Vec<&Value> = rows.iter().map(|row| &row["event_id"]).collect();
+            assert_eq!(ids, ["00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002", "00000000-0000-4000-8000-000000000003"], "{envelope} {name}: {text}");
+            assert!(rows.iter().all(|row| row["envelope"] == envelope), "{envelope}: {rows:?}");
+        }
+    }
+    assert_eq!(loaded("one.json", record(1, |_| ()).to_string()), (1, NONE, NONE));
+    assert_eq!(loaded("empty.json.gz", gzip(r#"{"Records":[]}"#)), (0, NONE, NONE));
+    assert_eq!(loaded("empty.json", "[]"), (0, NONE, NONE));
+}
+
+#[test]
+fn event_history_downloads_are_read_with_what_they_cannot_tell() {
+    let header = "User name,AWS access key,Event time,Event source,Event name,AWS region,Source IP address,User agent,Error code,Resources,Request ID,Event ID,Read-only,Event type,Recipient Account Id,Event category\n";
+    let rows = "root,,2026-03-01T08:00:00Z,signin.amazonaws.com,ConsoleLogin,us-east-1,203.0.113.9,Mozilla/5.0,,,,e1,false,AwsConsoleSignIn,012345678901,Management\n\
+                ops,AKIAX,2026-03-01T08:01:00Z,ec2.amazonaws.com,RunInstances,us-east-1,203.0.113.9,\"a,b\"\"c\",,\"[{\"\"resourceType\"\":\"\"T\"\",\"\"resourceName\"\":\"\"i-1\"\"}]\",r2,e2,FALSE,AwsApiCall,5.28758E+11,Management\n\
+                short,row\n";
+    let folder = Folder::new().with("history.csv", format!("{header}{rows}"));
+    let document = detect(folder.path());
+    assert_eq!(document["ledger"]["records"], json!({"seen": 3, "loaded": 2, "duplicates": 0, "problems": 1}));
+    let found = sql(folder.path(), "select event_id, user_type, mfa_verdict, api_mfa, recipient_account_id, read_only, user_agent, resource_arns, envelope from events order by event_id");
+    assert_eq!(found[0], json!({"event_id": "e1", "user_type": "Root", "mfa_verdict": "unknown", "api_mfa": "unknown", "recipient_account_id": "012345678901", "read_only": false, "user_agent": "Mozilla/5.0", "resource_arns": null, "envelope": "event-history-csv"}));
+    assert_eq!(found[1], json!({"event_id": "e2", "user_type": null, "mfa_verdict": "not_login", "api_mfa": "unknown", "recipient_account_id": null, "read_only": false, "user_agent": "a,b\"c", "resource_arns": ["i-1"], "envelope": "event-history-csv"}));
+    let notices: Vec<&str> = document["ledger"]["notices"].as_array().expect("notices").iter().map(|notice| notice["kind"].as_str().expect("kind")).collect();
+    assert!(notices.contains(&"root_inferred") && notices.contains(&"account_id_lost"), "{notices:?}");
+}
+
+#[test]
+fn lake_and_athena_exports_are_matched_without_case() {
+    let line = json!({
+        "eventversion": "1.08", "eventtime": "2023-01-10 21:04:02.000", "eventname": "ConsoleLogin", "eventsource": "signin.amazonaws.com",
+        "useridentity": {"type": "IAMUser", "principalid": "AIDA", "accountid": "111122223333", "username": "ops", "arn": "arn:aws:iam::111122223333:user/ops"},
+        "responseelements": "{\"ConsoleLogin\":\"Success\"}", "additionaleventdata": "{\"MFAUsed\":\"No\"}", "eventid": "e1", "recipientaccountid": "111122223333", "year": "2023",
+    });
+    let folder = Folder::new().with("lake.jsonl", line.to_string());
+    let rows = sql(folder.path(), "select event_time, user_name, user_account_id, mfa_verdict, extra from events");
+    assert_eq!(rows, [json!({"event_time": "2023-01-10T21:04:02Z", "user_name": "ops", "user_account_id": "111122223333", "mfa_verdict": "no_mfa", "extra": "{\"year\":\"2023\"}"})]);
+}
+
+#[test]
+fn gzip_in_all_its_states() {
+    let text = records(1..=2_000);
+    let whole = gzip(&text);
+    assert_eq!(loaded("whole.json.gz", &whole), (2_000, NONE, NONE));
+    let (count, problems, _) = loaded("cut.json.gz", &whole[..whole.len() * 2 / 3]);
+    assert!((1_000..2_000).contains(&count), "{count} records stand before the cut");
+    assert_eq!(problems, ["gzip_cut"]);
+    let halves = [gzip(&text[..text.len() / 2]), gzip(&text[text.len() / 2..])].concat();
+    assert_eq!(loaded("members.json.gz", halves), (2_000, NONE, vec!["second_member".to_owned()]));
+    let mut damaged = whole.clone();
+    damaged[whole.len() / 2..whole.len() / 2 + 8].fill(0xff);
+    let (count, problems, _) = loaded("damaged.json.gz", damaged);
+    assert!(count < 2_000);
+    assert_eq!(problems, ["gzip_damaged"]);
+    assert_eq!(loaded("junk.json.gz", [whole.as_slice(), b"junk"].concat()), (2_000, vec!["trailing_bytes".to_owned()], NONE));
+    assert_eq!(loaded("empty.json.gz", ""), (0, vec!["empty".to_owned()], NONE));
+}
+
+#[test]
+fn one_bad_record_costs_one_record() {
+    let [a, b] = [1, 2].map(|number| record(number, |_| ()).to_string());
+    for (bad, kind) in [
+        ("null", "not_an_object"),
+        ("17", "not_an_object"),
+        (r#"{"hello": "world"}"#, "not_an_event"),
+        (r#"{"eventVersion": "1.08", "eventName": nope}"#, "bad_json"),
+        (r#"{"eventVersion": "1.08", "eventName": "\ud800"}"#, "bad_json"),
+    ] {
+        let records = format!(r#"{{"Records":[{a},{bad},{b}]}}"#);
+        assert_eq!(loaded("records.json", &records), (2, vec![kind.to_owned()], NONE), "{bad}");
+        assert_eq!(loaded("lines.jsonl", format!("{a}\n{bad}\n{b}\n")), (2, vec![kind.to_owned()], NONE), "{bad}");
+    }
+    let broken = format!("{{\"Records\":[{a},\"x{b}]}}");
+    let (count, problems, _) = loaded("broken.json", broken);
+    assert_eq!((count, problems), (1, vec!["json_cut".to_owned()]));
+    let latin = [a.as_bytes(), b"\n{\"eventVersion\":\"1.08\",\"eventName\":\"\xe9t\xe9\",\"eventSource\":\"x\"}\n", b.as_bytes()].concat();
+    assert_eq!(loaded("latin.jsonl", latin), (2, vec!["not_utf8".to_owned()], NONE));
+}
+
+#[test]
+fn problems_tell_their_place() {
+    let [a, b] = [1, 2].map(|number| record(number, |_| ()).to_string());
+    let folder = Folder::new().with("x.json", format!("[{a},{{\"eventName\": nope}},{b}]"));
+    let document = detect(folder.path());
+    let problem = &document["ledger"]["problems"][0];
+    assert_eq!(problem["record_index"], 1);
+    assert_eq!(problem["offset"], a.len() + 2);
+    assert!(problem["object"].as_str().expect("a name").ends_with("/x.json"));
+}
+
+#[test]
+fn duplicates_are_counted_once_and_differing_ones_are_kept() {
+    let [a, b] = [1, 2].map(|number| record(number, |_| ()).to_string());
+    // The same record with its keys in another order and other spaces is the same record.
+    let reordered = a.replacen(r#"{"eventVersion":"1.11","#, "{", 1).replacen('}', "} ", 1);
+    let reordered = format!("{},\"eventVersion\" : \"1.11\"}}", reordered.trim_end().trim_end_matches('}').trim_end().to_owned() + "");
+    let altered = a.replace("ListBuckets", "DeleteBucket");
+    let folder = Folder::new().with("1.json", format!("[{a},{b}]")).with("2.json", format!("[{a},{reordered},{altered}]"));
+    let document = detect(folder.path());
+    assert_eq!(document["ledger"]["records"], json!({"seen": 5, "loaded": 3, "duplicates": 2, "problems": 0}));
+    assert_eq!(document["ledger"]["notices"][0]["kind"], "duplicate_mismatch");
+    let rows = sql(folder.path(), "select event_name, record_sha256 from events where event_id like '%1' order by event_name");
+    assert_eq!(rows.len(), 2);
+    assert!(rows.iter().all(|row| row["record_sha256"].as_str().is_some_and(|hash| hash.len() == 64)), "{rows:?}");
+    let addendum = record(1, |record| record["addendum"] = json!({"reason": "UPDATED_DATA", "originalEventID": record["eventID"]}));
+    let folder = Folder::new().with("1.json", format!("[{a},{addendum}]"));
+    let document = detect(folder.path());
+    assert_eq!(document["ledger"]["records"]["loaded"], 2);
+    assert_eq!(document["ledger"]["notices"][0]["kind"], "replaced_by_addendum");
+}
+
+#[test]
+fn a_record_without_an_id_is_never_dropped() {
+    let nameless = record(1, |record| drop(record.as_object_mut().expect("an object").remove("eventID"))).to_string();
+    let folder = Folder::new().with("1.json", format!("[{nameless},{nameless}]"));
+    let rows = sql(folder.path(), "select event_id, record_sha256 from events");
+    assert_eq!(rows.len(), 2);
+    assert_eq!(rows[0]["record_sha256"], rows[1]["record_sha256"]);
+    assert!(rows[0]["record_sha256"].is_string());
+}
+
+#[test]
+fn a_key_named_twice_counts_with_its_last_value() {
+    let twice = record(1, |_| ()).to_string().replacen("\"eventName\"", "\"eventName\":\"DeleteTrail\",\"eventName\"", 1);
+    let folder = Folder::new().with("1.json", format!("[{twice}]"));
+    let rows = sql(folder.path(), "select event_name, has_duplicate_keys from events");
+    assert_eq!(rows, [json!({"event_name": "ListBuckets", "has_duplicate_keys": true})]);
+    assert_eq!(detect(folder.path())["ledger"]["notices"][0]["kind"], "duplicate_keys");
+}
+
+#[test]
+fn times_in_all_forms_and_none() {
+    let timed = |number, time: Value| record(number, |record| record["eventTime"] = time);
+    let stashed = record(4, |record| {
+        record.as_object_mut().expect("an object").remove("eventTime");
+        record["@timestamp"] = json!("2020-09-14T00:44:23.000Z");
+    });
+    let events = json!([timed(1, json!("2026-03-01T09:00:00+01:00")), timed(2, json!(1_772_352_000)), timed(3, json!("soon")), stashed]);
+    let folder = Folder::new().with("1.json", events.to_string());
+    let rows = sql(folder.path(), "select event_time, event_time_raw, dt from events order by record_index");
+    assert_eq!(rows[0], json!({"event_time": "2026-03-01T08:00:00Z", "event_time_raw": "2026-03-01T09:00:00+01:00", "dt": "2026-03-01"}));
+    assert_eq!(rows[1]["event_time"], "2026-03-01T08:00:00Z");
+    assert_eq!(rows[2], json!({"event_time": null, "event_time_raw": "soon", "dt": "unknown"}));
+    assert_eq!(rows[3]["event_time"], "2020-09-14T00:44:23Z");
+    let document = detect(folder.path());
+    let kinds: Vec<&str> = document["ledger"]["notices"].as_array().expect("notices").iter().map(|notice| notice["kind"].as_str().expect("kind")).collect();
+    assert_eq!(kinds, ["bad_time", "time_from_envelope"]);
+}
+
+#[test]
+fn forty_levels_are_read_and_a_thousand_are_a_problem() {
+    let nested = |depth: usize| {
+        let deep: Value = (0..depth).fold(json!(1), |inner, _| json!({"a": inner}));
+        record(1, |record| record["requestParameters"] = deep)
+    };
+    assert_eq!(loaded("forty.json", nested(40).to_string()), (1, NONE, NONE));
+    let text = record(1, |record| record["requestParameters"] = json!("DEEP")).to_string().replace("\"DEEP\"", &format!("{}1{}", "[".repeat(1_000), "]".repeat(1_000)));
+    let (count, problems, _) = loaded("deep.json", format!("[{text},{}]", record(2, |_| ())));
+    assert_eq!((count, problems), (1, vec!["limit".to_owned()]));
+}
+
+#[test]
+fn a_record_of_ten_megabytes_is_read() {
+    let large = record(1, |record| record["requestParameters"] = json!({"text": "é\"\\ x".repeat(2_000_000)}));
+    let folder = Folder::new().with("large.json.gz", gzip(format!("[{large},{}]", record(2, |_| ()))));
+    let rows = sql(folder.path(), "select length(request_parameters) n from events order by record_index");
+    assert_eq!(rows.len(), 2);
+    assert_eq!(rows[0]["n"], large["requestParameters"].to_string().chars().count());
+}
+
+#[test]
+fn a_gzip_bomb_is_stopped_and_named() {
+    let bomb = gzip(vec![b' '; 900 << 20]);
+    assert!(bomb.len() < 5 << 20);
+    let folder = Folder::new().with("bomb.json.gz", bomb).with("good.json.gz", gzip(records(1..=2)));
+    let run = trailsift(["detect".as_ref(), folder.path().as_os_str(), "--format".as_ref(), "json".as_ref()]).expect(3);
+    let document = run.json();
+    check_ledger(&document);
+    assert_eq!(document["ledger"]["records"]["loaded"], 2);
+    assert_eq!(document["ledger"]["problems"][0]["kind"], "limit");
+    let large_text = gzip(format!("[{}", format!("{},", record(1, |record| record["requestParameters"] = json!("x".repeat(50_000)))).repeat(12_000)));
+    let folder = Folder::new().with("bomb.json.gz", large_text);
+    let run = trailsift(["detect".as_ref(), folder.path().as_os_str(), "--format".as_ref(), "json".as_ref()]).expect(3);
+    assert_eq!(run.json()["ledger"]["problems"][0]["kind"], "limit");
+}
+
+#[test]
+fn a_file_of_several_windows_is_read_whole() {
+    // Larger than a window, so that it is cut into pieces that are read side by side.
+    let count = 300_000;
+    let body: String = (1..=count).map(|number| record(number, |_| ()).to_string() + "\n").collect();
+    assert!(body.len() > 150 << 20);
+    let as_records = format!("{{\"Records\":[{}], \"more\": 1}}\n", body.trim_end().replace('\n', ",\n"));
+    for text in [body, as_records] {
+        let folder = Folder::new().with("huge.json.gz", gzip(&text));
+        let rows = sql(folder.path(), "select count(*) n, count(distinct record_index) places, max(record_index) last from events");
+        assert_eq!(rows, [json!({"n": count, "places": count, "last": count - 1})]);
+    }
+}
+
+#[test]
+fn a_damaged_file_of_several_windows_keeps_what_came_before() {
+    let line = |number| record(number, |_| ()).to_string();
+    let before: Vec<String> = (1..=200_000).map(line).collect();
+    let text = format!("{{\"Records\":[{},{{\"eventName\": nope}},{},\"open{}]}}", before.join(","), line(200_001), line(200_002));
+    let folder = Folder::new().with("huge.json", text);
+    let document = detect(folder.path());
+    assert_eq!(document["ledger"]["records"], json!({"seen": 200_002, "loaded": 200_001, "duplicates": 0, "problems": 1}));
+    assert_eq!(document["ledger"]["objects"]["problems"], 1);
+}
+
+#[test]
+fn what_is_no_log_is_skipped_with_its_reason() {
+    let folder = Folder::new()
+        .with("log.json", records(1..=1))
+        .with("digest.json", json!({"awsAccountId": "1", "digestStartTime": "x", "logFiles": []}).to_string())
+        .with("ocsf.json", json!({"class_uid": 3005, "metadata": {"product": {}}, "activity_id": 1}).to_string())
+        .with("config.json.gz", gzip(json!({"fileVersion": "1.0", "configSnapshotId": "x", "configurationItems": []}).to_string()))
+        .with("s3.json", json!({"Records": [{"eventVersion": "2.1", "eventSource": "aws:s3", "eventName": "ObjectCreated:Put"}]}).to_string())
+        .with("keys.json", json!({"PublicKeyList": []}).to_string())
+        .with("notes.txt", "hello")
+        .with("_SUCCESS", "")
+        .with("a.zip", b"PK\x03\x04rest")
+        .with("a.tar.gz", gzip([&[b'x'; 257][..], b"ustar", &[0; 250][..]].concat()))
+        .with("a.zst", b"\x28\xb5\x2f\xfdrest");
+    let document = detect(folder.path());
+    let skipped: Vec<(String, &str)> = document["ledger"]["skipped"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|entry| (entry["object"].as_str().expect("name").rsplit('/').next().expect("name").to_owned(), entry["reason"].as_str().expect("reason")))
+        .collect();
+    let reason = |name: &str| skipped.iter().find(|(object, _)| object == name).map_or("read", |(_, reason)| *reason);
+    assert_eq!(reason("log.json"), "read");
+    assert_eq!(reason("digest.json"), "not a log: a CloudTrail digest file");
+    assert_eq!(reason("ocsf.json"), "not a log: an OCSF event");
+    assert_eq!(reason("config.json.gz"), "not a log: an AWS Config file");
+    assert_eq!(reason("s3.json"), "not a log: an S3 event notification");
+    assert_eq!(reason("keys.json"), "not a log: JSON without CloudTrail's fields");
+    assert_eq!(reason("notes.txt"), "not a log: not JSON");
+    assert_eq!(reason("_SUCCESS"), "not a log: empty");
+    assert!(reason("a.zip").contains("unpack it first: unzip "), "{}", reason("a.zip"));
+    assert!(reason("a.tar.gz").contains("unpack it first: tar -xf "));
+    assert!(reason("a.zst").contains("unpack it first: zstd -d "));
+    assert_eq!(document["ledger"]["objects"], json!({"listed": 11, "read": 1, "skipped": 10, "problems": 0}));
+}
+
+#[test]
+#[cfg(unix)]
+fn links_are_followed_once_and_loops_end() {
+    let folder = Folder::new().with("a/b/log.json", records(1..=3));
+    std::os::unix::fs::symlink(folder.path().join("a"), folder.path().join("a/b/up")).expect("a link");
+    std::os::unix::fs::symlink(folder.path().join("a/b/log.json"), folder.path().join("again.json")).expect("a link");
+    std::os::unix::fs::symlink("nowhere", folder.path().join("dangling")).expect("a link");
+    let document = detect(folder.path());
+    assert_eq!(document["ledger"]["records"], json!({"seen": 3, "loaded": 3, "duplicates": 0, "problems": 0}));
+    assert_eq!(document["ledger"]["objects"], json!({"listed": 4, "read": 1, "skipped": 2, "problems": 1}));
+}
+
+#[test]
+fn standard_input_is_a_source_like_any_other() {
+    let run = trailsift_with(["detect", "-", "--format", "json"], &gzip(records(1..=3))).expect(0);
+    let document = run.json();
+    check_ledger(&document);
+    assert_eq!(document["ledger"]["records"]["loaded"], 3);
+    trailsift_with(["detect", "-", "--format", "json"], b"").expect(3);
+}
+
+#[test]
+fn several_sources_are_one_case_and_no_file_counts_twice() {
+    let folder = Folder::new().with("a/1.json", records(1..=3)).with("b/2.json", records(3..=5));
+    let run = trailsift(["detect".as_ref(), folder.path().join("b").as_os_str(), folder.path().join("a/1.json").as_os_str(), folder.path().as_os_str(), "--format".as_ref(), "json".as_ref()]);
+    let document = run.expect(0).json();
+    assert_eq!(document["ledger"]["records"], json!({"seen": 6, "loaded": 5, "duplicates": 1, "problems": 0}));
+    assert_eq!(document["ledger"]["objects"]["skipped"], 2);
+}
