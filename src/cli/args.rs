@@ -50,15 +50,22 @@ pub(crate) enum Command {
     after_help = "Next: trailsift detect SOURCE --only ID --wide"
 )]
 pub(crate) struct InvestigateArgs {
+    /// Folders, files, or - for standard input
+    #[arg(value_name = "SOURCE", required = true, help_heading = "Input")]
+    pub(crate) sources: Vec<PathBuf>,
     #[command(flatten)]
-    pub(crate) common: CommonArgs,
+    pub(crate) filter: FilterArgs,
     #[command(flatten)]
     pub(crate) rules: RuleArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
     /// The case folder [default: trailsift-case-<UTC time>]
     ///
     /// It is written under a temporary name and renamed when it is whole. With --force it replaces an earlier case folder.
     #[arg(long, value_name = "DIR", help_heading = "Output")]
     pub(crate) out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
 }
 
 /// `trailsift detect`.
@@ -71,10 +78,17 @@ pub(crate) struct InvestigateArgs {
     after_help = "Next: trailsift rules explain ID"
 )]
 pub(crate) struct DetectArgs {
+    /// Folders, files, or - for standard input
+    #[arg(value_name = "SOURCE", required = true, help_heading = "Input")]
+    pub(crate) sources: Vec<PathBuf>,
     #[command(flatten)]
-    pub(crate) common: CommonArgs,
+    pub(crate) filter: FilterArgs,
     #[command(flatten)]
     pub(crate) rules: RuleArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
 }
 
 /// `trailsift sql`.
@@ -88,8 +102,9 @@ pub(crate) struct DetectArgs {
     group(clap::ArgGroup::new("statement").required(true).args(["command", "file", "schema"]))
 )]
 pub(crate) struct SqlArgs {
-    #[command(flatten)]
-    pub(crate) common: OptionalCommonArgs,
+    /// Folders, files, or - for standard input
+    #[arg(value_name = "SOURCE", required_unless_present = "schema", help_heading = "Input")]
+    pub(crate) sources: Vec<PathBuf>,
     /// The statement
     #[arg(short, long, value_name = "SQL", help_heading = "Query")]
     pub(crate) command: Option<String>,
@@ -102,6 +117,12 @@ pub(crate) struct SqlArgs {
     /// Rows at most [default: 1000 on a terminal, else all]
     #[arg(long, value_name = "N", help_heading = "Query")]
     pub(crate) limit: Option<usize>,
+    #[command(flatten)]
+    pub(crate) filter: FilterArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
 }
 
 /// `trailsift rules`.
@@ -153,37 +174,6 @@ pub(crate) enum RulesCommand {
     },
 }
 
-/// The flags of every command that reads logs.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct CommonArgs {
-    /// Folders, files, or - for standard input
-    #[arg(value_name = "SOURCE", required = true, help_heading = "Input")]
-    pub(crate) sources: Vec<PathBuf>,
-    #[command(flatten)]
-    pub(crate) flags: CommonFlags,
-}
-
-/// As [`CommonArgs`], where the command may have nothing to read.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct OptionalCommonArgs {
-    /// Folders, files, or - for standard input
-    #[arg(value_name = "SOURCE", required_unless_present = "schema", help_heading = "Input")]
-    pub(crate) sources: Vec<PathBuf>,
-    #[command(flatten)]
-    pub(crate) flags: CommonFlags,
-}
-
-/// The flags beside the sources.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct CommonFlags {
-    #[command(flatten)]
-    pub(crate) filter: FilterArgs,
-    #[command(flatten)]
-    pub(crate) output: OutputArgs,
-    #[command(flatten)]
-    pub(crate) run: RunArgs,
-}
-
 /// Which events to keep.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Filter")]
@@ -205,6 +195,7 @@ pub(crate) struct FilterArgs {
 /// How and where the answer is written.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Output")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag that is typed or not")]
 pub(crate) struct OutputArgs {
     /// How to write the answer
     #[arg(long, value_enum, default_value_t = Format::Table, value_name = "FORMAT")]

@@ -48,7 +48,10 @@ impl CaseFolder {
             Err(cause) => Err(Error::io("write", &self.path, cause)),
             Ok(_) if !self.force => Err(Error::Exists(self.path.display().to_string())),
             Ok(_) if self.path.join(MANIFEST).is_file() || is_empty(&self.path) => Ok(()),
-            Ok(_) => Err(Error::setting("--force", format!("{} has no {MANIFEST}, so it is no case folder and is not replaced", self.path.display()))),
+            Ok(_) => Err(Error::setting(
+                "--force",
+                format!("{} has no {MANIFEST}, so it is no case folder and is not replaced", self.path.display()),
+            )),
         }
     }
 
@@ -63,7 +66,7 @@ impl CaseFolder {
 
     /// Whether the folder will lie under one of the sources, so that what is written beside it could be read as a log.
     pub(crate) fn is_under(&self, sources: &[PathBuf]) -> bool {
-        let parent = self.path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let parent = self.path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
         let Ok(parent) = fs::canonicalize(parent) else { return false };
         sources.iter().filter_map(|source| fs::canonicalize(source).ok()).any(|source| parent.starts_with(source))
     }
@@ -82,7 +85,7 @@ impl CaseFolder {
     /// Makes the temporary folder; the lock says that those of other processes are left over from runs that were killed.
     pub(crate) fn begin(&mut self) -> Result<(), Error> {
         let temporary = sibling(&self.path, "partial").ok_or_else(|| Error::setting("--out", "it has no name"))?;
-        let parent = temporary.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let parent = temporary.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
         let stale = format!(".{}.partial-", self.name());
         for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
@@ -119,11 +122,11 @@ impl CaseFolder {
         Ok(())
     }
 
-    fn write(&mut self, name: &str, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Error> {
+    fn write(&mut self, name: &str, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Error> {
         let folder = self.temporary.as_deref().unwrap_or(&self.path);
         let failed = |cause| Error::io("write", &self.path.join(name), cause);
         let file = File::create_new(folder.join(name)).map_err(failed)?;
-        let written = fill_file(file, fill).map_err(failed)?;
+        let written = fill_file(file, content).map_err(failed)?;
         self.outputs.push(json!({"name": name, "sha256": written.sha256, "bytes": written.bytes}));
         Ok(())
     }
@@ -174,7 +177,7 @@ impl Lock {
             match file.try_lock() {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => return Err(locked(case, &mut file)),
-                Err(TryLockError::Error(cause)) => return Err(failed(cause)),
+                Err(TryLockError::Error(reason)) => return Err(failed(reason)),
             }
             file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(owner.as_bytes())).map_err(failed)?;
             // The run before may have removed the file between our opening and our locking: then the lock is on no name.
@@ -216,7 +219,8 @@ mod tests {
     }
 
     fn names(folder: &Path) -> Vec<String> {
-        let mut names: Vec<_> = fs::read_dir(folder).expect("a folder").flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+        let mut names: Vec<_> =
+            fs::read_dir(folder).expect("a folder").flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
         names.sort();
         names
     }

@@ -12,14 +12,13 @@ use super::output::line;
 use super::session::Session;
 
 pub(crate) fn run(args: &DetectArgs) -> Result<Exit> {
-    let flags = &args.common.flags;
-    let session = Session::open(&args.common.sources, flags)?;
+    let session = Session::open(&args.sources, &args.filter, &args.output, &args.run)?;
     let catalog = findings::load(&args.rules)?;
     let (case, display) = session.read()?;
     display.stage("detecting");
     let detections = case.detect(&catalog)?;
     drop(display);
-    let found = Found::new(detections, args.rules.min_severity, flags.run.fail_on);
+    let found = Found::new(detections, args.rules.min_severity, args.run.fail_on);
     let table = |out: &mut dyn Write| -> io::Result<()> {
         let screen = session.output.screen();
         if !found.detections.findings.is_empty() {

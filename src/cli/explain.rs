@@ -68,7 +68,8 @@ fn fields(rule: &Rule) -> Vec<(&'static str, String)> {
     let list = |items: &[String]| items.iter().map(|item| format!("- {item}")).collect::<Vec<_>>().join("\n");
     let paths: Vec<String> = rule.fields.iter().map(|(name, path)| format!("{name} = {}", path.text())).collect();
     let levels: Vec<&str> = rule.severity.levels.iter().map(|(severity, _)| severity.name()).collect();
-    let severity = if levels.is_empty() { String::new() } else { format!("{}, or by the event {}", rule.severity.default, levels.join(", ")) };
+    let severity =
+        if levels.is_empty() { String::new() } else { format!("{}, or by the event {}", rule.severity.default, levels.join(", ")) };
     let kind = [Some(rule.kind().name().to_owned()), conditions(rule)].into_iter().flatten().collect::<Vec<_>>().join(": ");
     vec![
         ("Severity", severity),

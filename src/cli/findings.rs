@@ -180,7 +180,9 @@ pub(crate) fn say_rules(messages: Messages, detections: &Detections) {
         let word = match rule.status {
             RunStatus::Run => continue,
             // Left out because the user said so.
-            RunStatus::NotRun if rule.reason.as_deref().is_some_and(|reason| reason.contains("--exclude") || reason.contains("--only")) => continue,
+            RunStatus::NotRun if rule.reason.as_deref().is_some_and(|reason| reason.contains("--exclude") || reason.contains("--only")) => {
+                continue;
+            }
             RunStatus::NotRun => "not run",
             RunStatus::Skipped => "skipped",
             RunStatus::Degraded => "degraded",

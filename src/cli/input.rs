@@ -48,9 +48,8 @@ fn refuse_s3(source: &Path) -> Result<(), Error> {
 }
 
 fn window(filter: &FilterArgs, now: EventTime) -> Result<TimeRange, Error> {
-    let bound = |flag: &str, text: &Option<String>| {
-        text.as_ref().map(|text| parse_bound(text, now).ok_or_else(|| no_time(flag, text))).transpose()
-    };
+    let bound =
+        |flag: &str, text: &Option<String>| text.as_ref().map(|text| parse_bound(text, now).ok_or_else(|| no_time(flag, text))).transpose();
     let (since, until) = (bound("--since", &filter.since)?, bound("--until", &filter.until)?);
     if let (Some(since), Some(until)) = (since, until)
         && since >= until

@@ -23,19 +23,18 @@ use super::summary::Summary;
 use super::text::{count, number};
 
 pub(crate) fn run(args: &InvestigateArgs) -> Result<Exit> {
-    let flags = &args.common.flags;
-    let session = Session::open(&args.common.sources, flags)?;
+    let session = Session::open(&args.sources, &args.filter, &args.output, &args.run)?;
     let catalog = findings::load(&args.rules)?;
-    let mut folder = CaseFolder::new(&out(args, session.now), flags.output.force)?;
+    let mut folder = CaseFolder::new(&out(args, session.now), args.output.force)?;
     // Where the lock would lie among the logs it is taken only once they are listed.
-    let among_logs = folder.is_under(&args.common.sources);
+    let among_logs = folder.is_under(&args.sources);
     if !among_logs {
         folder.lock(session.now)?;
     }
     let (case, display) = session.read()?;
     folder.lock(session.now)?;
     display.stage("detecting");
-    let found = Found::new(case.detect(&catalog)?, args.rules.min_severity, flags.run.fail_on);
+    let found = Found::new(case.detect(&catalog)?, args.rules.min_severity, args.run.fail_on);
     display.stage("writing the case");
     let evidence = evidence(&found.detections.findings, &case);
     let lost = evidence.iter().filter(|line| line.raw.is_none()).count();

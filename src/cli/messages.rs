@@ -74,11 +74,17 @@ fn ledger_lines(ledger: &Ledger, verbose: bool, more: &str) -> Vec<String> {
     let mut lines = vec![
         format!(
             "objects  {} listed = {} read + {} skipped + {} with problems",
-            thousands(objects.listed), thousands(objects.read), thousands(objects.skipped), thousands(objects.problems)
+            thousands(objects.listed),
+            thousands(objects.read),
+            thousands(objects.skipped),
+            thousands(objects.problems)
         ),
         format!(
             "records  {} seen = {} loaded + {} duplicates + {} with problems",
-            thousands(records.seen), thousands(records.loaded), thousands(records.duplicates), thousands(records.problems)
+            thousands(records.seen),
+            thousands(records.loaded),
+            thousands(records.duplicates),
+            thousands(records.problems)
         ),
     ];
     let filtered = &ledger.filtered;

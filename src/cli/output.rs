@@ -1,6 +1,7 @@
 //! The answer: its form, where it goes, and writing it whole or not at all.
 
 use std::env;
+use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
@@ -47,10 +48,6 @@ impl Output {
     /// Whether somebody reads the answer as it comes.
     pub(crate) fn is_terminal(&self) -> bool {
         self.target.is_none() && io::stdout().is_terminal()
-    }
-
-    pub(crate) const fn is_wide(&self) -> bool {
-        self.wide
     }
 
     /// What tables are drawn on.
@@ -112,16 +109,16 @@ fn check_target(path: &Path, force: bool) -> Result<(), Error> {
 }
 
 /// Writes a file under a temporary name beside it and renames it when it is whole; devices are written as they are.
-fn write_file(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Error> {
+fn write_file(path: &Path, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Error> {
     let failed = |cause| Error::io("write", path, cause);
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     if fs::metadata(&target).is_ok_and(|found| !found.is_file()) {
         let file = File::options().write(true).open(&target).map_err(failed)?;
-        return fill_file(file, fill).map(|_| ()).map_err(failed);
+        return fill_file(file, content).map(|_| ()).map_err(failed);
     }
     let temporary = sibling(&target, "partial").ok_or_else(|| failed(io::Error::other("it has no name")))?;
     let file = File::create(&temporary).map_err(failed)?;
-    let written = fill_file(file, fill).and_then(|_| fs::rename(&temporary, &target));
+    let written = fill_file(file, content).and_then(|_| fs::rename(&temporary, &target));
     written.map_err(|cause| {
         let _ = fs::remove_file(&temporary);
         failed(cause)
@@ -142,9 +139,9 @@ pub(crate) struct Written {
 }
 
 /// Fills a file to its last byte on the disk, or says how many bytes there would have been.
-pub(crate) fn fill_file(file: File, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<Written> {
+pub(crate) fn fill_file(file: File, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<Written> {
     let mut out = BufWriter::with_capacity(1 << 16, Sink { file, bytes: 0, hash: Context::new(&SHA256), full: None });
-    fill(&mut out)?;
+    content(&mut out)?;
     let mut sink = out.into_inner().map_err(io::IntoInnerError::into_error)?;
     if sink.full.is_none()
         && let Err(cause) = sink.file.sync_all()
@@ -161,7 +158,10 @@ pub(crate) fn fill_file(file: File, fill: impl FnOnce(&mut dyn Write) -> io::Res
         let text = text.split(" (os error").next().unwrap_or_default();
         return Err(io::Error::new(cause.kind(), format!("{text}; {} are needed", count(sink.bytes, "byte"))));
     }
-    let sha256 = sink.hash.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let mut sha256 = String::new();
+    for byte in sink.hash.finish().as_ref() {
+        let _ = write!(sha256, "{byte:02x}");
+    }
     Ok(Written { bytes: sink.bytes, sha256 })
 }
 
@@ -283,7 +283,10 @@ mod tests {
         let rows = [row.as_object().expect("an object").clone()];
         let names: Vec<String> = rows[0].keys().cloned().collect();
         assert_eq!(written(|out| write_csv(out, &names, &[], false)), "a,b,c,d,e,f,'=g\n");
-        assert_eq!(written(|out| write_csv(out, &names, &rows, false)), "a,b,c,d,e,f,'=g\n'=1+1,'@x,-5,,\"[\"\"x\"\"]\",\"'+\"\"q\"\"\",'\tx\n");
+        assert_eq!(
+            written(|out| write_csv(out, &names, &rows, false)),
+            "a,b,c,d,e,f,'=g\n'=1+1,'@x,-5,,\"[\"\"x\"\"]\",\"'+\"\"q\"\"\",'\tx\n"
+        );
         assert!(written(|out| write_csv(out, &names, &rows, true)).ends_with(",'\\u{9}x\n"));
     }
 

@@ -30,13 +30,15 @@ pub(crate) fn run(command: &RulesCommand) -> Result<Exit> {
 fn list(sources: &RuleSources, args: &OutputArgs) -> Result<Exit> {
     let output = Output::open(args)?;
     let catalog = Catalog::load(&CatalogOptions::from(sources))?;
-    let row = |rule: &Rule| row(json!({
-        "id": rule.id,
-        "severity": rule.severity.default.name(),
-        "kind": rule.kind().name(),
-        "title": rule.title,
-        "source": rule.source,
-    }));
+    let row = |rule: &Rule| {
+        row(json!({
+            "id": rule.id,
+            "severity": rule.severity.default.name(),
+            "kind": rule.kind().name(),
+            "title": rule.title,
+            "source": rule.source,
+        }))
+    };
     let rows: Vec<_> = catalog.rules().iter().map(row).collect();
     let mut grid = Grid::new(vec![
         Column::new("ID"),

@@ -9,7 +9,7 @@ use trailsift::case::{Case, Scope};
 use trailsift::ingest::Progress;
 use trailsift::time::EventTime;
 
-use super::args::{CommonFlags, RunArgs};
+use super::args::{FilterArgs, OutputArgs, RunArgs};
 use super::exit::Exit;
 use super::input;
 use super::messages::Messages;
@@ -29,12 +29,12 @@ pub(crate) struct Session {
 
 impl Session {
     /// Settles all that can fail before anything is read.
-    pub(crate) fn open(sources: &[PathBuf], flags: &CommonFlags) -> Result<Self, Error> {
+    pub(crate) fn open(sources: &[PathBuf], filter: &FilterArgs, output: &OutputArgs, run: &RunArgs) -> Result<Self, Error> {
         let now = input::now()?;
-        let scope = input::scope(sources, &flags.filter, &flags.run, now)?;
-        let messages = Messages::new(flags.output.quiet, flags.output.verbose);
-        let output = Output::open(&flags.output)?;
-        Ok(Self { now, scope, output, messages, run: flags.run.clone() })
+        let scope = input::scope(sources, filter, run, now)?;
+        let messages = Messages::new(output.quiet, output.verbose);
+        let output = Output::open(output)?;
+        Ok(Self { now, scope, output, messages, run: run.clone() })
     }
 
     /// Reads the logs; the display goes on until it is dropped, and nothing else may be written before.

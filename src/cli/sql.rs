@@ -26,19 +26,18 @@ use super::text::{count, number, thousands};
 const TERMINAL_ROWS: usize = 1_000;
 
 pub(crate) fn run(args: &SqlArgs) -> Result<Exit> {
-    let flags = &args.common.flags;
     if args.schema {
-        return schema(&Output::open(&flags.output)?, Messages::new(flags.output.quiet, flags.output.verbose));
+        return schema(&Output::open(&args.output)?, Messages::new(args.output.quiet, args.output.verbose));
     }
     let statement = statement(args)?;
-    let session = Session::open(&args.common.sources, flags)?;
+    let session = Session::open(&args.sources, &args.filter, &args.output, &args.run)?;
     query::check(&statement)?;
     let limit = args.limit.or_else(|| session.output.is_terminal().then_some(TERMINAL_ROWS));
     let catalog = Catalog::builtin()?;
     let (case, display) = session.read()?;
     display.stage("querying");
-    let found = if names_findings(&statement) || flags.run.fail_on.is_some() {
-        Some(Found::new(case.detect(&catalog)?, None, flags.run.fail_on))
+    let found = if names_findings(&statement) || args.run.fail_on.is_some() {
+        Some(Found::new(case.detect(&catalog)?, None, args.run.fail_on))
     } else {
         None
     };
@@ -93,7 +92,7 @@ fn schema(output: &Output, messages: Messages) -> Result<Exit> {
 fn statement(args: &SqlArgs) -> Result<String, Error> {
     let Some(path) = &args.file else { return Ok(args.command.clone().unwrap_or_default()) };
     if path.as_os_str() == "-" {
-        if args.common.sources.iter().any(|source| source == Path::new("-")) {
+        if args.sources.iter().any(|source| source == Path::new("-")) {
             return Err(Error::setting("--file -", "standard input cannot be the statement and the logs at once"));
         }
         let mut text = String::new();

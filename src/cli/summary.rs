@@ -97,15 +97,20 @@ impl Summary<'_> {
         labelled(out, "Written to", &format!("{}: {files}", self.folder.display()), screen)?;
         let worst = self.found.detections.findings.first();
         if let Some(finding) = worst {
-            labelled(out, "Next", &format!("trailsift rules explain {}", finding.rule_id), screen)?;
-            labelled(out, "", &format!("trailsift detect {sources} --only {} --wide", finding.rule_id), screen)?;
+            command(out, "Next", &format!("trailsift rules explain {}", finding.rule_id))?;
+            command(out, "", &format!("trailsift detect {sources} --only {} --wide", finding.rule_id))?;
         }
         let table = findings::shown_tables(self.found, self.catalog).first().map(|table| table.rule_id.as_str());
         if let Some(id) = table {
-            labelled(out, if worst.is_none() { "Next" } else { "" }, &format!("trailsift detect {sources} --only {id}"), screen)?;
+            command(out, if worst.is_none() { "Next" } else { "" }, &format!("trailsift detect {sources} --only {id}"))?;
         }
         Ok(())
     }
+}
+
+/// A command to go on with, on one line however long, so that it can be copied.
+fn command(out: &mut dyn Write, label: &str, text: &str) -> io::Result<()> {
+    line(out, &format!("{label:<INDENT$}{text}"))
 }
 
 /// A label and its text, of which further lines stand below the first.
@@ -122,12 +127,8 @@ fn labelled(out: &mut dyn Write, label: &str, text: &str, screen: &Screen) -> io
 /// One row a severity, the worst first.
 fn severities(findings: &[Finding], screen: &Screen) -> Grid {
     let day_title = if screen.offset.local_minus_utc() == 0 { "BUSIEST DAY".to_owned() } else { "BUSIEST DAY (UTC)".to_owned() };
-    let mut grid = Grid::new(vec![
-        Column::new("SEVERITY"),
-        Column::new("FINDINGS").right(),
-        Column::new("RULES").right(),
-        Column::new(day_title),
-    ]);
+    let mut grid =
+        Grid::new(vec![Column::new("SEVERITY"), Column::new("FINDINGS").right(), Column::new("RULES").right(), Column::new(day_title)]);
     for severity in Severity::ALL.into_iter().rev() {
         let of: Vec<&Finding> = findings.iter().filter(|finding| finding.severity == severity).collect();
         if of.is_empty() {

@@ -85,6 +85,8 @@ struct Row {
 
 /// Spaces between two columns.
 const GAP: usize = 2;
+/// The widest cell, also with `--wide`: comfy-table counts in 16 bits, and breaks into lines what is wider.
+const WIDEST: usize = 60_000;
 /// Columns of text where the terminal does not say.
 pub(crate) const DEFAULT_WIDTH: usize = 80;
 
@@ -185,15 +187,16 @@ impl Grid {
 
     fn natural(&self, place: usize) -> usize {
         let title = self.columns.get(place).map_or(0, |column| width(&column.title));
-        self.rows.iter().filter_map(|row| row.cells.get(place)).map(|cell| width(cell)).max().unwrap_or_default().max(title)
+        let widest = self.rows.iter().filter_map(|row| row.cells.get(place)).map(|cell| width(cell)).max();
+        widest.unwrap_or_default().max(title).min(WIDEST)
     }
 }
 
 fn cut(text: &str, cut: Cut, width: usize) -> Cow<'_, str> {
     match cut {
-        Cut::Never => Cow::Borrowed(text),
         Cut::Middle => cut_middle(text, width),
-        Cut::End => cut_end(text, width),
+        // What is never cut has the width that it takes, but for `WIDEST`.
+        Cut::Never | Cut::End => cut_end(text, width),
     }
 }
 
@@ -285,7 +288,8 @@ mod tests {
 
     #[test]
     fn null_is_not_empty_and_times_follow_the_offset() {
-        let row = serde_json::json!({"event_time": "2026-03-05T02:14:09Z", "event_time_raw": "2026-03-05T02:14:09Z", "a": null, "b": "", "n": 1});
+        let row =
+            serde_json::json!({"event_time": "2026-03-05T02:14:09Z", "event_time_raw": "2026-03-05T02:14:09Z", "a": null, "b": "", "n": 1});
         let rows = vec![row.as_object().expect("an object").clone()];
         let names: Vec<String> = rows[0].keys().cloned().collect();
         let east = Screen { offset: FixedOffset::east_opt(7_200).expect("+02:00"), ..screen(None) };

@@ -177,7 +177,7 @@ mod tests {
     #[test]
     fn the_tail_of_a_long_name_stays() {
         let name = "role/aws-reserved/sso.amazonaws.com/AWSReservedSSO_Admin";
-        assert_eq!(cut_middle(name, 22), "role/aw…servedSSO_Admin".replace("servedSSO", "rvedSSO"));
+        assert_eq!(cut_middle(name, 22), "role/aw…ervedSSO_Admin");
         assert_eq!(cut_middle("user/al", 7), "user/al");
         assert_eq!(cut_end("no MFA was used", 7), "no MFA…");
         for max in 0..20 {

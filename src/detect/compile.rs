@@ -7,7 +7,7 @@ use serde_saphyr::Spanned;
 
 use super::fields::FieldPath;
 use super::finding::{RunStatus, Severity};
-use super::predicate::{Operand, Predicate, Scope, unknown};
+use super::predicate::{Operand, Predicate, Scope, is_plain_name, unknown};
 use super::rule::{Kind, Logic, RollUp, Rule, SeverityRule};
 use super::rule_file::{RuleFile, SeverityForm, refused};
 use super::template::{Placeholder, Template};
@@ -88,6 +88,9 @@ fn check_name(name: &str) -> Result<(), String> {
     let plain = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
     if !plain || !name.starts_with(|first: char| first.is_ascii_lowercase()) {
         return Err("a name has small letters, digits and `_`, and begins with a letter".to_owned());
+    }
+    if !is_plain_name(name) {
+        return Err("the name is a word of SQL".to_owned());
     }
     Ok(())
 }
@@ -261,7 +264,7 @@ impl Compiler<'_> {
             }
             _ if Column::from_name(name).is_some() || self.scope.fields.contains_key(name) => Ok(Placeholder::Value),
             _ => {
-                let columns = Column::ALL.iter().map(|column| column.name()).chain(WORDS);
+                let columns = Column::ALL.iter().map(|column| column.name()).chain(["count"]);
                 let known = columns.chain(self.scope.fields.keys().chain(self.scope.params.keys()).map(String::as_str));
                 Err(unknown("placeholder", name, known, "use a column, field or parameter, or {count}"))
             }

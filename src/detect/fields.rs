@@ -43,7 +43,9 @@ impl FieldPath {
             None => (text, false),
         };
         if path.contains(['[', ']']) {
-            return Err(format!("path `{text}`: arrays on the way are looked into by themselves; `[]` stands only at the end, for all values"));
+            return Err(format!(
+                "path `{text}`: arrays on the way are looked into by themselves; `[]` stands only at the end, for all values"
+            ));
         }
         let mut steps: Vec<String> = path.split('.').map(str::to_owned).collect();
         if steps.iter().any(String::is_empty) {
@@ -143,10 +145,8 @@ impl Extractor {
         }
         let height = frame.height();
         let starts: Vec<usize> = (0..height).step_by(ROWS_PER_TASK).collect();
-        let parts: Vec<Vec<StringChunked>> = starts
-            .into_par_iter()
-            .map(|start| self.rows(&texts, start..height.min(start + ROWS_PER_TASK)))
-            .collect();
+        let parts: Vec<Vec<StringChunked>> =
+            starts.into_par_iter().map(|start| self.rows(&texts, start..height.min(start + ROWS_PER_TASK))).collect();
         let mut parts = parts.into_iter();
         let mut columns = parts.next().unwrap_or_else(|| self.rows(&[], 0..0));
         for part in parts {

@@ -26,9 +26,7 @@ mod threshold;
 use rayon::prelude::*;
 
 pub use catalog::{BUILTIN_SOURCE, Catalog, CatalogOptions, CheckedRule};
-pub use finding::{
-    Detections, Evidence, EvidenceKind, Finding, Integrity, RuleStatus, RuleTable, RunStatus, Severity, Suppressed,
-};
+pub use finding::{Detections, Evidence, EvidenceKind, Finding, Integrity, RuleStatus, RuleTable, RunStatus, Severity, Suppressed};
 pub use rule::{Kind, Logic, RollUp, Rule, SeverityRule};
 pub use template::Template;
 

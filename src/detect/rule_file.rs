@@ -217,7 +217,9 @@ fn yaml_error(error: &serde_saphyr::Error, place: &str) -> Error {
             Some(near) => format!("no key `{field}` in a rule: did you mean `{near}`?"),
             None => format!("no key `{field}` in a rule: it may have {}", expected.join(", ")),
         },
-        Yaml::SerdeMissingField { field, .. } => format!("the key `{field}` is missing"),
+        // What is not there has no line; the parser names the end of the file.
+        Yaml::SerdeMissingField { field, .. } => return refused(place, 0, format!("the key `{field}` is missing")),
+        Yaml::DuplicateMappingKey { key: Some(key), .. } => format!("the key `{key}` is there twice"),
         other => {
             let text = other.to_string();
             // The line is in front already.

@@ -41,9 +41,7 @@ fn column(column: Column, events: &[Event]) -> Series {
     match column.kind() {
         ColumnKind::Text | ColumnKind::Json => Series::new(name, texts.collect::<Vec<_>>()),
         ColumnKind::Int => Series::new(name, texts.map(parsed).collect::<Vec<_>>()),
-        ColumnKind::Flag => {
-            Series::new(name, texts.map(|value| value.map(|value| value == "true")).collect::<Vec<_>>())
-        }
+        ColumnKind::Flag => Series::new(name, texts.map(|value| value.map(|value| value == "true")).collect::<Vec<_>>()),
         ColumnKind::Time => {
             let micros = texts.map(|value| parsed(value).map(|seconds| seconds * 1_000_000)).collect::<Vec<_>>();
             Series::new(name, micros).cast(&kind).expect("a time")
@@ -286,7 +284,8 @@ fn keys_are_apart_and_null_is_a_key() {
 
 #[test]
 fn distinct_values_are_counted() {
-    let events = [secret(0, "\"a\""), secret(1, "\"a\""), secret(2, "\"a\""), get(3), secret(4, "\"b\""), secret(9, "null"), secret(14, "\"a\"")];
+    let events =
+        [secret(0, "\"a\""), secret(1, "\"a\""), secret(2, "\"a\""), get(3), secret(4, "\"b\""), secret(9, "null"), secret(14, "\"a\"")];
     let findings = run(SECRETS, &events);
     assert_eq!(findings.iter().map(seconds).collect::<Vec<_>>(), [vec![2, 4, 14]]);
     assert_eq!(findings.first().map(|finding| finding.message.as_str()), Some("p: 2 secrets in 3 calls, first a and 1 more"));
@@ -299,7 +298,8 @@ fn distinct_values_are_counted() {
 #[test]
 fn the_order_of_events_does_not_matter() {
     let rules = [SINGLE, ROLLED, BURST, SECRETS];
-    let mut events: Vec<_> = (0..40).map(|n| secret((n * 7) % 23, if n % 3 == 0 { "\"a\"" } else { "\"b\"" }).with(Column::RecordIndex, n)).collect();
+    let mut events: Vec<_> =
+        (0..40).map(|n| secret((n * 7) % 23, if n % 3 == 0 { "\"a\"" } else { "\"b\"" }).with(Column::RecordIndex, n)).collect();
     events.extend((0..9).map(|n| event(n, "q", "Delete").with(Column::RequestParameters, "{\"userName\":\"x\"}")));
     let forward = run_with(&rules, &CatalogOptions::default(), &events);
     assert!(forward.findings.len() > 10);
@@ -311,7 +311,8 @@ fn the_order_of_events_does_not_matter() {
 
 #[test]
 fn values_that_differ_are_not_claimed() {
-    let events = [get(0).with(Column::SourceIpAddress, "a"), get(1).with(Column::SourceIpAddress, "a"), get(2).with(Column::SourceIpAddress, "b")];
+    let events =
+        [get(0).with(Column::SourceIpAddress, "a"), get(1).with(Column::SourceIpAddress, "a"), get(2).with(Column::SourceIpAddress, "b")];
     let findings = run(BURST, &events);
     let finding = findings.first().expect("one");
     assert_eq!((finding.source_ip_address.as_deref(), finding.event_name.as_deref()), (None, Some("Get")));
@@ -327,7 +328,10 @@ fn rules_are_chosen_and_set() {
 
     let only = CatalogOptions { only: vec!["T-004".to_owned()], ..CatalogOptions::default() };
     let detections = run_with(&[BURST, SECRETS], &only, &[0, 1, 3].map(get));
-    assert_eq!(detections.rules.first().map(|rule| (rule.status, rule.reason.as_deref())), Some((RunStatus::NotRun, Some("not among --only"))));
+    assert_eq!(
+        detections.rules.first().map(|rule| (rule.status, rule.reason.as_deref())),
+        Some((RunStatus::NotRun, Some("not among --only")))
+    );
 
     let options = |set: &str| CatalogOptions { set: vec![set.to_owned()], ..CatalogOptions::default() };
     insta::assert_snapshot!(refusal(&[BURST], &options("T-003.atleast=2")), @"--set T-003.atleast=2: rule T-003 has no parameter `atleast`: did you mean `at_least`?");
@@ -352,9 +356,9 @@ fn bad_rules_are_refused_with_their_line() {
     insta::assert_snapshot!(bad("kind: threshold", "kind: treshold"), @"rule rule0.yml:5: `treshold` is no kind of rule: use single, threshold, sequence, first-seen, state, table");
     insta::assert_snapshot!(bad("kind: threshold", "kind: single"), @"rule rule0.yml:7: the key `by` means nothing for a rule of kind single, which has where, roll_up, every, message");
     insta::assert_snapshot!(bad("kind: threshold", "fields: {principal: a.b}\nkind: threshold"), @"rule rule0.yml:5: field `principal`: there is a column of that name");
-    insta::assert_snapshot!(bad("kind: threshold", "params: {limit: 1.5}\nkind: threshold"), @"");
-    insta::assert_snapshot!(bad("id: T-003\n", ""), @"rule rule0.yml:2: the key `id` is missing");
-    insta::assert_snapshot!(bad("id: T-003", "id: T-003\nid: T-004"), @"");
+    insta::assert_snapshot!(bad("kind: threshold", "params: {limit: 1.5}\nkind: threshold"), @"rule rule0.yml:5: invalid type: floating point `1.5`, expected a whole number, true, false or a text (account ids in quotes)");
+    insta::assert_snapshot!(bad("id: T-003\n", ""), @"rule rule0.yml: the key `id` is missing");
+    insta::assert_snapshot!(bad("id: T-003", "id: T-003\nid: T-004"), @"rule rule0.yml:3: the key `id` is there twice");
     insta::assert_snapshot!(bad("kind: threshold", "kind: threshold\ndetection: {}"), @"rule rule0.yml: a Sigma rule: these cannot be read yet");
     let message = BURST.find("message").and_then(|at| BURST.get(..at)).expect("a message");
     insta::assert_snapshot!(refusal(&[message], &CatalogOptions::default()), @"rule rule0.yml:5: a rule of kind threshold needs the key `message`");
@@ -365,7 +369,10 @@ fn bad_rules_are_refused_with_their_line() {
     let options = CatalogOptions { skip_bad_rules: true, ..CatalogOptions::default() };
     let detections = run_with(&[BURST, BURST, "id: [x"], &options, &[0, 1, 2].map(get));
     assert_eq!(detections.findings.len(), 1);
-    assert_eq!(detections.rules.iter().map(|rule| rule.status).collect::<Vec<_>>(), [RunStatus::Run, RunStatus::Skipped, RunStatus::Skipped]);
+    assert_eq!(
+        detections.rules.iter().map(|rule| rule.status).collect::<Vec<_>>(),
+        [RunStatus::Run, RunStatus::Skipped, RunStatus::Skipped]
+    );
 }
 
 #[test]

@@ -7,7 +7,8 @@ use polars::prelude::{DataFrame, IntoLazy as _, LazyFrame, PolarsError, SortMult
 use polars::sql::SQLContext;
 
 use super::guard::{self, Plan};
-use super::{refuse, tokens};
+use super::mend::mend;
+use super::refuse;
 use crate::error::Error;
 
 /// What a statement may need: about four kilobytes a level of nesting in polars' planner, measured, and room to spare.
@@ -37,11 +38,11 @@ fn failed(cause: &str) -> Error {
 pub(super) fn execute(sql: &str, tables: &[(&str, DataFrame)], limit: Option<usize>) -> Result<(DataFrame, bool), Error> {
     let columns: Vec<_> = tables.iter().map(|(name, frame)| (*name, column_names(frame))).collect();
     let plan = guard::guard(sql, &columns)?;
-    let mended = tokens::mend(sql, &[])?;
+    let mended = mend(sql, &[])?;
     let mut lazy = lower(&mended, tables)?;
     let names = output_names(&mut lazy)?;
     if plan.ordered {
-        lazy = lower(&tokens::mend(sql, &tie_breakers(&names, &plan))?, tables)?;
+        lazy = lower(&mend(sql, &tie_breakers(&names, &plan))?, tables)?;
     } else if !plan.plain {
         lazy = lazy.sort(names, SortMultipleOptions::default().with_nulls_last(true));
     }
@@ -49,9 +50,19 @@ pub(super) fn execute(sql: &str, tables: &[(&str, DataFrame)], limit: Option<usi
     if let Some(probe) = kept.checked_add(1).and_then(|rows| u32::try_from(rows).ok()) {
         lazy = lazy.limit(probe);
     }
-    let frame = lazy.collect().map_err(|error| explain(&error))?;
+    let mut frame = lazy.collect().map_err(|error| explain(&error))?;
+    name_count(&mut frame, &plan)?;
     let cut = frame.height() > kept;
     Ok((if cut { frame.head(Some(kept)) } else { frame }, cut))
+}
+
+/// `COUNT(*)` without a name is `len` in polars; people look for `count`.
+fn name_count(frame: &mut DataFrame, plan: &Plan) -> Result<(), Error> {
+    let named = |name: &str| plan.columns.iter().any(|column| column == name);
+    if !named("len") && !named("count") && frame.schema().contains("len") {
+        frame.rename("len", "count".into())?;
+    }
+    Ok(())
 }
 
 fn column_names(frame: &DataFrame) -> Vec<String> {
@@ -87,7 +98,9 @@ fn explain(error: &PolarsError) -> Error {
     let first = text.lines().next().unwrap_or_default();
     if let Some(column) = first.split("unable to find column \"").nth(1).and_then(|rest| rest.split('"').next()) {
         return refuse(match column.split_once(':') {
-            Some((name, table)) => format!("column {table}.{name} is not to be had in this place: give it a name of its own with AS, and use that"),
+            Some((name, table)) => format!(
+                "column {table}.{name} is not to be had in this place: group and order by the name that AS gave it, or rename it in a CTE"
+            ),
             None => format!("column {column} is not to be had in this place"),
         });
     }
@@ -95,10 +108,14 @@ fn explain(error: &PolarsError) -> Error {
         return refuse(format!("function {name} is not known: the events have columns for what is asked most (--schema lists them)"));
     }
     if first.contains("duplicate") {
-        return refuse("two columns or two keys would have one name: give each its own with AS, in a CTE if they are keys of a GROUP BY or of a window");
+        return refuse(
+            "two columns or two keys would have one name: give each its own with AS, in a CTE if they are keys of a GROUP BY or of a window",
+        );
     }
     if first.contains("cannot compare 'date/datetime/time' to a string") || first.contains("to `datetime") {
-        return refuse("a time is compared with a text that is none: write '2026-03-08 00:00:00' (all times are UTC), or compare event_epoch");
+        return refuse(
+            "a time is compared with a text: write event_time >= '2026-03-08 00:00:00' (all times are UTC), or compare event_epoch",
+        );
     }
     // Debug prints of the syntax tree follow the first brace.
     failed(first.split(" {").next().unwrap_or(first).trim_end_matches('.'))

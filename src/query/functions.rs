@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    DuplicateTreatment, Expr, Function, FunctionArgumentClause, FunctionArguments, Ident, OrderByExpr, Query, Value, ValueWithSpan, Visit as _,
-    Visitor, WindowFrameBound, WindowFrameUnits, WindowSpec, WindowType,
+    DuplicateTreatment, Expr, Function, FunctionArgumentClause, FunctionArguments, Ident, OrderByExpr, Query, Value, ValueWithSpan,
+    Visit as _, Visitor, WindowFrameBound, WindowFrameUnits, WindowSpec, WindowType,
 };
 
 use super::guard::{Guard, column_name};
@@ -36,9 +36,34 @@ pub(super) struct Found {
 }
 
 const AGGREGATES: [&str; 28] = [
-    "array_agg", "avg", "corr", "count", "covar", "covar_pop", "covar_samp", "first", "group_concat", "last", "listagg", "max", "median", "min",
-    "quantile_cont", "quantile_disc", "stddev", "stddev_samp", "stdev", "stdev_samp", "string_agg", "sum", "total", "var", "var_samp", "variance",
-    "first_value", "last_value",
+    "array_agg",
+    "avg",
+    "corr",
+    "count",
+    "covar",
+    "covar_pop",
+    "covar_samp",
+    "first",
+    "group_concat",
+    "last",
+    "listagg",
+    "max",
+    "median",
+    "min",
+    "quantile_cont",
+    "quantile_disc",
+    "stddev",
+    "stddev_samp",
+    "stdev",
+    "stdev_samp",
+    "string_agg",
+    "sum",
+    "total",
+    "var",
+    "var_samp",
+    "variance",
+    "first_value",
+    "last_value",
 ];
 const LISTING: [&str; 4] = ["array_agg", "string_agg", "listagg", "group_concat"];
 /// Functions that need an order in their window.
@@ -155,6 +180,10 @@ impl Walk<'_> {
                 self.found.subquery = true;
                 subqueries::in_list(self.guard, subquery, self.scope)
             }
+            // sqlparser 0.62 reads `a IS DISTINCT FROM b AND c` as `a IS DISTINCT FROM (b AND c)`.
+            Expr::IsDistinctFrom(_, right) | Expr::IsNotDistinctFrom(_, right) if !single(right) => {
+                Err(refuse("IS DISTINCT FROM takes all that follows for its right side: put it into parentheses, (a IS DISTINCT FROM b)"))
+            }
             Expr::Function(function) => self.function(function),
             _ => Ok(()),
         }
@@ -188,7 +217,9 @@ impl Walk<'_> {
             self.found.unnest = true;
         }
         match &function.over {
-            Some(WindowType::NamedWindow(window)) => Err(refuse(format!("OVER {window}: write the window out, OVER (PARTITION BY ... ORDER BY ...)"))),
+            Some(WindowType::NamedWindow(window)) => {
+                Err(refuse(format!("OVER {window}: write the window out, OVER (PARTITION BY ... ORDER BY ...)")))
+            }
             Some(WindowType::WindowSpec(window)) => self.window(&name, function, window),
             None if BY_ORDER.contains(&name.as_str()) => Err(refuse(format!("{} needs OVER (... ORDER BY ...)", name.to_uppercase()))),
             None if AGGREGATES.contains(&name.as_str()) => self.aggregate(&name, function),
@@ -199,22 +230,30 @@ impl Walk<'_> {
     fn aggregate(&mut self, name: &str, function: &Function) -> Result<(), Error> {
         let loud = name.to_uppercase();
         match self.clause {
-            Clause::Where | Clause::On => return Err(refuse(format!("{loud} in WHERE or ON counts all rows, not groups: use HAVING, or filter outside a CTE"))),
+            Clause::Where | Clause::On => {
+                return Err(refuse(format!("{loud} in WHERE or ON counts all rows, not groups: use HAVING, or filter outside a CTE")));
+            }
             Clause::GroupBy => return Err(refuse(format!("{loud} in GROUP BY: compute it in a CTE and group by its name"))),
-            Clause::OrderBy => return Err(refuse(format!("ORDER BY {loud}(...): select it with a name, {loud}(...) AS n, and ORDER BY n"))),
+            Clause::OrderBy => {
+                return Err(refuse(format!("ORDER BY {loud}(...): select it with a name, {loud}(...) AS n, and ORDER BY n")));
+            }
             Clause::Select | Clause::Having => {}
         }
         if self.aggregates > 0 {
             return Err(refuse(format!("{loud} inside another aggregate: compute the inner one in a CTE")));
         }
         if matches!(name, "first" | "last" | "first_value" | "last_value") {
-            return Err(refuse(format!("{loud} without an order takes any row: use MIN or MAX, or ROW_NUMBER() OVER (... ORDER BY ...) = 1 in a CTE")));
+            return Err(refuse(format!(
+                "{loud} without an order takes any row: use MIN or MAX, or ROW_NUMBER() OVER (... ORDER BY ...) = 1 in a CTE"
+            )));
         }
         if LISTING.contains(&name) && !has_order(function) {
             return Err(refuse(format!("{loud} lists in no fixed order: write ORDER BY inside its parentheses, {loud}(x ORDER BY x)")));
         }
         if matches!(name, "sum" | "total") && arguments_columns(function).is_empty() {
-            return Err(refuse(format!("{loud} of a constant is the constant here, not its sum: multiply COUNT(*) instead")));
+            return Err(refuse(format!(
+                "{loud} of no column is not summed here: multiply COUNT(*), or compute COUNT in a CTE and sum it outside"
+            )));
         }
         self.aggregates += 1;
         self.found.aggregate = true;
@@ -230,17 +269,22 @@ impl Walk<'_> {
         let by_order = BY_ORDER.contains(&name);
         match (by_order, RUNNING.contains(&name), WHOLE.contains(&name)) {
             (false, false, false) => {
-                let advice = if name == "last_value" { "use FIRST_VALUE with the order turned around" } else { "group in a CTE, and join it" };
+                let advice =
+                    if name == "last_value" { "use FIRST_VALUE with the order turned around" } else { "group in a CTE, and join it" };
                 return Err(refuse(format!("{loud} OVER (...) is not supported: {advice}")));
             }
             (_, _, true) if !window.order_by.is_empty() => {
-                return Err(refuse(format!("{loud} OVER (... ORDER BY ...) is computed over the whole partition: leave ORDER BY away if that is meant")));
+                return Err(refuse(format!(
+                    "{loud} OVER (... ORDER BY ...) is computed over the whole partition: leave ORDER BY away if that is meant"
+                )));
             }
             (true, ..) if window.order_by.is_empty() => return Err(refuse(format!("{loud} needs OVER (... ORDER BY ...)"))),
             _ => {}
         }
         if distinct(function) && !window.order_by.is_empty() {
-            return Err(refuse(format!("{loud}(DISTINCT ...) OVER (... ORDER BY ...) is computed over the whole partition: leave ORDER BY away if that is meant")));
+            return Err(refuse(format!(
+                "{loud}(DISTINCT ...) OVER (... ORDER BY ...) is computed over the whole partition: leave ORDER BY away if that is meant"
+            )));
         }
         frame(&loud, window)?;
         nulls(&window.order_by)?;
@@ -268,6 +312,12 @@ impl Walk<'_> {
         let why = if by_order { "takes rows of equal order in any order" } else { "counts rows of equal order one by one, not together" };
         Err(refuse(format!("{loud} OVER (... ORDER BY ...) {why}: end the ORDER BY with {key}")))
     }
+}
+
+/// Whether the expression is one operand, which no operator after it could have joined.
+const fn single(expr: &Expr) -> bool {
+    use Expr::{Case, Cast, CompoundIdentifier, Function, Identifier, Nested, Value};
+    matches!(expr, Identifier(_) | CompoundIdentifier(_) | Value(_) | Nested(_) | Function(_) | Cast { .. } | Case { .. })
 }
 
 fn function_name(function: &Function) -> String {
@@ -301,12 +351,18 @@ fn frame(loud: &str, window: &WindowSpec) -> Result<(), Error> {
     if running {
         return Ok(());
     }
-    Err(refuse(format!("{loud} OVER (... {} ...): no frame but ROWS UNBOUNDED PRECEDING is supported: use LAG(x, n), or a join", frame.units)))
+    Err(refuse(format!(
+        "{loud} OVER (... {} ...): no frame but ROWS UNBOUNDED PRECEDING is supported: use LAG(x, n), or a join",
+        frame.units
+    )))
 }
 
 /// Nulls come last in every window (`tokens::mend` sees to it), and polars ignores what the window says.
 fn nulls(order: &[OrderByExpr]) -> Result<(), Error> {
     let said = |element: &OrderByExpr| element.options.nulls_first;
+    if order.iter().take(1).any(|element| matches!(element.expr, Expr::Case { else_result: None, .. })) {
+        return Err(refuse("a window ordered by a CASE without ELSE puts its nulls first: end the CASE with ELSE"));
+    }
     if order.iter().any(|element| said(element) == Some(true)) || order.iter().skip(1).any(|element| said(element).is_some()) {
         return Err(refuse("NULLS FIRST, or NULLS LAST after the first column, is ignored in a window: order by COALESCE(column, ...)"));
     }

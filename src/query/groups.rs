@@ -120,7 +120,9 @@ impl Guard {
         }
         let found = functions::walk_with(self, having, scope, Clause::Having, aliases)?;
         match found.columns.iter().find(|column| scope.has(column)) {
-            Some(column) => Err(refuse(format!("HAVING tests groups, and {column} is a column of rows: test it in WHERE, or put it into an aggregate"))),
+            Some(column) => {
+                Err(refuse(format!("HAVING tests groups, and {column} is a column of rows: test it in WHERE, or put it into an aggregate")))
+            }
             None => Ok(()),
         }
     }
@@ -132,7 +134,9 @@ impl Guard {
         if visible.distinct
             && let Some(column) = found.columns.iter().find(|column| !selected(column))
         {
-            return Err(refuse(format!("ORDER BY {column} of a SELECT DISTINCT that does not select it: select it, or order by what is selected")));
+            return Err(refuse(format!(
+                "ORDER BY {column} of a SELECT DISTINCT that does not select it: select it, or order by what is selected"
+            )));
         }
         if !visible.grouped {
             return Ok(());
@@ -140,7 +144,10 @@ impl Guard {
         if let Expr::CompoundIdentifier(_) = &element.expr
             && visible.scope.sources.len() > 1
         {
-            return Err(refuse(format!("ORDER BY {} after a GROUP BY over a join: give the column a name with AS, and order by that", text())));
+            return Err(refuse(format!(
+                "ORDER BY {} after a GROUP BY over a join: give the column a name with AS, and order by that",
+                text()
+            )));
         }
         match found.columns.iter().find(|column| !selected(column) && !visible.keys.names.contains(*column)) {
             Some(column) => Err(refuse(format!("ORDER BY {column}: it is neither selected nor in GROUP BY"))),
@@ -161,7 +168,9 @@ struct Visible<'a> {
 
 fn distinct(select: &Select) -> Result<bool, Error> {
     match &select.distinct {
-        Some(Distinct::On(_)) => Err(refuse("DISTINCT ON is not portable: filter ROW_NUMBER() OVER (PARTITION BY ... ORDER BY ...) = 1 outside a CTE")),
+        Some(Distinct::On(_)) => {
+            Err(refuse("DISTINCT ON is not portable: filter ROW_NUMBER() OVER (PARTITION BY ... ORDER BY ...) = 1 outside a CTE"))
+        }
         Some(Distinct::Distinct) => Ok(true),
         _ => Ok(false),
     }
@@ -179,13 +188,19 @@ fn beside_aggregates(item: &Item<'_>, index: usize, keys: &Keys<'_>) -> Result<(
         return Ok(());
     }
     let is_grouped = !keys.exprs.is_empty();
-    let stray = if item.found.aggregate { item.found.columns.iter().next() } else { item.found.columns.iter().find(|column| !keys.names.contains(*column)) };
+    let stray = if item.found.aggregate {
+        item.found.columns.iter().next()
+    } else {
+        item.found.columns.iter().find(|column| !keys.names.contains(*column))
+    };
     match stray {
         None => Ok(()),
-        Some(column) if item.found.aggregate && is_grouped => Err(refuse(format!(
-            "{column} and an aggregate in one expression: select both in a CTE, and combine them outside"
-        ))),
-        Some(column) if is_grouped => Err(refuse(format!("{column} is neither in GROUP BY nor in an aggregate: add it to GROUP BY, or write MAX({column})"))),
+        Some(column) if item.found.aggregate && is_grouped => {
+            Err(refuse(format!("{column} and an aggregate in one expression: select both in a CTE, and combine them outside")))
+        }
+        Some(column) if is_grouped => {
+            Err(refuse(format!("{column} is neither in GROUP BY nor in an aggregate: add it to GROUP BY, or write MAX({column})")))
+        }
         Some(column) => Err(refuse(format!("{column} stands beside an aggregate without GROUP BY: add GROUP BY {column}"))),
     }
 }
@@ -197,7 +212,8 @@ fn output_keys(keys: &Keys<'_>, items: &[Item<'_>], columns: &[String], distinct
     }
     let name_of = |key: &&Expr| {
         let place = items.iter().enumerate().position(|(place, item)| {
-            let by_place = matches!(key, Expr::Value(ValueWithSpan { value: Value::Number(number, _), .. }) if number.parse() == Ok(place + 1));
+            let by_place =
+                matches!(key, Expr::Value(ValueWithSpan { value: Value::Number(number, _), .. }) if number.parse() == Ok(place + 1));
             let by_alias = item.alias.is_some() && item.alias.map(str::to_owned) == column_name(key);
             by_place || by_alias || item.expr == Some(key)
         });
@@ -207,7 +223,12 @@ fn output_keys(keys: &Keys<'_>, items: &[Item<'_>], columns: &[String], distinct
 }
 
 /// The columns of `*` or `table.*`, those of EXCLUDE left out.
-fn add_columns(columns: &mut Vec<String>, scope: &Scope, table: Option<&ObjectName>, options: &WildcardAdditionalOptions) -> Result<(), Error> {
+fn add_columns(
+    columns: &mut Vec<String>,
+    scope: &Scope,
+    table: Option<&ObjectName>,
+    options: &WildcardAdditionalOptions,
+) -> Result<(), Error> {
     if options.opt_ilike.is_some() || options.opt_rename.is_some() || options.opt_replace.is_some() || options.opt_alias.is_some() {
         return Err(refuse("* takes EXCLUDE (a, b) only: name the columns instead"));
     }

@@ -21,12 +21,14 @@ use crate::error::Error;
 const MAX_SCANS: usize = 256;
 
 /// What the engine has to know of a statement.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Plan {
     /// It has an ORDER BY of its own.
     pub(super) ordered: bool,
     /// Its rows come in the order of one table.
     pub(super) plain: bool,
+    /// The names of its columns; empty where the statement gives none.
+    pub(super) columns: Vec<String>,
 }
 
 /// Refuses, or says how the statement is to be run.
@@ -35,7 +37,7 @@ pub(super) fn guard(sql: &str, tables: &[(&str, Vec<String>)]) -> Result<Plan, E
     let query = parse(sql)?;
     let mut guard = Guard::new(tables);
     let relation = guard.query(&query, Place::Top)?;
-    Ok(Plan { ordered: !order_of(&query)?.is_empty(), plain: relation.plain })
+    Ok(Plan { ordered: !order_of(&query)?.is_empty(), plain: relation.plain, columns: relation.columns })
 }
 
 /// The one query that the text holds, read with the same dialect and options as by polars.
@@ -45,7 +47,9 @@ fn parse(sql: &str) -> Result<Query, Error> {
     let parser = Parser::new(&dialect).with_options(options).try_with_sql(sql);
     let statements = parser.and_then(|mut parser| parser.parse_statements()).map_err(|error| match error {
         ParserError::RecursionLimitExceeded => refuse("the statement is nested too deep: split it into CTEs (WITH x AS (...))"),
-        ParserError::ParserError(text) | ParserError::TokenizerError(text) => refuse(format!("no SQL that can be read: {}", lower_first(&text))),
+        ParserError::ParserError(text) | ParserError::TokenizerError(text) => {
+            refuse(format!("no SQL that can be read: {}", lower_first(&text)))
+        }
     })?;
     match <[Statement; 1]>::try_from(statements) {
         Ok([Statement::Query(query)]) => Ok(*query),
@@ -73,13 +77,15 @@ pub(super) enum Place {
 pub(super) struct Guard {
     tables: BTreeMap<String, Rc<Relation>>,
     ctes: BTreeMap<String, Rc<Relation>>,
+    /// The scans of the subqueries in WHERE that were met.
+    pub(super) subquery_scans: usize,
 }
 
 impl Guard {
     fn new(tables: &[(&str, Vec<String>)]) -> Self {
         let relation = |columns: &Vec<String>| Relation { columns: columns.clone(), keys: Vec::new(), plain: true, scans: 1 };
         let tables = tables.iter().map(|(name, columns)| ((*name).to_owned(), Rc::new(relation(columns)))).collect();
-        Self { tables, ctes: BTreeMap::new() }
+        Self { tables, ctes: BTreeMap::new(), subquery_scans: 0 }
     }
 
     /// A whole query: its CTEs, its body, its order and its limit.
@@ -92,8 +98,12 @@ impl Guard {
         }
         let order = order_of(query)?;
         let relation = match query.body.as_ref() {
-            SetExpr::Query(inner) if order.is_empty() && !limits(query) && inner.order_by.is_none() && !limits(inner) => self.query(inner, Place::Inner)?,
-            SetExpr::Query(_) => return Err(refuse("ORDER BY and LIMIT stand half inside parentheses: take the parentheses around the SELECT away")),
+            SetExpr::Query(inner) if order.is_empty() && !limits(query) && inner.order_by.is_none() && !limits(inner) => {
+                self.query(inner, Place::Inner)?
+            }
+            SetExpr::Query(_) => {
+                return Err(refuse("ORDER BY and LIMIT stand half inside parentheses: take the parentheses around the SELECT away"));
+            }
             body => self.body(body, order, true)?,
         };
         if relation.scans > MAX_SCANS {
@@ -115,7 +125,9 @@ impl Guard {
     fn cte(&mut self, cte: &Cte) -> Result<(), Error> {
         let name = &cte.alias.name.value;
         if self.knows(name) {
-            return Err(refuse(format!("WITH {name}: there is a table of that name, which the engine would read instead: choose another name")));
+            return Err(refuse(format!(
+                "WITH {name}: there is a table of that name, which the engine would read instead: choose another name"
+            )));
         }
         let mut relation = self.query(&cte.query, Place::Inner)?;
         rename(&mut relation, &cte.alias.columns.iter().map(|column| &column.name).collect::<Vec<_>>(), name)?;
@@ -135,7 +147,9 @@ impl Guard {
             SetExpr::SetOperation { op, set_quantifier, left, right } => {
                 let deeper = |side: &SetExpr| matches!(side, SetExpr::SetOperation { .. });
                 if *op != SetOperator::Union && (!outermost || deeper(left) || deeper(right)) {
-                    return Err(refuse(format!("{op} beside another UNION, EXCEPT or INTERSECT is mistaken by the engine: put it into a CTE of its own")));
+                    return Err(refuse(format!(
+                        "{op} beside another UNION, EXCEPT or INTERSECT is mistaken by the engine: put it into a CTE of its own"
+                    )));
                 }
                 if matches!(set_quantifier, SetQuantifier::ByName | SetQuantifier::AllByName | SetQuantifier::DistinctByName) {
                     return Err(refuse(format!("{op} BY NAME is not supported: name the columns in the same order on both sides")));
@@ -144,11 +158,20 @@ impl Guard {
                 if let [left, right] = &sides
                     && left.columns.len() != right.columns.len()
                 {
-                    return Err(refuse(format!("{op} of {} columns with {}: select the same columns on both sides", left.columns.len(), right.columns.len())));
+                    return Err(refuse(format!(
+                        "{op} of {} columns with {}: select the same columns on both sides",
+                        left.columns.len(),
+                        right.columns.len()
+                    )));
                 }
                 union_order(order, &sides)?;
                 let scans = sides.iter().map(|side| side.scans).sum();
-                Ok(Relation { columns: sides.first_mut().map(|side| std::mem::take(&mut side.columns)).unwrap_or_default(), keys: Vec::new(), plain: false, scans })
+                Ok(Relation {
+                    columns: sides.first_mut().map(|side| std::mem::take(&mut side.columns)).unwrap_or_default(),
+                    keys: Vec::new(),
+                    plain: false,
+                    scans,
+                })
             }
             _ => Err(refuse("only SELECT can be asked here: write SELECT ... FROM ...")),
         }
@@ -165,12 +188,14 @@ impl Guard {
             return Err(refuse("GROUP BY ALL: name the columns to group by"));
         }
         let scope = self.from(&select.from)?;
+        let before = std::mem::take(&mut self.subquery_scans);
         let subquery = match &select.selection {
             Some(filter) => subqueries::filter(self, filter, &scope)?,
             None => false,
         };
         let mut relation = self.outcome(select, order, &scope)?;
         relation.plain &= !subquery;
+        relation.scans += std::mem::replace(&mut self.subquery_scans, before);
         Ok(relation)
     }
 
@@ -200,7 +225,10 @@ impl Guard {
                 let parts: Vec<&Ident> = name.0.iter().filter_map(|part| part.as_ident()).collect();
                 let [ident] = parts.as_slice() else { return Err(self.no_table(&name.to_string())) };
                 if args.is_some() {
-                    return Err(refuse(format!("{}(...) is no table: only tables are read here, and files are given to trailsift as its SOURCE", ident.value)));
+                    return Err(refuse(format!(
+                        "{}(...) is no table: only tables are read here, and files are given to trailsift as its SOURCE",
+                        ident.value
+                    )));
                 }
                 let known = self.tables.get(&ident.value).or_else(|| self.ctes.get(&ident.value));
                 let Some(relation) = known.filter(|_| ident.quote_style != Some('\'')).map(Rc::clone) else {
@@ -239,7 +267,9 @@ impl Guard {
 
     fn alias_is_free(&self, alias: &str) -> Result<(), Error> {
         if self.knows(alias) {
-            return Err(refuse(format!("AS {alias}: a table or CTE has that name, and the engine would mistake them: choose another name")));
+            return Err(refuse(format!(
+                "AS {alias}: a table or CTE has that name, and the engine would mistake them: choose another name"
+            )));
         }
         Ok(())
     }
@@ -285,7 +315,9 @@ fn limit(order: &[OrderByExpr], relation: &Relation, place: Place) -> Result<(),
         return Ok(());
     }
     let key = relation.advised_key();
-    Err(refuse(format!("LIMIT in a CTE or subquery takes other rows on each run where its ORDER BY leaves ties: end the ORDER BY with {key}")))
+    Err(refuse(format!(
+        "LIMIT in a CTE or subquery takes other rows on each run where its ORDER BY leaves ties: end the ORDER BY with {key}"
+    )))
 }
 
 /// A UNION is ordered by place, or by a name that all its sides select: the engine orders each side too.

@@ -25,7 +25,9 @@ pub(super) fn add(guard: &mut Guard, scope: &mut Scope, source: Source, operator
         JoinOperator::Left(on) | JoinOperator::LeftOuter(on) => (Kind::Left, on),
         JoinOperator::Right(on) | JoinOperator::RightOuter(on) | JoinOperator::FullOuter(on) => (Kind::RightOrFull, on),
         JoinOperator::Semi(on) | JoinOperator::LeftSemi(on) | JoinOperator::Anti(on) | JoinOperator::LeftAnti(on) => (Kind::Filter, on),
-        JoinOperator::CrossJoin(_) => return Err(refuse("CROSS JOIN pairs every row with every row: join by equality, JOIN b ON a.x = b.x")),
+        JoinOperator::CrossJoin(_) => {
+            return Err(refuse("CROSS JOIN pairs every row with every row: join by equality, JOIN b ON a.x = b.x"));
+        }
         _ => return Err(refuse("this kind of join is not supported: use JOIN, LEFT JOIN, RIGHT JOIN, FULL JOIN, SEMI JOIN or ANTI JOIN")),
     };
     let before = scope.sources.len();
@@ -34,7 +36,9 @@ pub(super) fn add(guard: &mut Guard, scope: &mut Scope, source: Source, operator
         JoinConstraint::On(on) => by_conditions(guard, scope, on, kind)?,
         JoinConstraint::Using(names) => using(scope, names, kind, before)?,
         JoinConstraint::Natural => return Err(refuse("NATURAL JOIN joins whatever happens to have one name: write USING (column)")),
-        JoinConstraint::None => return Err(refuse("a JOIN without ON pairs every row with every row: join by equality, JOIN b ON a.x = b.x")),
+        JoinConstraint::None => {
+            return Err(refuse("a JOIN without ON pairs every row with every row: join by equality, JOIN b ON a.x = b.x"));
+        }
     }
     if kind == Kind::Filter {
         scope.sources.truncate(before);
@@ -44,7 +48,9 @@ pub(super) fn add(guard: &mut Guard, scope: &mut Scope, source: Source, operator
 
 fn using(scope: &mut Scope, names: &[ObjectName], kind: Kind, before: usize) -> Result<(), Error> {
     if kind == Kind::RightOrFull {
-        return Err(refuse("USING with a RIGHT or FULL JOIN leaves the column null for rows of the right table: write ON, and COALESCE(a.x, b.x)"));
+        return Err(refuse(
+            "USING with a RIGHT or FULL JOIN leaves the column null for rows of the right table: write ON, and COALESCE(a.x, b.x)",
+        ));
     }
     for ident in names.iter().flat_map(|name| name.0.iter().filter_map(|part| part.as_ident())) {
         let (left, right) = scope.sources.split_at(before);
@@ -62,7 +68,10 @@ fn by_conditions(guard: &mut Guard, scope: &Scope, on: &Expr, kind: Kind) -> Res
     for condition in conditions(on) {
         functions::walk(guard, condition, scope, Clause::On)?;
         let Some((operator, sides)) = comparison(condition) else {
-            return Err(refuse(format!("ON takes comparisons of two tables joined by AND: move {} to WHERE", shortened(&condition.to_string()))));
+            return Err(refuse(format!(
+                "ON takes comparisons of two tables joined by AND: move {} to WHERE",
+                shortened(&condition.to_string())
+            )));
         };
         if !bridges(scope, sides)? {
             return Err(one_sided(condition, kind));
@@ -96,7 +105,9 @@ fn one_sided(condition: &Expr, kind: Kind) -> Error {
     let text = shortened(&condition.to_string());
     match kind {
         Kind::Inner => refuse(format!("ON {text} is about one table only: move it to WHERE")),
-        _ => refuse(format!("ON {text} is about one table only, and the engine drops rows for it: filter that table in a CTE, and join the CTE")),
+        _ => refuse(format!(
+            "ON {text} is about one table only, and the engine drops rows for it: filter that table in a CTE, and join the CTE"
+        )),
     }
 }
 

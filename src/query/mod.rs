@@ -4,10 +4,11 @@
 //! every gap that was found to answer wrongly without an error, and either
 //! mends it or refuses the statement with advice. A statement passes
 //!
-//! 1. `tokens`: limits of size, and the texts that are mended in place;
+//! 1. `tokens`: the limits of its size;
 //! 2. `guard`: the parsed statement, clause by clause, against the columns of
 //!    the tables, with `joins`, `groups`, `functions` and `subqueries` beside it;
-//! 3. `engine`: a new context per statement, on a thread with a deep stack.
+//! 3. `mend`: what is put right in its text;
+//! 4. `engine`: a new context per statement, on a thread with a deep stack.
 //!
 //! # Row order
 //! Same tables, same bytes. An `ORDER BY` puts nulls last and breaks ties by
@@ -23,6 +24,7 @@ mod functions;
 mod groups;
 mod guard;
 mod joins;
+mod mend;
 mod rows;
 mod scope;
 mod subqueries;
@@ -34,7 +36,7 @@ use polars::prelude::DataFrame;
 use crate::error::Error;
 
 pub use rows::rows;
-pub use tables::{FINDINGS, FILES, Field, NOTICES, PROBLEMS, Table, json_table, schema_rows};
+pub use tables::{FILES, FINDINGS, Field, NOTICES, PROBLEMS, Table, json_table, schema_rows};
 pub use tokens::bind;
 
 /// Whether the statement may run on `events` and the small tables, without running it.

@@ -48,6 +48,7 @@ pub(super) fn in_list(guard: &mut Guard, query: &Query, outer: &Scope) -> Result
         refuse_shared_names("IN", filter, outer)?;
     }
     let relation = guard.query(query, Place::Inner)?;
+    guard.subquery_scans += relation.scans;
     if relation.columns.len() == 1 {
         return Ok(());
     }
@@ -58,6 +59,7 @@ pub(super) fn in_list(guard: &mut Guard, query: &Query, outer: &Scope) -> Result
 fn exists(guard: &mut Guard, query: &Query, outer: &Scope) -> Result<(), Error> {
     let select = exists_select(query)?;
     let inner = guard.from(&select.from)?;
+    guard.subquery_scans += inner.sources.iter().map(|source| source.relation.scans).sum::<usize>();
     let mut joined = false;
     for condition in select.selection.iter().flat_map(conditions) {
         if correlates(condition, &inner, outer)? {
@@ -73,7 +75,11 @@ fn exists(guard: &mut Guard, query: &Query, outer: &Scope) -> Result<(), Error> 
         refuse_shared_names("EXISTS", condition, outer)?;
         functions::walk(guard, condition, &inner, Clause::On)?;
     }
-    if joined { Ok(()) } else { Err(refuse("EXISTS without an equality to the outer table: write WHERE inner.x = outer.x, or IN (SELECT ...)")) }
+    if joined {
+        Ok(())
+    } else {
+        Err(refuse("EXISTS without an equality to the outer table: write WHERE inner.x = outer.x, or IN (SELECT ...)"))
+    }
 }
 
 fn exists_select(query: &Query) -> Result<&Select, Error> {
@@ -114,7 +120,8 @@ fn side(column: &[Ident], inner: &Scope, outer: &Scope) -> Result<bool, Error> {
         [table, name] if named(inner, table).is_some() => inner.place_of_qualified(table, name).map(|_| false),
         [table, name] => outer.place_of_qualified(table, name).map(|_| true),
         [name] if inner.has(&name.value) && outer.has(&name.value) => {
-            let tables: Vec<_> = [inner, outer].iter().filter_map(|scope| scope.sources.first()).map(|source| source.name.as_str()).collect();
+            let tables: Vec<_> =
+                [inner, outer].iter().filter_map(|scope| scope.sources.first()).map(|source| source.name.as_str()).collect();
             Err(refuse(format!("column {} is in {}: write the table before it", name.value, tables.join(" and in "))))
         }
         [name] if outer.has(&name.value) => Ok(true),
@@ -140,7 +147,7 @@ fn refuse_shared_names(what: &str, filter: &Expr, outer: &Scope) -> Result<(), E
     let shared = columns.iter().filter_map(|column| column.last()).find(|name| outer.has(&name.value));
     match shared {
         Some(name) => Err(refuse(format!(
-            "a filter on {0} inside {what} (SELECT ...), while the outer table has {0} too, can end the process: put the filter into a CTE, WITH x AS (SELECT ... WHERE ...)",
+            "a filter on {0} inside {what} (SELECT ...) can take all memory where the outer table has {0} too: put the filter into a CTE, WITH x AS (SELECT ... WHERE ...)",
             name.value
         ))),
         None => Ok(()),

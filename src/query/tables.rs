@@ -122,9 +122,9 @@ pub(super) fn known_tables() -> Vec<(&'static str, Vec<String>)> {
 /// `table`, `column`, `type`, `source`, `null_means`.
 pub fn schema_rows() -> Vec<Map<String, Value>> {
     let events = Column::ALL.iter().map(|column| ("events", column.name(), column.kind(), column.source(), column.null_means()));
-    let others = TABLES.iter().flat_map(|table| {
-        table.fields.iter().map(|field| (table.name, field.name, field.kind, field.source, field.null_means))
-    });
+    let others = TABLES
+        .iter()
+        .flat_map(|table| table.fields.iter().map(|field| (table.name, field.name, field.kind, field.source, field.null_means)));
     let row = |(table, column, kind, source, null): (&str, &str, Kind, &str, &str)| {
         let pairs = [("table", table), ("column", column), ("type", &kind.to_string()), ("source", source), ("null_means", null)];
         pairs.map(|(key, value)| (key.to_owned(), Value::from(value))).into_iter().collect()

@@ -10,32 +10,32 @@ use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 
 /// What a run of the binary left.
-pub struct Run {
-    pub code: i32,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Run {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Run {
     /// Standard output as the one JSON document that it has to be.
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {}\n{}", self.stdout, self.stderr))
     }
 
     /// Checks the exit code and goes on.
-    pub fn expect(self, code: i32) -> Self {
+    pub(crate) fn expect(self, code: i32) -> Self {
         assert_eq!(self.code, code, "stdout: {}\nstderr: {}", self.stdout, self.stderr);
         self
     }
 }
 
 /// Runs `trailsift` with odd settings of locale and zone, which must not matter.
-pub fn trailsift<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>) -> Run {
+pub(crate) fn trailsift<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>) -> Run {
     trailsift_with(args, &[])
 }
 
 /// The same with bytes on standard input.
-pub fn trailsift_with<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>, stdin: &[u8]) -> Run {
+pub(crate) fn trailsift_with<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>, stdin: &[u8]) -> Run {
     let output = assert_cmd::Command::new(env!("CARGO_BIN_EXE_trailsift"))
         .args(args)
         .env("TZ", "Asia/Kathmandu")
@@ -53,7 +53,7 @@ pub fn trailsift_with<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = 
 }
 
 /// Rows of a `sql` statement over a source.
-pub fn sql(source: &Path, statement: &str) -> Vec<Value> {
+pub(crate) fn sql(source: &Path, statement: &str) -> Vec<Value> {
     let run = trailsift([source.as_os_str(), "-c".as_ref(), statement.as_ref(), "--format".as_ref(), "json".as_ref(), "--allow-problems".as_ref()].iter().fold(
         vec![std::ffi::OsString::from("sql")],
         |mut all, arg| {
@@ -66,19 +66,19 @@ pub fn sql(source: &Path, statement: &str) -> Vec<Value> {
 }
 
 /// The findings of a `detect` document, as (rule id, event ids).
-pub fn findings(document: &Value) -> Vec<(String, Vec<String>)> {
+pub(crate) fn findings(document: &Value) -> Vec<(String, Vec<String>)> {
     let text = |value: &Value| value.as_str().expect("text").to_owned();
     let finding = |finding: &Value| (text(&finding["rule_id"]), finding["event_ids"].as_array().expect("ids").iter().map(text).collect());
     document["findings"].as_array().expect("findings").iter().map(finding).collect()
 }
 
 /// The event ids that any finding of these rules names.
-pub fn ids_of(document: &Value, rules: &[&str]) -> BTreeSet<String> {
+pub(crate) fn ids_of(document: &Value, rules: &[&str]) -> BTreeSet<String> {
     findings(document).into_iter().filter(|(rule, _)| rules.contains(&rule.as_str())).flat_map(|(_, ids)| ids).collect()
 }
 
 /// Checks both sums of a document's ledger, and its lists against them.
-pub fn check_ledger(document: &Value) {
+pub(crate) fn check_ledger(document: &Value) {
     let number = |pointer: &str| document.pointer(pointer).and_then(Value::as_u64).unwrap_or_else(|| panic!("{pointer} in {document}"));
     assert_eq!(number("/ledger/objects/listed"), number("/ledger/objects/read") + number("/ledger/objects/skipped") + number("/ledger/objects/problems"));
     assert_eq!(number("/ledger/records/seen"), number("/ledger/records/loaded") + number("/ledger/records/duplicates") + number("/ledger/records/problems"));
@@ -87,7 +87,7 @@ pub fn check_ledger(document: &Value) {
 }
 
 /// `../shared`, or what `TRAILSIFT_SHARED` names; `None`, and a word about it, where it is absent.
-pub fn shared(part: &str) -> Option<PathBuf> {
+pub(crate) fn shared(part: &str) -> Option<PathBuf> {
     let root = std::env::var_os("TRAILSIFT_SHARED").map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from);
     let path = root.join(part);
     if path.exists() {
@@ -98,29 +98,29 @@ pub fn shared(part: &str) -> Option<PathBuf> {
 }
 
 /// A path of the project.
-pub fn project(part: &str) -> PathBuf {
+pub(crate) fn project(part: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(part)
 }
 
 /// A folder of files that goes away by itself.
-pub struct Folder(tempfile::TempDir);
+pub(crate) struct Folder(tempfile::TempDir);
 
 impl Folder {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(tempfile::tempdir().expect("a temporary folder"))
     }
 
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.0.path()
     }
 
     /// Writes a file and yields the folder again.
-    pub fn with(self, name: &str, bytes: impl AsRef<[u8]>) -> Self {
+    pub(crate) fn with(self, name: &str, bytes: impl AsRef<[u8]>) -> Self {
         self.write(name, bytes);
         self
     }
 
-    pub fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
+    pub(crate) fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
         let path = self.path().join(name);
         std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
         std::fs::write(&path, bytes).expect("a file");
@@ -128,14 +128,14 @@ impl Folder {
     }
 }
 
-pub fn gzip(bytes: impl AsRef<[u8]>) -> Vec<u8> {
+pub(crate) fn gzip(bytes: impl AsRef<[u8]>) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(bytes.as_ref()).expect("memory");
     encoder.finish().expect("memory")
 }
 
 /// A plausible record with its own id; `change` makes it what the test needs.
-pub fn record(number: u32, change: impl FnOnce(&mut Value)) -> Value {
+pub(crate) fn record(number: u32, change: impl FnOnce(&mut Value)) -> Value {
     let mut record = json!({
         "eventVersion": "1.11",
         "userIdentity": {
@@ -163,12 +163,12 @@ pub fn record(number: u32, change: impl FnOnce(&mut Value)) -> Value {
 }
 
 /// `{"Records": [...]}` of plain records with these numbers.
-pub fn records(numbers: impl IntoIterator<Item = u32>) -> String {
+pub(crate) fn records(numbers: impl IntoIterator<Item = u32>) -> String {
     json!({"Records": numbers.into_iter().map(|number| record(number, |_| ())).collect::<Vec<_>>()}).to_string()
 }
 
 /// A root sign-in without MFA, which fires ROOT-001 and ROOT-002.
-pub fn root_login(number: u32) -> Value {
+pub(crate) fn root_login(number: u32) -> Value {
     record(number, |record| {
         record["eventSource"] = json!("signin.amazonaws.com");
         record["eventName"] = json!("ConsoleLogin");
@@ -182,12 +182,12 @@ pub fn root_login(number: u32) -> Value {
 }
 
 /// `detect` on a source as JSON, whatever the state of the evidence.
-pub fn detect(source: &Path) -> Value {
+pub(crate) fn detect(source: &Path) -> Value {
     detect_with(source, &[])
 }
 
 /// The same with more arguments.
-pub fn detect_with(source: &Path, more: &[&str]) -> Value {
+pub(crate) fn detect_with(source: &Path, more: &[&str]) -> Value {
     let mut args = vec!["detect".into(), source.as_os_str().to_owned(), "--format".into(), "json".into(), "--allow-problems".into()];
     args.extend(more.iter().map(Into::into));
     let document = trailsift(args).expect(0).json();

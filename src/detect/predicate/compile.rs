@@ -25,7 +25,7 @@ impl Predicate {
             Self::Not(part) => part.expr()?.not(),
             Self::Compare(left, comparison, right) => compared(left.expr()?, *comparison, right.expr()?),
             Self::Same(left, right) => left.expr()?.eq_missing(right.expr()?),
-            Self::Among(operand, literals) => among(&operand.expr()?, literals)?,
+            Self::Among(operand, literals) => among(operand, literals)?,
             Self::Like(operand, pattern) => pattern.expr(operand.expr()?),
             Self::Null(operand) => operand.expr()?.is_null(),
         })
@@ -111,20 +111,22 @@ fn joined(parts: &[Predicate], all: bool) -> Result<Expr, Error> {
     }
 }
 
-fn among(value: &Expr, literals: &[Literal]) -> Result<Expr, Error> {
+fn among(operand: &Operand, literals: &[Literal]) -> Result<Expr, Error> {
+    let value = operand.expr()?;
     if literals.is_empty() {
         // Nothing is in an empty list, not even null.
         return Ok(lit(false));
     }
-    if literals.len() <= FEW {
-        return Ok(equal_to_any(value, literals));
+    // For polars, a fixed value among a list is one row long and fits no frame.
+    if literals.len() <= FEW || operand.is_fixed() {
+        return Ok(equal_to_any(&value, literals));
     }
     let text = |literal: &Literal| if let Literal::Text(text) = literal { Some(text.clone()) } else { None };
     let Some(texts) = literals.iter().map(text).collect::<Option<Vec<_>>>() else {
-        return Ok(equal_to_any(value, literals));
+        return Ok(equal_to_any(&value, literals));
     };
     let list = Series::new("list".into(), texts).implode()?.into_series();
-    Ok(value.clone().is_in(lit(list), false))
+    Ok(value.is_in(lit(list), false))
 }
 
 fn equal_to_any(value: &Expr, literals: &[Literal]) -> Expr {

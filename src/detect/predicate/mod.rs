@@ -24,9 +24,10 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-pub use like::Pattern;
 pub(super) use compile::not_insight;
+pub use like::Pattern;
 pub(super) use names::{integer_column, unknown};
+pub(super) use parse::is_plain_name;
 
 use super::fields::FieldPath;
 use crate::schema::{Column, Kind};
@@ -167,6 +168,15 @@ impl Operand {
             Self::Coalesce(parts) => common(parts.iter()),
             Self::Case(branches, otherwise) => common(branches.iter().map(|(_, value)| value).chain(otherwise.as_deref())),
         }
+    }
+}
+
+impl Operand {
+    /// Whether it is the same for every event.
+    pub(crate) fn is_fixed(&self) -> bool {
+        let mut fixed = true;
+        self.visit(&mut |operand| fixed &= !matches!(operand, Self::Column(_) | Self::Field(_) | Self::FieldAsInt(_)));
+        fixed
     }
 }
 

@@ -2,10 +2,9 @@
 //! of rules and against the kinds of its operands; all else is refused with a
 //! sentence that says what to write instead.
 
-use sqlparser::ast::{
-    BinaryOperator, CaseWhen, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, UnaryOperator, Value,
-};
-use sqlparser::dialect::GenericDialect;
+use sqlparser::ast::{BinaryOperator, CaseWhen, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, UnaryOperator, Value};
+use sqlparser::dialect::Dialect;
+use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::Token;
 
@@ -27,7 +26,7 @@ impl Predicate {
         if text.len() > MAX_BYTES {
             return Err(format!("the condition has {} bytes, more than {MAX_BYTES}: put long lists under `lists`", text.len()));
         }
-        let mut parser = Parser::new(&GenericDialect {}).try_with_sql(text).map_err(|error| syntax(&error))?;
+        let mut parser = Parser::new(&RuleLanguage).try_with_sql(text).map_err(|error| syntax(&error))?;
         if parser.peek_token().token == Token::EOF {
             return Err("the condition is empty: write `true` to match every event".to_owned());
         }
@@ -47,6 +46,46 @@ fn syntax(error: &ParserError) -> String {
             format!("the condition is not SQL: {}", text.replace(", Column: ", ", column "))
         }
         ParserError::RecursionLimitExceeded => "the condition is nested too deeply".to_owned(),
+    }
+}
+
+/// Whether a name in a predicate is read as a name, and not as a word of SQL.
+pub(crate) fn is_plain_name(name: &str) -> bool {
+    let Ok(mut parser) = Parser::new(&RuleLanguage).try_with_sql(&format!("{name} is null")) else { return false };
+    let Ok(Expr::IsNull(operand)) = parser.parse_expr() else { return false };
+    matches!(*operand, Expr::Identifier(ident) if ident.value == name) && parser.peek_token().token == Token::EOF
+}
+
+/// Plain SQL, without any dialect's words and operators.
+#[derive(Debug)]
+struct RuleLanguage;
+
+impl Dialect for RuleLanguage {
+    fn is_identifier_start(&self, letter: char) -> bool {
+        letter.is_ascii_alphabetic() || letter == '_'
+    }
+
+    fn is_identifier_part(&self, letter: char) -> bool {
+        letter.is_ascii_alphanumeric() || letter == '_'
+    }
+
+    /// Reads `is [not] distinct from` with the precedence of `is`: sqlparser 0.62 takes
+    /// everything after it, `and` and `or` included, for the right-hand side.
+    fn parse_infix(&self, parser: &mut Parser<'_>, left: &Expr, precedence: u8) -> Option<Result<Expr, ParserError>> {
+        let not = if parser.parse_keywords(&[Keyword::IS, Keyword::DISTINCT, Keyword::FROM]) {
+            false
+        } else if parser.parse_keywords(&[Keyword::IS, Keyword::NOT, Keyword::DISTINCT, Keyword::FROM]) {
+            true
+        } else {
+            return None;
+        };
+        let left = Box::new(left.clone());
+        Some(
+            parser
+                .parse_subexpr(precedence)
+                .map(Box::new)
+                .map(|right| if not { Expr::IsNotDistinctFrom(left, right) } else { Expr::IsDistinctFrom(left, right) }),
+        )
     }
 }
 
@@ -140,11 +179,9 @@ impl Reader<'_> {
             Expr::Value(value) => inner.literal(&value.value).map(Operand::Literal),
             Expr::UnaryOp { op: UnaryOperator::Minus, expr } => match inner.operand(expr)? {
                 Operand::Literal(Literal::Int(number)) => Ok(Operand::Literal(Literal::Int(number.wrapping_neg()))),
-                value => Ok(Operand::Arithmetic(
-                    Box::new(Operand::Literal(Literal::Int(0))),
-                    Arithmetic::Minus,
-                    Box::new(integer(value, expr)?),
-                )),
+                value => {
+                    Ok(Operand::Arithmetic(Box::new(Operand::Literal(Literal::Int(0))), Arithmetic::Minus, Box::new(integer(value, expr)?)))
+                }
             },
             Expr::BinaryOp { left, op, right } if arithmetic(op).is_some() => Ok(Operand::Arithmetic(
                 Box::new(integer(inner.operand(left)?, left)?),
@@ -225,9 +262,7 @@ impl Reader<'_> {
         let literals = items.iter().map(|item| if let Operand::Literal(literal) = item { Some(literal.clone()) } else { None });
         Ok(match literals.collect::<Option<Vec<_>>>() {
             Some(literals) => Predicate::Among(value, literals),
-            None => Predicate::Any(
-                items.into_iter().map(|item| Predicate::Compare(value.clone(), Comparison::Equal, item)).collect(),
-            ),
+            None => Predicate::Any(items.into_iter().map(|item| Predicate::Compare(value.clone(), Comparison::Equal, item)).collect()),
         })
     }
 
@@ -280,9 +315,7 @@ impl Reader<'_> {
 
 /// Brings values to one kind: fields beside integers are read as integers.
 fn one_kind(values: Vec<(Operand, &Expr)>) -> Result<Vec<Operand>, String> {
-    let Some((kind, first)) =
-        values.iter().map(|(value, expr)| (value.yields(), *expr)).find(|(kind, _)| *kind != Yields::Field)
-    else {
+    let Some((kind, first)) = values.iter().map(|(value, expr)| (value.yields(), *expr)).find(|(kind, _)| *kind != Yields::Field) else {
         return Ok(values.into_iter().map(|(value, _)| value).collect());
     };
     values

@@ -15,10 +15,7 @@ fn scope() -> Scope {
             ("user".to_owned(), path("requestParameters.userName")),
             ("length".to_owned(), path("requestParameters.minimumPasswordLength")),
         ]),
-        params: BTreeMap::from([
-            ("name".to_owned(), Literal::Text("it's".to_owned())),
-            ("many".to_owned(), Literal::Int(12)),
-        ]),
+        params: BTreeMap::from([("name".to_owned(), Literal::Text("it's".to_owned())), ("many".to_owned(), Literal::Int(12))]),
         lists: BTreeMap::from([
             ("office".to_owned(), vec!["198.51.100.0/24".to_owned()]),
             ("people".to_owned(), vec!["a".to_owned(), "b".to_owned()]),
@@ -51,6 +48,30 @@ fn what_is_read() {
     assert!(matches!(read("in_network(source_ip_address, :office)"), Predicate::Any(parts) if parts.len() == 1));
     assert_eq!(read("case when ok then 'a' else null end = 'a'").columns(), BTreeSet::from([Column::Ok]));
     assert_eq!(read("ok = (event_name = 'x')").columns(), BTreeSet::from([Column::Ok, Column::EventName]));
+}
+
+#[test]
+fn distinct_from_binds_tighter_than_and() {
+    let (a, b) = (|| Operand::Column(Column::EventName), || Operand::Column(Column::ErrorCode));
+    let flag = || Predicate::Flag(Operand::Column(Column::Ok));
+    let distinct = || Predicate::Not(Box::new(Predicate::Same(a(), b())));
+    let text = "event_name is distinct from error_code";
+    assert_eq!(read(&format!("{text} and ok")), Predicate::All(vec![distinct(), flag()]));
+    assert_eq!(read(&format!("ok and {text} or ok")), Predicate::Any(vec![Predicate::All(vec![flag(), distinct()]), flag()]));
+    assert_eq!(read(&format!("not {text} and ok")), Predicate::All(vec![Predicate::Not(Box::new(distinct())), flag()]));
+    assert_eq!(read("event_name is not distinct from error_code or ok"), Predicate::Any(vec![Predicate::Same(a(), b()), flag()]));
+    assert!(matches!(read("event_epoch is distinct from record_index + 1 and ok"), Predicate::All(_)));
+}
+
+#[test]
+fn every_column_is_a_plain_name() {
+    for column in Column::ALL {
+        assert!(is_plain_name(column.name()), "{column}");
+    }
+    assert!(is_plain_name("user"));
+    for name in ["not", "null", "true", "a b", "a.b", "\"a\""] {
+        assert!(!is_plain_name(name), "{name}");
+    }
 }
 
 #[test]
@@ -89,7 +110,16 @@ fn what_is_refused() {
     insta::assert_snapshot!(refused("lower(event_epoch) = '1'"), @"`event_epoch` is an integer: lower() works on text");
     insta::assert_snapshot!(refused("ok is true"), @"`ok IS TRUE` is not part of a rule's language: write the flag itself, `not` before it, or `coalesce(flag, false)`");
     insta::assert_snapshot!(refused("1 = 1"), @"`1` and `1` are both fixed: compare a column or a field");
-    for text in ["lower(distinct event_name) = 'x'", "event_name like 'a' escape '!'", "event_name ~ 'x'", "event_name = b'x'", "event_name = $1", "ok; ok", "count(*) > 1", "lower(event_name) over () = 'x'"] {
+    for text in [
+        "lower(distinct event_name) = 'x'",
+        "event_name like 'a' escape '!'",
+        "event_name ~ 'x'",
+        "event_name = b'x'",
+        "event_name = $1",
+        "ok; ok",
+        "count(*) > 1",
+        "lower(event_name) over () = 'x'",
+    ] {
         refused(text);
     }
     refused(&format!("{}ok{}", "(".repeat(200), ")".repeat(200)));
@@ -114,7 +144,9 @@ fn what_can_never_be() {
     insta::assert_snapshot!(never("event_name = 'a' and ok and event_name in ('b', 'c')").expect("a reason"), @"`event_name` would have to be two values at once");
     insta::assert_snapshot!(never("ok and lower(user) = 'x'").expect("a reason"), @"no CloudTrail record has the field `user`");
     assert!(never("(ok and user is not null) or user like 'x%'").is_some());
-    for text in ["event_name = 'a' or event_name = 'b'", "user is null", "user = 'x' or ok", "event_name in ('a', 'b') and event_name = 'b'"] {
+    for text in
+        ["event_name = 'a' or event_name = 'b'", "user is null", "user = 'x' or ok", "event_name in ('a', 'b') and event_name = 'b'"]
+    {
         assert_eq!(never(text), None, "{text}");
     }
 }
@@ -126,8 +158,16 @@ const FIELDS: [&str; 2] = ["user", "length"];
 
 fn texts() -> impl Strategy<Value = String> {
     prop_oneof![
-        Just(String::new()), Just("a".to_owned()), Just("A".to_owned()), Just("ab".to_owned()), Just("é.*\n".to_owned()),
-        Just("É".to_owned()), Just("12".to_owned()), Just("-3".to_owned()), Just("12.0".to_owned()), Just("x%_y".to_owned()),
+        Just(String::new()),
+        Just("a".to_owned()),
+        Just("A".to_owned()),
+        Just("ab".to_owned()),
+        Just("é.*\n".to_owned()),
+        Just("É".to_owned()),
+        Just("12".to_owned()),
+        Just("-3".to_owned()),
+        Just("12.0".to_owned()),
+        Just("x%_y".to_owned()),
     ]
 }
 
@@ -171,18 +211,26 @@ fn predicate() -> impl Strategy<Value = Predicate> {
     let flag = || proptest::sample::select(FLAGS.to_vec()).prop_map(|column| Predicate::Flag(Operand::Column(column)));
     let comparison = || {
         proptest::sample::select(vec![
-            Comparison::Equal, Comparison::NotEqual, Comparison::Less, Comparison::AtMost, Comparison::Greater, Comparison::AtLeast,
+            Comparison::Equal,
+            Comparison::NotEqual,
+            Comparison::Less,
+            Comparison::AtMost,
+            Comparison::Greater,
+            Comparison::AtLeast,
         ])
     };
-    let pattern = proptest::collection::vec(prop_oneof![Just("%"), Just("_"), Just("a"), Just("é"), Just("."), Just("\n"), Just("A")], 0..5);
+    let pattern =
+        proptest::collection::vec(prop_oneof![Just("%"), Just("_"), Just("a"), Just("é"), Just("."), Just("\n"), Just("A")], 0..5);
     let leaf = prop_oneof![
         any::<bool>().prop_map(Predicate::Const),
         flag(),
         (text_operand(), comparison(), text_operand()).prop_map(|(left, how, right)| Predicate::Compare(left, how, right)),
         (int_operand(), comparison(), int_operand()).prop_map(|(left, how, right)| Predicate::Compare(left, how, right)),
         (text_operand(), text_operand()).prop_map(|(left, right)| Predicate::Same(left, right)),
-        (text_operand(), proptest::collection::vec(texts().prop_map(Literal::Text), 0..12)).prop_map(|(value, list)| Predicate::Among(value, list)),
-        (int_operand(), proptest::collection::vec((-3_i64..15).prop_map(Literal::Int), 1..12)).prop_map(|(value, list)| Predicate::Among(value, list)),
+        (text_operand(), proptest::collection::vec(texts().prop_map(Literal::Text), 0..12))
+            .prop_map(|(value, list)| Predicate::Among(value, list)),
+        (int_operand(), proptest::collection::vec((-3_i64..15).prop_map(Literal::Int), 1..12))
+            .prop_map(|(value, list)| Predicate::Among(value, list)),
         (text_operand(), pattern).prop_map(|(value, parts)| Predicate::Like(value, Pattern::new(parts.concat()))),
         text_operand().prop_map(Predicate::Null),
     ];
@@ -234,8 +282,7 @@ fn frame(rows: &[Row]) -> DataFrame {
         columns.push(Series::new(name.into(), texts(place)));
     }
     for (place, name) in FIELDS.iter().enumerate() {
-        let numbers: Vec<Option<i64>> =
-            texts(place + 2).iter().map(|text| crate::detect::fields::integer_of(text.as_deref())).collect();
+        let numbers: Vec<Option<i64>> = texts(place + 2).iter().map(|text| crate::detect::fields::integer_of(text.as_deref())).collect();
         columns.push(Series::new(integer_column(name).into(), numbers));
     }
     for (place, column) in INTS.iter().enumerate() {

@@ -1,0 +1,103 @@
+//! The case that `investigate` writes.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::support::{Folder, Run, project, record, root_login, trailsift};
+
+fn investigate(source: &Path, out: &Path, more: &[&str]) -> Run {
+    let mut args = vec!["investigate".into(), source.as_os_str().to_owned(), "--out".into(), out.as_os_str().to_owned()];
+    args.extend(more.iter().map(Into::into));
+    trailsift(args)
+}
+
+fn lines(path: &Path) -> Vec<Value> {
+    let text = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+}
+
+#[test]
+fn the_case_holds_findings_their_raw_evidence_and_a_manifest() {
+    let mut login = root_login(7);
+    login["responseElements"]["credentials"] = serde_json::json!({"sessionToken": "SECRET-TOKEN"});
+    let folder = Folder::new().with("logs/a.json", serde_json::json!([record(1, |_| ()), login]).to_string()).with("logs/bad.json", "[{");
+    let out = folder.path().join("case");
+    let run = investigate(&folder.path().join("logs"), &out, &[]).expect(3);
+    assert!(run.stdout.contains("not checked"), "integrity is not claimed: {}", run.stdout);
+
+    let findings = lines(&out.join("findings.jsonl"));
+    assert_eq!(findings.iter().map(|finding| finding["rule_id"].as_str().expect("id")).collect::<Vec<_>>(), ["ROOT-001", "ROOT-002"]);
+    let evidence = lines(&out.join("evidence.jsonl"));
+    assert_eq!(evidence.len(), 1);
+    assert_eq!(evidence[0]["record_index"], 1);
+    assert_eq!(evidence[0]["rules"], serde_json::json!(["ROOT-001", "ROOT-002"]));
+    let raw = evidence[0]["raw"].as_str().expect("text");
+    assert!(raw.contains("\"MFAUsed\":\"No\"") && !raw.contains("SECRET-TOKEN"), "{raw}");
+    let offset = evidence[0]["offset"].as_u64().expect("a number") as usize;
+    let file = std::fs::read_to_string(folder.path().join("logs/a.json")).expect("the log");
+    assert!(file[offset..].starts_with("{\"eventVersion\""), "the offset leads to the record");
+    let problems = lines(&out.join("problems.jsonl"));
+    assert_eq!(problems.len(), 1);
+
+    let manifest: Value = serde_json::from_str(&std::fs::read_to_string(out.join("case.json")).expect("a manifest")).expect("JSON");
+    assert_eq!(manifest["schema"], "trailsift.case/1");
+    assert_eq!(manifest["ledger"]["records"]["loaded"], 2);
+    let text = manifest.to_string();
+    // SHA-256 of the inflated bytes of each object stands in the manifest.
+    let hash = trailsift::case::sha256_hex(file.as_bytes());
+    assert!(text.contains(&hash), "{text}");
+}
+
+#[test]
+fn an_existing_case_is_kept_unless_forced() {
+    let folder = Folder::new().with("logs/a.json", root_login(1).to_string());
+    let (logs, out) = (folder.path().join("logs"), folder.path().join("case"));
+    investigate(&logs, &out, &[]).expect(0);
+    let run = investigate(&logs, &out, &[]).expect(2);
+    assert!(run.stderr.contains("--force"), "{}", run.stderr);
+    investigate(&logs, &out, &["--force"]).expect(0);
+    // A folder that is no case is never replaced.
+    let mine = folder.path().join("mine");
+    std::fs::create_dir(&mine).expect("a folder");
+    std::fs::write(mine.join("letter.txt"), "dear").expect("a file");
+    investigate(&logs, &mine, &["--force"]).expect(2);
+    assert!(mine.join("letter.txt").exists());
+}
+
+#[test]
+fn a_run_that_fails_leaves_nothing_behind() {
+    let folder = Folder::new().with("logs/a.txt", "no log");
+    investigate(&folder.path().join("logs"), &folder.path().join("case"), &[]).expect(2);
+    let left: Vec<_> = std::fs::read_dir(folder.path()).expect("a folder").map(|entry| entry.expect("an entry").file_name()).collect();
+    assert_eq!(left, ["logs"]);
+}
+
+#[test]
+fn the_second_run_on_a_case_names_the_first() {
+    let folder = Folder::new().with("logs/a.json", root_login(1).to_string());
+    let (logs, out) = (folder.path().join("logs"), folder.path().join("case"));
+    let lock = std::fs::File::create(folder.path().join("case.lock")).expect("a lock");
+    lock.try_lock().expect("free");
+    std::io::Write::write_all(&mut &lock, b"process 4242, since 2026-03-01T00:00:00Z").expect("written");
+    let run = investigate(&logs, &out, &[]).expect(2);
+    assert!(run.stderr.contains("4242"), "{}", run.stderr);
+    drop(lock);
+    investigate(&logs, &out, &[]).expect(0);
+}
+
+#[test]
+fn the_document_has_every_part_and_claims_nothing_about_integrity() {
+    let folder = Folder::new();
+    let out = folder.path().join("case");
+    let document = investigate(&project("sample-logs"), &out, &["--format", "json"]).expect(0).json();
+    for key in ["schema", "ledger", "integrity", "drift", "findings", "tables", "rules", "suppressed"] {
+        assert!(document.get(key).is_some(), "{key}");
+    }
+    assert_eq!(document["integrity"], Value::Null);
+    for finding in document["findings"].as_array().expect("findings") {
+        for evidence in finding["evidence"].as_array().expect("evidence") {
+            assert_eq!(evidence["integrity"], "not_checked");
+        }
+    }
+}

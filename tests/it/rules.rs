@@ -1,0 +1,89 @@
+//! Each rule of the pack on its own samples: hits, near misses, hostile records.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::support::{check_ledger, detect_with, findings, project, shared, trailsift};
+
+/// The ids of all built-in rules, with their kinds.
+fn rules() -> Vec<(String, String)> {
+    let listed = trailsift(["rules", "list", "--format", "json"]).expect(0).json();
+    let text = |value: &Value| value.as_str().expect("text").to_owned();
+    listed["rows"].as_array().expect("rows").iter().map(|row| (text(&row["id"]), text(&row["kind"]))).collect()
+}
+
+fn samples(id: &str) -> PathBuf {
+    project("tests/rules").join(id)
+}
+
+fn expected(id: &str) -> Value {
+    let path = samples(id).join("expected.json");
+    serde_json::from_str(&std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))).expect("JSON")
+}
+
+fn run(id: &str, file: &Path) -> Value {
+    detect_with(file, &["--only", id])
+}
+
+#[test]
+fn hits_hit_and_near_misses_and_hostile_records_do_not() {
+    let rules = rules();
+    assert!(rules.len() >= 29, "{rules:?}");
+    for (id, kind) in rules.iter().filter(|(_, kind)| kind != "table") {
+        let wanted: Vec<BTreeSet<String>> = serde_json::from_value(expected(id)["event_ids"].clone()).expect("lists of ids");
+        let found: Vec<BTreeSet<String>> = findings(&run(id, &samples(id).join("hit.jsonl"))).into_iter().map(|(_, ids)| ids.into_iter().collect()).collect();
+        for group in &wanted {
+            assert!(found.contains(group), "{id} ({kind}) has no finding of {group:?}, only {found:?}");
+        }
+        assert_eq!(found.len(), wanted.len(), "{id}: {found:?}");
+        for file in ["miss.jsonl", "hostile.jsonl"] {
+            let document = run(id, &samples(id).join(file));
+            assert_eq!(findings(&document), [], "{id} on {file}");
+            let records = &document["ledger"]["records"];
+            assert!(records["seen"].as_u64() >= Some(3), "{id}: {file} is too thin");
+        }
+    }
+}
+
+#[test]
+fn table_rules_give_their_rows() {
+    for (id, _) in rules().iter().filter(|(_, kind)| kind == "table") {
+        let document = run(id, &samples(id).join("input.jsonl"));
+        assert_eq!(document["tables"][id], expected(id)["rows"], "{id}");
+    }
+}
+
+#[test]
+fn severities_that_depend_on_the_event() {
+    let document = run("ROOT-016", &samples("ROOT-016").join("hit.jsonl"));
+    let mut severities: Vec<&str> = document["findings"].as_array().expect("findings").iter().map(|finding| finding["severity"].as_str().expect("a word")).collect();
+    severities.sort_unstable();
+    assert_eq!(severities, ["high", "high", "medium"]);
+}
+
+#[test]
+fn shuffled_lines_give_the_same_findings() {
+    for id in ["ROOT-004", "MFA-014"] {
+        let text = std::fs::read_to_string(samples(id).join("hit.jsonl")).expect("samples");
+        let mut lines: Vec<&str> = text.lines().collect();
+        lines.reverse();
+        lines.rotate_left(2);
+        let folder = crate::support::Folder::new().with("shuffled.jsonl", lines.join("\n"));
+        let found = |document: &Value| findings(document);
+        assert_eq!(found(&run(id, &samples(id).join("hit.jsonl"))), found(&run(id, &folder.path().join("shuffled.jsonl"))), "{id}");
+    }
+}
+
+#[test]
+fn every_rule_runs_on_all_real_data_and_says_so() {
+    let Some(root) = shared("data/real") else { return };
+    let document = detect_with(&root, &[]);
+    check_ledger(&document);
+    let statuses = document["rules"].as_array().expect("rules");
+    assert_eq!(statuses.len(), rules().len());
+    assert!(statuses.iter().all(|status| status["status"] == "run"), "{statuses:?}");
+    let total: u64 = statuses.iter().map(|status| status["findings"].as_u64().expect("a number")).sum();
+    assert_eq!(total, document["findings"].as_array().expect("findings").len() as u64);
+}
