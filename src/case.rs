@@ -70,17 +70,13 @@ impl Case {
         let read = ingest::ingest(&listing.objects, &scope.options, progress)?;
         let (mut events, duplicates) = EventFrame::without_duplicates(read.batches)?;
         if !duplicates.differing.is_empty() {
-            let records = revisit(&listing.objects, &by_object(duplicates.differing.iter().cloned()), scope.options.budget);
-            let hashes = records.into_iter().map(|record| ((record.object, record.record_index), sha256_hex(record.text.as_bytes()))).collect();
+            let records = revisit(&listing.objects, &read.reports, &by_object(duplicates.differing.iter().cloned()), scope.options.budget);
+            let hashes =
+                records.into_iter().map(|record| ((record.object, record.record_index), sha256_hex(record.text.as_bytes()))).collect();
             events.set_record_sha256(&hashes)?;
         }
         let mut ledger = Ledger { skipped: listing.skipped, problems: listing.problems, notices: duplicates.notices, ..Ledger::default() };
-        ledger.objects = ObjectCounts {
-            listed,
-            read: 0,
-            skipped: to_u64(ledger.skipped.len()),
-            problems: to_u64(ledger.problems.len()),
-        };
+        ledger.objects = ObjectCounts { listed, read: 0, skipped: to_u64(ledger.skipped.len()), problems: to_u64(ledger.problems.len()) };
         let mut records = RecordCounts { loaded: to_u64(events.height()), duplicates: duplicates.removed, ..RecordCounts::default() };
         for report in &read.reports {
             account(&mut ledger, &mut records, report);
@@ -105,18 +101,28 @@ impl Case {
 
     /// The raw records that the findings rest on, in the order of their places.
     pub fn evidence(&self, findings: &[Finding]) -> Vec<RawRecord> {
-        let places = findings.iter().flat_map(|finding| &finding.evidence).filter_map(|evidence| Some((Arc::from(evidence.object.as_str()), evidence.record_index?)));
-        revisit(&self.objects, &by_object(places), self.scope.options.budget)
+        let places = findings
+            .iter()
+            .flat_map(|finding| &finding.evidence)
+            .filter_map(|evidence| Some((Arc::from(evidence.object.as_str()), evidence.record_index?)));
+        revisit(&self.objects, &self.reports, &by_object(places), self.scope.options.budget)
     }
 
     /// The rows of the SQL table `files`: every object, with what became of it.
     pub fn file_rows(&self) -> Vec<Map<String, Value>> {
-        let mut rows: Vec<Map<String, Value>> = self.objects.iter().zip(&self.reports).map(|(object, report)| file_row(object, report)).collect();
+        let mut rows: Vec<Map<String, Value>> =
+            self.objects.iter().zip(&self.reports).map(|(object, report)| file_row(object, report)).collect();
         let read: BTreeSet<&str> = self.objects.iter().map(|object| object.name.as_ref()).collect();
         let unread = self.ledger.skipped.iter().filter(|skipped| !read.contains(skipped.object.as_ref()));
-        rows.extend(unread.map(|skipped| row(json!({"object": skipped.object, "kind": "other", "status": "skipped", "reason": skipped.reason}))));
+        rows.extend(
+            unread.map(|skipped| row(json!({"object": skipped.object, "kind": "other", "status": "skipped", "reason": skipped.reason}))),
+        );
         let unreadable = self.ledger.problems.iter().filter(|problem| !read.contains(problem.place.object.as_ref()));
-        rows.extend(unreadable.map(|problem| row(json!({"object": problem.place.object, "kind": "other", "status": "problem", "reason": problem.message}))));
+        rows.extend(
+            unreadable.map(|problem| {
+                row(json!({"object": problem.place.object, "kind": "other", "status": "problem", "reason": problem.message}))
+            }),
+        );
         rows.sort_by_key(|row| row.get("object").map(Value::to_string));
         rows
     }

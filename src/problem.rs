@@ -205,7 +205,9 @@ impl Ledger {
         }
         let RecordCounts { seen, loaded, duplicates, problems } = self.records;
         if seen != loaded + duplicates + problems {
-            return Err(Error::Ledger(format!("{seen} records seen, but {loaded} loaded, {duplicates} duplicates and {problems} with problems")));
+            return Err(Error::Ledger(format!(
+                "{seen} records seen, but {loaded} loaded, {duplicates} duplicates and {problems} with problems"
+            )));
         }
         Ok(())
     }

@@ -125,7 +125,7 @@ columns! {
     TlsClientHost "tls_client_host" Text "tlsDetails.clientProvidedHostHeader" "absent";
     // Who did it.
     UserType "user_type" Text "userIdentity.type" "absent, as in service events";
-    Principal "principal" Text "userIdentity without the session name (detections.md 1)" "no userIdentity";
+    Principal "principal" Text "userIdentity, without the session name" "no userIdentity";
     Actor "actor" Text "first of user_arn, issuer_arn, user_on_behalf_of_id, user_invoked_by, user_account_id, user_principal_id" "none of them";
     SessionName "session_name" Text "userIdentity.arn of an AssumedRole, after the last /" "not a role session";
     SessionIssuer "session_issuer" Text "sessionIssuer.arn of an AssumedRole" "not a role session, or not named";
@@ -151,17 +151,17 @@ columns! {
     IssuerUserName "issuer_user_name" Text "sessionIssuer.userName" "absent";
     WebFederatedProvider "web_federated_provider" Text "webIdFederationData.federatedProvider" "absent";
     Ec2RoleDelivery "ec2_role_delivery" Text "sessionContext.ec2RoleDelivery" "not an instance profile's session, or an old record";
-    ServiceCall "service_call" Flag "an AWS service called, not a person (detections.md 1)" "never";
+    ServiceCall "service_call" Flag "userIdentity and eventType: an AWS service called, not a person" "never";
     LongTermKey "long_term_key" Flag "accessKeyId and session say that a long-term key signed the call" "never";
     FromConsole "from_console" Flag "sessionCredentialFromConsole or userAgent say that the console made the call" "never";
     // What the credentials proved.
     MfaUsed "mfa_used" Text "additionalEventData.MFAUsed" "absent, as in federated and some failed sign-ins; not No";
     MfaIdentifier "mfa_identifier" Text "additionalEventData.MFAIdentifier" "absent; proves nothing";
     ConsoleLoginResult "console_login_result" Text "responseElements.ConsoleLogin" "not a console sign-in";
-    MfaVerdict "mfa_verdict" Text "table 2.1 of detections.md" "never";
-    ApiMfa "api_mfa" Text "table 2.3 of detections.md: yes, no, n/a, idp_unknown, unknown" "never";
-    RootClass "root_class" Text "table 3.1 of detections.md" "never";
-    SensitiveWrite "sensitive_write" Flag "write, event_source and event_stem (detections.md 1.1)" "never";
+    MfaVerdict "mfa_verdict" Text "result, identity, MFAUsed and session of a sign-in: mfa, no_mfa, session_no_mfa, idp_unknown, failed, failed_mfa_step, unknown, not_login" "never";
+    ApiMfa "api_mfa" Text "credential and session of a call: yes, no, n/a, idp_unknown, unknown" "never";
+    RootClass "root_class" Text "identity, event and session: none, console_login, console_login_failed, api, console_action, long_term_key, root_credential_event, assume_root_call, assumed_root, service, on_behalf" "never";
+    SensitiveWrite "sensitive_write" Flag "write, event_source and event_stem: a change to identities, keys, logging or guards" "never";
     // The parts that stay JSON.
     UserIdentity "user_identity" Json "userIdentity" "absent or null";
     RequestParameters "request_parameters" Json "requestParameters" "absent or null";

@@ -29,9 +29,7 @@ impl EventTime {
     /// The plain form that trail files use, `YYYY-MM-DDTHH:MM:SSZ`, and no other.
     pub fn parse_plain(text: &str) -> Option<Self> {
         let bytes: &[u8; 20] = text.as_bytes().try_into().ok()?;
-        let [y1, y2, y3, y4, b'-', o1, o2, b'-', d1, d2, b'T', h1, h2, b':', m1, m2, b':', s1, s2, b'Z'] =
-            *bytes
-        else {
+        let [y1, y2, y3, y4, b'-', o1, o2, b'-', d1, d2, b'T', h1, h2, b':', m1, m2, b':', s1, s2, b'Z'] = *bytes else {
             return None;
         };
         let two = |a: u8, b: u8| Some(digit(a)? * 10 + digit(b)?);
@@ -46,11 +44,9 @@ impl EventTime {
     /// or milliseconds since 1970.
     ///
     /// # Source
-    /// `event-schema.md` section 2, `eventTime` and `creationDate`.
+    /// The `CloudTrail` User Guide (record contents, `userIdentity`), and real records and exports of both fields.
     pub fn parse(text: &str) -> Option<Self> {
-        Self::parse_plain(text)
-            .or_else(|| Self::parse_number(text))
-            .or_else(|| Self::parse_calendar(text.trim()))
+        Self::parse_plain(text).or_else(|| Self::parse_number(text)).or_else(|| Self::parse_calendar(text.trim()))
     }
 
     fn parse_number(text: &str) -> Option<Self> {
@@ -242,9 +238,18 @@ mod tests {
     #[test]
     fn all_forms_of_one_moment() {
         for text in [
-            "2023-01-10T21:04:02Z", "2023-01-10 21:04:02", "2023-01-10 21:04:02.000", "2023-01-10T21:04:02+00:00",
-            "2023-01-11T08:04:02+11:00", "2023-01-10T16:04:02-0500", "20230110T210402Z", "1673384642", "1673384642000",
-            "2023-01-10 21:04:02 UTC", "2023-01-10T21:04:02", "1673384642.0",
+            "2023-01-10T21:04:02Z",
+            "2023-01-10 21:04:02",
+            "2023-01-10 21:04:02.000",
+            "2023-01-10T21:04:02+00:00",
+            "2023-01-11T08:04:02+11:00",
+            "2023-01-10T16:04:02-0500",
+            "20230110T210402Z",
+            "1673384642",
+            "1673384642000",
+            "2023-01-10 21:04:02 UTC",
+            "2023-01-10T21:04:02",
+            "1673384642.0",
         ] {
             assert_eq!(shown(text).as_deref(), Some("2023-01-10T21:04:02Z"), "{text}");
         }

@@ -37,6 +37,9 @@ impl CaseFolder {
         }
         // Without a separator at its end, so that its neighbours' names can be made from it.
         let path: PathBuf = path.components().collect();
+        if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+            fs::metadata(parent).map_err(|cause| Error::io("write", &path, cause))?;
+        }
         let folder = Self { path, force, outputs: Vec::new(), temporary: None, lock: None };
         folder.check()?;
         Ok(folder)

@@ -21,8 +21,11 @@ pub(crate) fn write(out: &mut dyn Write, rule: &Rule, screen: &Screen) -> io::Re
         let mut label = name;
         for part in text.lines().filter(|part| !part.trim().is_empty()) {
             let part = escape(part);
-            let indent = part.len() - part.trim_start().len();
-            for shown in wrap(part.trim(), room.saturating_sub(indent)) {
+            let own = part.len() - part.trim_start().len();
+            // Further lines of an item stand behind its dash.
+            let hang = if part.trim_start().starts_with("- ") { 2 } else { 0 };
+            for (place, shown) in wrap(part.trim(), room.saturating_sub(own + hang)).iter().enumerate() {
+                let indent = own + if place == 0 { 0 } else { hang };
                 writeln!(out, "{label:<INDENT$}{}{shown}", " ".repeat(indent))?;
                 label = "";
             }

@@ -33,8 +33,8 @@ enum Mode {
     Off,
 }
 
-/// Time between two drawings: ten a second at most.
-const DRAW_EVERY: Duration = Duration::from_millis(100);
+/// Time between two looks at the counters; each may draw the bar and its text, and ten drawings a second are the most.
+const DRAW_EVERY: Duration = Duration::from_millis(200);
 /// Time between two plain lines.
 const LINE_EVERY: Duration = Duration::from_secs(30);
 
@@ -87,19 +87,20 @@ fn draw(progress: &Progress, changes: &Receiver<&'static str>) {
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10));
     bar.set_style(style("{wide_msg}"));
     bar.set_message("listing");
+    bar.tick();
     let start = Instant::now();
     let mut stage = None;
     loop {
         if stage.is_none() && progress.total_objects.load(Ordering::Relaxed) > 0 {
+            stage = Some("reading");
+            bar.set_message(String::new());
             bar.set_style(style("reading  [{bar:24}] {wide_msg}").progress_chars("=> "));
             bar.set_length(progress.total_bytes.load(Ordering::Relaxed));
-            stage = Some("reading");
         }
         if stage == Some("reading") {
             bar.set_position(progress.stored_bytes.load(Ordering::Relaxed));
             bar.set_message(Reading::of(progress, start.elapsed()).to_string());
         }
-        bar.tick();
         match changes.recv_timeout(DRAW_EVERY) {
             Ok(name) => {
                 bar.set_style(style("{wide_msg}"));

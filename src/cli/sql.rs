@@ -19,7 +19,7 @@ use super::findings::{self, Found};
 use super::messages::Messages;
 use super::output::{Output, line, write_jsonl};
 use super::session::Session;
-use super::table::{hidden_columns, rows_grid};
+use super::table::{Column, Grid, hidden_columns, rows_grid};
 use super::text::{count, number, thousands};
 
 /// Rows that a terminal shows where nothing else is said.
@@ -84,9 +84,25 @@ impl Answer {
 
 fn schema(output: &Output, messages: Messages) -> Result<Exit> {
     let rows = query::schema_rows();
+    if output.format == Format::Table {
+        let screen = output.screen();
+        output.write(|out| schema_grid(&rows).write(out, &screen).map(|_| ()))?;
+        return Ok(Exit::Clean);
+    }
     let names = rows.first().map(|row| row.keys().cloned().collect()).unwrap_or_default();
     Answer { names, rows }.write(output, messages, &Ledger::default())?;
     Ok(Exit::Clean)
+}
+
+/// What a column is made from, and what null means in it, stand below its name.
+fn schema_grid(rows: &[Map<String, Value>]) -> Grid {
+    let mut grid = Grid::new(["TABLE", "COLUMN", "TYPE"].map(Column::new).to_vec());
+    for row in rows {
+        let text = |key: &str| row.get(key).and_then(Value::as_str).unwrap_or_default();
+        grid.row(["table", "column", "type"].map(text));
+        grid.note(&format!("from {}; null: {}", text("source"), text("null_means")));
+    }
+    grid
 }
 
 fn statement(args: &SqlArgs) -> Result<String, Error> {

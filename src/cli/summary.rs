@@ -116,7 +116,7 @@ fn command(out: &mut dyn Write, label: &str, text: &str) -> io::Result<()> {
 /// A label and its text, of which further lines stand below the first.
 fn labelled(out: &mut dyn Write, label: &str, text: &str, screen: &Screen) -> io::Result<()> {
     let room = screen.width.map_or(usize::MAX, |width| width.saturating_sub(INDENT));
-    let text = super::text::escape(text);
+    let text = if text.is_empty() && !label.is_empty() { "-".into() } else { super::text::escape(text) };
     for (place, part) in wrap(&text, room).iter().enumerate() {
         let label = if place == 0 { label } else { "" };
         writeln!(out, "{}", format!("{label:<INDENT$}{part}").trim_end())?;

@@ -87,6 +87,8 @@ struct Row {
 const GAP: usize = 2;
 /// The widest cell, also with `--wide`: comfy-table counts in 16 bits, and breaks into lines what is wider.
 const WIDEST: usize = 60_000;
+/// The least width of a text in the answer to a query: times stay whole.
+const LEAST_TEXT: usize = 20;
 /// Columns of text where the terminal does not say.
 pub(crate) const DEFAULT_WIDTH: usize = 80;
 
@@ -216,7 +218,7 @@ const fn color(severity: Severity) -> Option<Color> {
 pub(crate) fn rows_grid(names: &[String], rows: &[serde_json::Map<String, Value>], screen: &Screen) -> Grid {
     let column = |name: &String| {
         let values = || rows.iter().filter_map(|row| row.get(name)).filter(|value| !value.is_null());
-        let column = Column::new(escape(name).as_ref()).cut(Cut::Middle, 8);
+        let column = Column::new(escape(name).as_ref()).cut(Cut::Middle, LEAST_TEXT);
         if values().next().is_some() && values().all(Value::is_number) { column.cut(Cut::Never, 0).right() } else { column }
     };
     let mut grid = Grid::new(names.iter().map(column).collect());
@@ -274,7 +276,10 @@ mod tests {
         let (text, hidden) = shown(&sample(), Some(40));
         insta::assert_snapshot!(text, @r"
         SEVERITY  WHO                          N
-        high      role/aws…/AWSReservedSSO_…
+        high      role/aws…ReservedSSO_Admin  12
+        low       evil\u{1b}[2J\u{202e}        -
+                  a note that is longer than the
+                  table has room for in one line
         ");
         assert_eq!(hidden, 0);
     }

@@ -303,6 +303,8 @@ fn keep<'a>(node: &Node, json: &'a str, found: &mut [Slot<'a>], arena: &'a Bump)
 
 #[cfg(test)]
 mod tests {
+    use polars::prelude::{IntoSeries as _, NewChunkedArray as _};
+
     use super::*;
 
     fn field(path: &str, json: &str) -> Option<String> {
@@ -313,8 +315,6 @@ mod tests {
         extractor.extract(&mut frame, &BTreeMap::from([(path.root(), vec![true])])).expect("a text column");
         frame.column("name").expect("added").str().expect("text").get(0).map(str::to_owned)
     }
-
-    use polars::prelude::{IntoSeries as _, NewChunkedArray as _};
 
     #[test]
     fn values_of_all_kinds() {
@@ -353,7 +353,7 @@ mod tests {
 
     #[test]
     fn roots_are_known() {
-        let reason = |path: &str| FieldPath::parse(path).map(|path| path.root().name().to_owned()).unwrap_or_else(|reason| reason);
+        let reason = |path: &str| FieldPath::parse(path).map_or_else(|reason| reason, |path| path.root().name().to_owned());
         assert_eq!(reason("userIdentity.inScopeOf.sourceArn"), "user_identity");
         assert_eq!(reason("p_source.file"), "extra");
         insta::assert_snapshot!(reason("requestParameter.x"), @"path `requestParameter.x`: no top-level key `requestParameter`: did you mean `requestParameters`?");

@@ -31,7 +31,7 @@ pub use rule::{Kind, Logic, RollUp, Rule, SeverityRule};
 pub use template::Template;
 
 use hits::Rows;
-use scan::Plan;
+use scan::{Matches, Plan};
 use threshold::Threshold;
 
 use crate::error::Error;
@@ -48,10 +48,9 @@ use crate::frame::EventFrame;
 pub fn detect(catalog: &Catalog, events: &EventFrame) -> Result<Detections, Error> {
     let on_events: Vec<&Rule> = catalog.rules().iter().filter(|rule| rule.condition().is_some()).collect();
     let plan = Plan::new(&on_events)?;
-    let mut matches = Vec::new();
-    for batch in events.batches() {
-        matches.extend(plan.scan(batch)?);
-    }
+    // In parallel, as planning takes as long as a small batch; the answers come in the batches' order.
+    let scanned = events.batches().par_iter().map(|batch| plan.scan(batch)).collect::<Result<Vec<_>, _>>()?;
+    let matches: Vec<Matches> = scanned.into_iter().flatten().collect();
     let rows = matches.iter().map(|matches| Rows::new(&matches.frame)).collect::<Result<Vec<_>, _>>()?;
     let found: Vec<Vec<Finding>> =
         on_events.par_iter().enumerate().map(|(number, rule)| findings(rule, hits::hits(&matches, &rows, number))).collect();

@@ -99,14 +99,14 @@ fn shown(values: &[Option<String>]) -> String {
     let mut known = BTreeSet::new();
     let first = values.iter().flatten().inspect(|value| _ = known.insert(*value)).fold(None, |first, value| first.or(Some(value)));
     let Some(first) = first else { return "-".to_owned() };
-    let mut text = match first.char_indices().nth(MAX_SHOWN) {
+    let text = match first.char_indices().nth(MAX_SHOWN) {
         Some((end, _)) => format!("{}…", first.get(..end).unwrap_or_default()),
         None => first.clone(),
     };
-    if known.len() > 1 {
-        text.push_str(&format!(" and {} more", known.len() - 1));
+    match known.len() {
+        0 | 1 => text,
+        several => format!("{text} and {} more", several - 1),
     }
-    text
 }
 
 #[cfg(test)]

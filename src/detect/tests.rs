@@ -11,7 +11,7 @@ use crate::time::EventTime;
 struct Event(Vec<(Column, String)>);
 
 impl Event {
-    fn with(mut self, column: Column, value: impl ToString) -> Self {
+    fn with(mut self, column: Column, value: impl std::fmt::Display) -> Self {
         self.0.push((column, value.to_string()));
         self
     }

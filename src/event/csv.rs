@@ -28,7 +28,10 @@ pub fn walk<'a>(text: &'a str, arena: &'a Bump, sink: &mut impl Sink<'a>) -> (u6
     let header: HashMap<String, usize> = match rows.headers() {
         Ok(names) => names.iter().enumerate().map(|(at, name)| (name.trim().to_ascii_lowercase(), at)).collect(),
         Err(error) => {
-            return (0, Some(Broken { index: 0, offset: 0, kind: ProblemKind::BadCsv, message: format!("the header cannot be read: {error}") }));
+            return (
+                0,
+                Some(Broken { index: 0, offset: 0, kind: ProblemKind::BadCsv, message: format!("the header cannot be read: {error}") }),
+            );
         }
     };
     let mut event = Event::new(arena);
@@ -47,7 +50,9 @@ pub fn walk<'a>(text: &'a str, arena: &'a Bump, sink: &mut impl Sink<'a>) -> (u6
                 sink.record(span, Found::Problem(ProblemKind::BadCsv, message));
             }
             Ok(true) => {
-                let cell = |name: &str| header.get(name).and_then(|at| row.get(*at)).filter(|cell| !cell.is_empty()).map(|cell| &*arena.alloc_str(cell));
+                let cell = |name: &str| {
+                    header.get(name).and_then(|at| row.get(*at)).filter(|cell| !cell.is_empty()).map(|cell| &*arena.alloc_str(cell))
+                };
                 fill(&mut event, cell);
                 sink.record(span, Found::Event(&mut event, "event-history-csv"));
             }
@@ -60,7 +65,10 @@ pub fn walk<'a>(text: &'a str, arena: &'a Bump, sink: &mut impl Sink<'a>) -> (u6
 /// Spreadsheets save with `;` or tabs in some countries.
 fn delimiter(text: &str) -> u8 {
     let line = text.lines().next().unwrap_or_default();
-    [b',', b';', b'\t'].into_iter().max_by_key(|delimiter| (line.bytes().filter(|byte| byte == delimiter).count(), *delimiter == b',')).unwrap_or(b',')
+    [b',', b';', b'\t']
+        .into_iter()
+        .max_by_key(|delimiter| (line.bytes().filter(|byte| byte == delimiter).count(), *delimiter == b','))
+        .unwrap_or(b',')
 }
 
 fn fill<'a>(event: &mut Event<'a>, cell: impl Fn(&str) -> Option<&'a str>) {
@@ -103,7 +111,9 @@ fn fill<'a>(event: &mut Event<'a>, cell: impl Fn(&str) -> Option<&'a str>) {
 fn set_account<'a>(event: &mut Event<'a>, account: Option<&'a str>) {
     match account {
         Some(id) if id.bytes().all(|byte| byte.is_ascii_digit()) => event.set_text(Column::RecipientAccountId, id),
-        Some(id) => event.notice(ProblemKind::AccountIdLost, format!("account id {id:?} was rounded by a spreadsheet; it is taken as unknown")),
+        Some(id) => {
+            event.notice(ProblemKind::AccountIdLost, format!("account id {id:?} was rounded by a spreadsheet; it is taken as unknown"))
+        }
         None => {}
     }
 }

@@ -1,6 +1,6 @@
 //! [`Walker`]: finds the records in a text, in whatever form they are stored or exported.
 //!
-//! It knows the JSON forms of `event-schema.md` section 3 (the CSV download is
+//! It knows the JSON forms in which logs are delivered and exported (the CSV download is
 //! [`csv`](super::csv)'s), recognises them by content, and can be fed a text
 //! window by window. A record that cannot be read is passed over where the end
 //! of it can be found; where it cannot, the walk stops and says where.
@@ -72,7 +72,10 @@ enum State {
     /// Between values that stand one after the other; the number of those before.
     Values,
     /// In an array of records; whether one has been read.
-    Array { wrap: Wrap, comma: bool },
+    Array {
+        wrap: Wrap,
+        comma: bool,
+    },
     /// After the array of an object that holds records.
     Tail,
     /// At the first byte of something that is no JSON.

@@ -1,5 +1,5 @@
-//! From one JSON object to an [`Event`]: each field of `event-schema.md` section 2
-//! goes to its column, in one pass over the text.
+//! From one JSON object to an [`Event`]: each field goes to its column of
+//! [`Column`], in one pass over the text.
 //!
 //! A key that no column knows is kept in `extra`, so that nothing is lost. An
 //! object that names a key twice is read again through `serde_json`, where the
@@ -70,22 +70,22 @@ pub fn read<'a>(scanner: &mut Scanner<'a>, event: &mut Event<'a>) -> Result<Outc
 /// The scalar at a path of object keys in a JSON text; arrays on the way give their first element.
 ///
 /// Texts come unescaped, numbers and truth values as their JSON text; `None` where
-/// the path ends in nothing, in null, in an object or in an array without a scalar.
+/// the path ends in nothing, in null, in an object or in an array.
 pub fn lookup<'a>(json: &'a str, path: &[&str], arena: &'a Bump) -> Option<&'a str> {
     let found = find(json, path, arena)?;
     match found.as_bytes().first()? {
         b'"' => text_of(found, arena),
-        b'{' | b'n' => None,
+        b'{' | b'[' | b'n' => None,
         _ => Some(found),
     }
 }
 
-/// The JSON of the value at a path of object keys; arrays on the way, and at its end, give their first element.
+/// The JSON of the value at a path of object keys; arrays on the way give their first element.
 fn find<'a>(json: &'a str, path: &[&str], arena: &'a Bump) -> Option<&'a str> {
     let mut scanner = Scanner::new(json, arena);
     let mut found = None;
     match scanner.skip_space()? {
-        b'[' => {
+        b'[' if !path.is_empty() => {
             let mut first = true;
             let _ = scanner.array(0, |scanner| {
                 let element = scanner.json(0)?;

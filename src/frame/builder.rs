@@ -86,10 +86,17 @@ enum Builder {
     /// Texts that rarely repeat from row to row.
     Text(MutableBinaryViewArray<str>),
     /// Texts that often do: the last one waits, with the number of rows it stands for.
-    Runs { array: MutableBinaryViewArray<str>, text: String, count: usize },
+    Runs {
+        array: MutableBinaryViewArray<str>,
+        text: String,
+        count: usize,
+    },
     Flag(Vec<Option<bool>>),
     Int(Vec<Option<i64>>),
-    List { lists: Box<ListStringChunkedBuilder>, len: usize },
+    List {
+        lists: Box<ListStringChunkedBuilder>,
+        len: usize,
+    },
 }
 
 impl Builder {

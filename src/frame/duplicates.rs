@@ -65,7 +65,8 @@ impl EventFrame {
             }
         }
         note_replaced(&batches, &mut found)?;
-        let frames = batches.into_iter().zip(&removed).map(|(batch, removed)| without(batch.frame, removed)).collect::<PolarsResult<_>>()?;
+        let frames =
+            batches.into_iter().zip(&removed).map(|(batch, removed)| without(batch.frame, removed)).collect::<PolarsResult<_>>()?;
         Ok((Self::new(frames), found))
     }
 }
@@ -116,7 +117,8 @@ fn equal_to_first(candidates: &DataFrame, groups: &[Vec<Row>]) -> PolarsResult<B
     let others = candidates.take(&idx(&first))?;
     let mut equal = BooleanChunked::from_slice(PlSmallStr::EMPTY, &vec![true; candidates.height()]);
     for column in Column::ALL.iter().filter(|column| !PLACE.contains(column)) {
-        let (left, right) = (candidates.column(column.name())?.as_materialized_series(), others.column(column.name())?.as_materialized_series());
+        let (left, right) =
+            (candidates.column(column.name())?.as_materialized_series(), others.column(column.name())?.as_materialized_series());
         equal = &equal & &left.equal_missing(right)?;
     }
     Ok(equal)

@@ -3,9 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
-use polars::prelude::{
-    DataFrame, DataType, Field, IntoSeries as _, PlSmallStr, PolarsResult, Schema, StringChunked, TimeUnit, TimeZone,
-};
+use polars::prelude::{DataFrame, DataType, Field, IntoSeries as _, PlSmallStr, PolarsResult, Schema, StringChunked, TimeUnit, TimeZone};
 
 use crate::schema::{Column, Kind};
 

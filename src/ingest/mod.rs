@@ -39,7 +39,8 @@ pub struct Filter {
 
 impl Filter {
     fn keeps(&self, event: &Event<'_>) -> bool {
-        let listed = |list: &[String], column| list.is_empty() || event.text(column).is_some_and(|text| list.iter().any(|item| item == text));
+        let listed =
+            |list: &[String], column| list.is_empty() || event.text(column).is_some_and(|text| list.iter().any(|item| item == text));
         event.time(Column::EventTime).is_none_or(|time| self.range.contains(time))
             && listed(&self.accounts, Column::RecipientAccountId)
             && listed(&self.regions, Column::AwsRegion)
@@ -134,7 +135,11 @@ fn read_unit(unit: &[Object], options: &Options, progress: &Progress) -> Result<
     for object in unit {
         let alone = catch_unwind(AssertUnwindSafe(|| read_objects(std::slice::from_ref(object), options, progress)));
         let done = alone.unwrap_or_else(|_| {
-            let report = ObjectReport::failed(object, ProblemKind::Internal, "reading it failed; this is a defect in trailsift, please report it".to_owned());
+            let report = ObjectReport::failed(
+                object,
+                ProblemKind::Internal,
+                "reading it failed; this is a defect in trailsift, please report it".to_owned(),
+            );
             Ok(Ingested { batches: Vec::new(), reports: vec![report] })
         })?;
         all.batches.extend(done.batches);

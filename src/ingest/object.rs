@@ -6,8 +6,8 @@ use std::sync::Arc;
 use bumpalo::Bump;
 use rayon::prelude::{IntoParallelIterator as _, ParallelIterator as _};
 
-use super::part::{Loader, Part};
 use super::Options;
+use super::part::{Loader, Part};
 use crate::error::Error;
 use crate::event::csv;
 use crate::event::envelope::{Broken, Piece, Walker};
@@ -216,7 +216,8 @@ fn read_pieces(text: &str, pieces: Vec<Piece>, ends: &[Walker], loader: &Loader<
         .into_par_iter()
         .map(|Piece { range, mut walker }| {
             let (mut builder, mut batches, arena) = (BatchBuilder::default(), Vec::new(), Bump::new());
-            let mut loader = Loader { object, options, part: Part::default(), builder: &mut builder, batches: &mut batches, repaired, failure: None };
+            let mut loader =
+                Loader { object, options, part: Part::default(), builder: &mut builder, batches: &mut batches, repaired, failure: None };
             walker.walk(text.get(range).unwrap_or_default(), true, &arena, &mut loader);
             let (part, failure) = (loader.part, loader.failure);
             if let Some(error) = failure {
@@ -311,8 +312,10 @@ fn conclude(
 
 /// The problem of the object as a whole, if it has one: the damage to its stream comes before what followed from it.
 fn object_problem(object: &Object, repaired: bool, broken: Option<Broken>, bytes: &Summary) -> Option<Problem> {
-    let kept = |broken: &Option<Broken>| broken.as_ref().map_or(String::new(), |broken| format!("; {} records before it were read", broken.index));
-    let place = |offset| Place { object: object.name.clone(), record_index: broken.as_ref().map(|broken| broken.index), offset: Some(offset) };
+    let kept =
+        |broken: &Option<Broken>| broken.as_ref().map_or(String::new(), |broken| format!("; {} records before it were read", broken.index));
+    let place =
+        |offset| Place { object: object.name.clone(), record_index: broken.as_ref().map(|broken| broken.index), offset: Some(offset) };
     let (kind, message) = match &bytes.damage {
         Some(Damage::Cut { at }) => (ProblemKind::GzipCut, format!("the gzip stream is cut after {at} stored bytes{}", kept(&broken))),
         Some(Damage::Corrupt { at, what }) => (ProblemKind::GzipDamaged, format!("{what}, at stored byte {at}{}", kept(&broken))),
@@ -320,9 +323,10 @@ fn object_problem(object: &Object, repaired: bool, broken: Option<Broken>, bytes
             let extra = bytes.stored_bytes.max(object.size).saturating_sub(*at);
             (ProblemKind::TrailingBytes, format!("{extra} bytes follow the gzip stream, at stored byte {at}"))
         }
-        Some(Damage::Limit { inflated }) => {
-            (ProblemKind::Limit, format!("{} stored bytes inflate to more than {inflated}; reading stopped there{}", bytes.stored_bytes, kept(&broken)))
-        }
+        Some(Damage::Limit { inflated }) => (
+            ProblemKind::Limit,
+            format!("{} stored bytes inflate to more than {inflated}; reading stopped there{}", bytes.stored_bytes, kept(&broken)),
+        ),
         Some(Damage::Unreadable { cause }) => (ProblemKind::Unreadable, cause.clone()),
         None => {
             let broken = broken?;
@@ -346,7 +350,8 @@ fn no_records(object: &Object, walker: &Walker, first_bytes: &[u8]) -> Option<St
         return Some(Status::Skipped(format!("not a log: {what}; unpack it first: {command} {}", object.name)));
     }
     let name = object.name.to_ascii_lowercase();
-    let promised = object.key.is_some() || [".json", ".jsonl", ".ndjson", ".json.gz", ".jsonl.gz", ".ndjson.gz"].iter().any(|end| name.ends_with(end));
+    let promised =
+        object.key.is_some() || [".json", ".jsonl", ".ndjson", ".json.gz", ".jsonl.gz", ".ndjson.gz"].iter().any(|end| name.ends_with(end));
     Some(if promised || object.name.as_ref() == disk::STDIN {
         Status::Problem
     } else if walker.is_blank() {

@@ -87,12 +87,13 @@ impl<'a, 'o: 'a> Sink<'a> for Loader<'o, '_> {
     fn record(&mut self, span: RecordSpan<'a>, found: Found<'_, 'a>) {
         let limit = self.options.budget.listed_problems;
         match found {
-            Found::Event(event, envelope) => self.load(&span, event, envelope),
-            Found::Foreign(what) => self.part.foreign.push(self.problem(&span, ProblemKind::NotAnEvent, what.to_owned()), limit),
-            Found::Problem(..) if self.repaired && span.raw.contains('\u{1}') => {
+            // JSON refuses the byte that stands in for one that is not UTF-8; a CSV cell does not.
+            Found::Event(..) | Found::Problem(..) if self.repaired && span.raw.contains('\u{1}') => {
                 let message = "the record holds bytes that are not UTF-8".to_owned();
                 self.part.problems.push(self.problem(&span, ProblemKind::NotUtf8, message), limit);
             }
+            Found::Event(event, envelope) => self.load(&span, event, envelope),
+            Found::Foreign(what) => self.part.foreign.push(self.problem(&span, ProblemKind::NotAnEvent, what.to_owned()), limit),
             Found::Problem(kind, message) => self.part.problems.push(self.problem(&span, kind, message), limit),
         }
     }

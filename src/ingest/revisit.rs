@@ -6,9 +6,11 @@ use std::sync::Arc;
 use bumpalo::Bump;
 use rayon::prelude::{IntoParallelRefIterator as _, ParallelIterator as _};
 
+use super::ObjectReport;
 use super::object::{WINDOW_BYTES, text_of};
 use crate::event::csv;
 use crate::event::envelope::{Found, RecordSpan, Sink, Walker};
+use crate::problem::ProblemKind;
 use crate::source::gzip::{Inflate, Scratch};
 use crate::source::{Budget, Object, disk};
 
@@ -27,34 +29,47 @@ pub struct RawRecord {
 
 /// The raw text of the records at the wanted places, in the order of the places.
 ///
-/// A record that is no longer there, because its file has changed meanwhile, is left out.
-pub fn revisit(objects: &[Object], wanted: &BTreeMap<Arc<str>, BTreeSet<u64>>, budget: Budget) -> Vec<RawRecord> {
-    let wanted: Vec<(&Object, &BTreeSet<u64>)> =
-        objects.iter().filter_map(|object| Some((object, wanted.get(&object.name)?))).collect();
-    let found: Vec<Vec<RawRecord>> = wanted.par_iter().map(|(object, indices)| read_records(object, indices, budget)).collect();
-    found.into_iter().flatten().collect()
+/// The records of a file that has changed since its report was made are left out, as they may be others.
+pub fn revisit(objects: &[Object], reports: &[ObjectReport], wanted: &BTreeMap<Arc<str>, BTreeSet<u64>>, budget: Budget) -> Vec<RawRecord> {
+    let wanted: Vec<(&Object, &ObjectReport, &BTreeSet<u64>)> =
+        objects.iter().zip(reports).filter_map(|(object, report)| Some((object, report, wanted.get(&object.name)?))).collect();
+    let read = |(object, report, indices): &(&Object, &ObjectReport, &BTreeSet<u64>)| {
+        let (records, sha256) = read_records(object, indices, budget);
+        let same = report.bytes.as_ref().is_some_and(|bytes| bytes.sha256 == sha256);
+        if same { records } else { Vec::new() }
+    };
+    wanted.par_iter().map(read).collect::<Vec<_>>().into_iter().flatten().collect()
 }
 
-fn read_records(object: &Object, wanted: &BTreeSet<u64>, budget: Budget) -> Vec<RawRecord> {
-    let Ok(reader) = disk::open(object) else { return Vec::new() };
+/// The wanted records, and the SHA-256 of the whole object.
+fn read_records(object: &Object, wanted: &BTreeSet<u64>, budget: Budget) -> (Vec<RawRecord>, String) {
+    let Ok(reader) = disk::open(object) else { return (Vec::new(), String::new()) };
     let mut scratch = Scratch::default();
     let mut stream = Inflate::new(reader, &mut scratch, budget);
     let mut collector = Collector { object, wanted, found: Vec::new() };
     let (mut window, mut walker, mut repaired) = (Vec::new(), Walker::default(), false);
-    loop {
+    let whole = usize::try_from(budget.whole_bytes).unwrap_or(usize::MAX);
+    let mut more = true;
+    while more {
         let target = window.len().saturating_add(WINDOW_BYTES);
-        let more = stream.fill(&mut window, target);
+        more = stream.fill(&mut window, target);
         let arena = Bump::new();
         let text = text_of(&mut window, !more, &mut repaired);
-        let done = walker.walk(text, !more, &arena, &mut collector);
-        if walker.is_csv() && !more {
+        let mut done = walker.walk(text, !more, &arena, &mut collector);
+        if walker.is_csv() && (!more || text.len() >= whole) {
             csv::walk(text, &arena, &mut collector);
+            walker.give_up(ProblemKind::Limit, String::new());
         }
-        if !more || walker.is_stopped() && !walker.is_csv() || window.len() - done > budget.record_bytes && !walker.is_csv() {
-            return collector.found;
+        if !walker.is_csv() && window.len() - done > budget.record_bytes {
+            walker.give_up(ProblemKind::Limit, String::new());
+        }
+        if walker.is_stopped() && !walker.is_csv() {
+            // Only the hash of what follows is of use.
+            done = window.len();
         }
         window.drain(..done);
     }
+    (collector.found, stream.finish().sha256)
 }
 
 struct Collector<'o> {

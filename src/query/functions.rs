@@ -26,6 +26,7 @@ pub(super) enum Clause {
 
 /// What an expression is made of.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "four questions that each have their own answer")]
 pub(super) struct Found {
     pub(super) aggregate: bool,
     pub(super) window: bool,

@@ -182,8 +182,9 @@ impl Text {
             }
         }
         if let Some(last) = elements.last() {
-            let ties: String = ties.iter().map(|place| format!(", {place} NULLS LAST")).collect();
-            self.after(last.last - 1, &ties);
+            for place in ties {
+                self.after(last.last - 1, &format!(", {place} NULLS LAST"));
+            }
         }
     }
 
@@ -208,12 +209,9 @@ impl Text {
     /// Casts what is counted, and numbers after THEN and ELSE, to 64 bits.
     fn widen(&mut self) {
         for index in 0..self.tokens.len() {
-            if self.word(index, NARROW) && self.token(index + 1) == Some(&Token::LParen) {
-                self.widen_call(index);
-            } else if self.word(index, &["extract", "date_part"])
-                && self.token(index + 1) == Some(&Token::LParen)
-                && self.whole_part(index + 2)
-            {
+            let calls = self.token(index + 1) == Some(&Token::LParen);
+            let narrow = self.word(index, NARROW) || (self.word(index, &["extract", "date_part"]) && self.whole_part(index + 2));
+            if calls && narrow {
                 self.widen_call(index);
             } else if self.word(index, &["then", "else"]) {
                 self.widen_number(index + 1);

@@ -13,30 +13,28 @@ const MAX_OPERATORS: usize = 500;
 /// The most UNIONs: the planner's time grows with their square, 4 s at 500.
 const MAX_SETS: usize = 100;
 
+const SETS: &[&str] = &["union", "except", "intersect", "minus"];
+/// Words of which each may be a level of the syntax tree.
+const OPERATORS: &[&str] =
+    &["and", "or", "not", "is", "like", "ilike", "between", "in", "regexp", "rlike", "similar", "xor", "div", "when", "join", "using"];
+
 /// Refuses what is too long or too deep to be parsed, and texts in odd quotes.
 pub(super) fn measure(sql: &str) -> Result<(), Error> {
     if sql.len() > MAX_BYTES {
-        return Err(refuse(format!("the statement has {} bytes, and {MAX_BYTES} are the limit: put long lists into a table", sql.len())));
+        return Err(refuse(format!("the statement has {} bytes, and {MAX_BYTES} are the limit: shorten its lists", sql.len())));
     }
     let mut operators = 0;
     let mut sets = 0;
     for token in tokenize(sql)? {
         match token {
-            Token::Word(word) if is_any(&word, &["union", "except", "intersect", "minus"]) => sets += 1,
-            Token::Word(word)
-                if is_any(&word, &["and", "or", "not", "is", "like", "ilike", "between", "in", "regexp", "rlike", "xor", "div"]) =>
-            {
-                operators += 1
-            }
-            Token::SingleQuotedString(_) | Token::DoubleQuotedString(_) | Token::Word(_) | Token::Number(..) | Token::Whitespace(_) => {}
-            Token::Comma
-            | Token::Period
-            | Token::LParen
-            | Token::RParen
-            | Token::SemiColon
-            | Token::EOF
-            | Token::Colon
+            Token::Word(word) if is_any(&word, SETS) => sets += 1,
+            Token::Word(word) => operators += usize::from(is_any(&word, OPERATORS)),
+            Token::SingleQuotedString(_)
+            | Token::DoubleQuotedString(_)
+            | Token::Number(..)
+            | Token::Whitespace(_)
             | Token::Placeholder(_) => {}
+            Token::Comma | Token::Period | Token::Colon | Token::LParen | Token::RParen | Token::SemiColon | Token::EOF => {}
             other if other.to_string().contains(['\'', '$', '"']) => {
                 return Err(refuse(format!("{other}: texts stand in plain single quotes, a quote inside is doubled, 'it''s'")));
             }

@@ -1,4 +1,4 @@
-//! The JSON documents of `cli.md`: one a command, each with its schema and the ledger.
+//! The JSON documents, one a command, each with its schema and the ledger.
 
 use serde_json::{Map, Value, json};
 
@@ -31,7 +31,7 @@ pub fn rows(command: &str, ledger: &Ledger, rows: Vec<Map<String, Value>>) -> Va
     Value::Object(document)
 }
 
-/// The ledger as `cli.md` has it.
+/// The ledger: both sums, and the lists behind them.
 pub fn ledger(ledger: &Ledger) -> Value {
     let (objects, records) = (&ledger.objects, &ledger.records);
     json!({

@@ -101,7 +101,8 @@ fn list_failure(error: &walkdir::Error, source: &Path, listing: &mut Listing) ->
         listing.skipped.push(Skipped { object: name, reason: "a symbolic link that leads back to a folder above it".to_owned() });
         return Ok(());
     }
-    let cause = error.io_error().map_or_else(|| io::Error::other("cannot be listed"), |cause| io::Error::new(cause.kind(), plain_cause(cause)));
+    let cause =
+        error.io_error().map_or_else(|| io::Error::other("cannot be listed"), |cause| io::Error::new(cause.kind(), plain_cause(cause)));
     if path == source {
         return Err(Error::io("list", source, cause));
     }

@@ -60,7 +60,13 @@ mod tests {
         let digest = "AWSLogs/o-x/111122223333/CloudTrail-Digest/us-east-1/2026/03/01/111122223333_CloudTrail-Digest_us-east-1_my_trail_us-east-1_20260301T010203Z.json.gz";
         let key = ObjectKey::parse(digest).expect("a digest's name");
         assert_eq!((key.kind.as_str(), key.delivery_time.to_string().as_str()), ("CloudTrail-Digest", "2026-03-01T01:02:03Z"));
-        for name in ["", "events.json", "1111_CloudTrail_r_20260301T0102Z_x.json.gz", "111122223333_CloudTrail_r_2026_x.json.gz", "111122223333_Config_r_20260301T0102Z_x.gz"] {
+        for name in [
+            "",
+            "events.json",
+            "1111_CloudTrail_r_20260301T0102Z_x.json.gz",
+            "111122223333_CloudTrail_r_2026_x.json.gz",
+            "111122223333_Config_r_20260301T0102Z_x.gz",
+        ] {
             assert_eq!(ObjectKey::parse(name), None, "{name}");
         }
     }

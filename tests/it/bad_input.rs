@@ -1,4 +1,4 @@
-//! Bad input gets one clear sentence and the right exit code: `cli.md`, "Bad input".
+//! Bad input gets one clear sentence and the right exit code.
 
 use std::path::Path;
 
@@ -46,7 +46,10 @@ fn a_bucket_is_refused_until_it_can_be_read() {
 fn nothing_but_other_files() {
     let folder = Folder::new().with("a.txt", "hello").with("b.txt", "hello").with("keys.json", r#"{"PublicKeyList":[]}"#);
     let run = run(&["detect"], folder.path()).expect(2);
-    one_sentence(&run, &["no CloudTrail logs under", "looked at 3 files", "2 not a log: not JSON", "1 not a log: JSON without CloudTrail's fields"]);
+    one_sentence(
+        &run,
+        &["no CloudTrail logs under", "looked at 3 files", "2 not a log: not JSON", "1 not a log: JSON without CloudTrail's fields"],
+    );
     let empty = Folder::new();
     one_sentence(&self::run(&["detect"], empty.path()).expect(2), &["no CloudTrail logs under", "looked at 0 files"]);
 }
@@ -99,7 +102,15 @@ fn a_rule_that_does_not_parse_stops_before_reading() {
         let run = trailsift(["detect".as_ref(), "no/such/folder".as_ref(), "--rules".as_ref(), rule.as_os_str()]).expect(2);
         one_sentence(&run, &wanted);
         let logs = project("tests/rules/ROOT-001/hit.jsonl");
-        let args = ["detect".as_ref(), logs.as_os_str(), "--rules".as_ref(), rule.as_os_str(), "--skip-bad-rules".as_ref(), "--format".as_ref(), "json".as_ref()];
+        let args = [
+            "detect".as_ref(),
+            logs.as_os_str(),
+            "--rules".as_ref(),
+            rule.as_os_str(),
+            "--skip-bad-rules".as_ref(),
+            "--format".as_ref(),
+            "json".as_ref(),
+        ];
         let document = trailsift(args).expect(0).json();
         let skipped = document["rules"].as_array().expect("rules").iter().filter(|rule| rule["status"] == "skipped").count();
         assert_eq!(skipped, 1, "{change}");
@@ -111,7 +122,15 @@ fn a_users_rule_runs_beside_the_pack() {
     let rule = "id: X-001\ntitle: Listing\nseverity: low\nkind: single\nfields: {prefix: requestParameters.prefix}\nwhere: event_stem = 'ListBuckets' and prefix is null\nmessage: \"{principal} listed\"\n";
     let folder = Folder::new().with("rules/X-001_listing.yml", rule).with("logs/a.json", records(1..=2));
     let (rules, logs) = (folder.path().join("rules"), folder.path().join("logs"));
-    let args = ["detect".as_ref(), logs.as_os_str(), "--rules".as_ref(), rules.as_os_str(), "--no-builtin".as_ref(), "--format".as_ref(), "json".as_ref()];
+    let args = [
+        "detect".as_ref(),
+        logs.as_os_str(),
+        "--rules".as_ref(),
+        rules.as_os_str(),
+        "--no-builtin".as_ref(),
+        "--format".as_ref(),
+        "json".as_ref(),
+    ];
     let document = trailsift(args).expect(0).json();
     assert_eq!(document["findings"].as_array().expect("findings").len(), 2);
     assert_eq!(document["findings"][0]["message"], "arn:aws:iam::111122223333:user/ops-oncall listed");
@@ -121,15 +140,12 @@ fn a_users_rule_runs_beside_the_pack() {
 #[test]
 fn hostile_text_is_shown_harmless_and_kept_exact() {
     let hostile = "\u{1b}[31mred\u{7}\u{202e}=1+1<script>alert(1)</script>\r\n";
-    let folder = Folder::new().with(
-        "a.json",
-        {
-            let mut login = root_login(1);
-            login["sourceIPAddress"] = hostile.into();
-            login["userAgent"] = hostile.into();
-            serde_json::json!([login, record(2, |record| record["userAgent"] = "=cmd|' /C calc'!A0".into())]).to_string()
-        },
-    );
+    let folder = Folder::new().with("a.json", {
+        let mut login = root_login(1);
+        login["sourceIPAddress"] = hostile.into();
+        login["userAgent"] = hostile.into();
+        serde_json::json!([login, record(2, |record| record["userAgent"] = "=cmd|' /C calc'!A0".into())]).to_string()
+    });
     let table = run(&["detect", "--wide"], folder.path()).expect(0);
     for output in [&table.stdout, &table.stderr] {
         assert!(!output.contains('\u{1b}') && !output.contains('\u{7}') && !output.contains('\u{202e}'), "{output:?}");
@@ -194,7 +210,10 @@ fn filters_are_half_open_and_counted() {
 fn a_closed_pipe_is_no_failure() {
     let binary = env!("CARGO_BIN_EXE_trailsift");
     let logs = project("sample-logs");
-    let script = format!("'{binary}' sql '{}' -c 'select * from events' --format jsonl -q | head -n 1 | wc -l; echo ${{PIPESTATUS[0]}}", logs.display());
+    let script = format!(
+        "'{binary}' sql '{}' -c 'select * from events' --format jsonl -q | head -n 1 | wc -l; echo ${{PIPESTATUS[0]}}",
+        logs.display()
+    );
     let output = std::process::Command::new("bash").args(["-c", &script]).output().expect("bash");
     assert_eq!(String::from_utf8_lossy(&output.stdout), "1\n0\n", "{}", String::from_utf8_lossy(&output.stderr));
 }

@@ -6,7 +6,8 @@ use std::path::Path;
 use crate::support::{Folder, project, shared, trailsift};
 
 fn document(command: &str, sources: &[OsString], jobs: &str, out: &Path) -> String {
-    let mut args: Vec<OsString> = vec![command.into(), "--format".into(), "json".into(), "--allow-problems".into(), "--jobs".into(), jobs.into()];
+    let mut args: Vec<OsString> =
+        vec![command.into(), "--format".into(), "json".into(), "--allow-problems".into(), "--jobs".into(), jobs.into()];
     if command == "investigate" {
         args.extend(["--out".into(), out.as_os_str().to_owned(), "--force".into()]);
     }
@@ -19,7 +20,9 @@ fn check(sources: &[OsString]) {
     let out = folder.path().join("case");
     for command in ["detect", "investigate"] {
         let one = document(command, sources, "1", &out);
-        let files = |out: &Path| ["findings.jsonl", "evidence.jsonl", "problems.jsonl"].map(|name| std::fs::read(out.join(name)).unwrap_or_default());
+        let files = |out: &Path| {
+            ["findings.jsonl", "evidence.jsonl", "problems.jsonl"].map(|name| std::fs::read(out.join(name)).unwrap_or_default())
+        };
         let first = files(&out);
         let mut shuffled = sources.to_vec();
         shuffled.reverse();

@@ -1,14 +1,21 @@
-//! The envelopes of `event-schema.md` section 3 and the oddities of section 4, one by one.
+//! The forms in which logs are stored and exported, and the oddities of real files, one by one.
 
 use serde_json::{Value, json};
 
-use crate::support::{Folder, check_ledger, detect, gzip, record, records, sql, trailsift, trailsift_with};
+use crate::support::{Folder, check_ledger, detect, gzip, gzip_small, record, records, sql, trailsift, trailsift_with};
 
 /// Events loaded from one file, the kinds of its problems and of its notices.
 fn loaded(name: &str, bytes: impl AsRef<[u8]>) -> (u64, Vec<String>, Vec<String>) {
     let folder = Folder::new().with(name, bytes);
     let document = detect(folder.path());
-    let kinds = |list: &str| document["ledger"][list].as_array().expect("a list").iter().map(|entry| entry["kind"].as_str().expect("a kind").to_owned()).collect();
+    let kinds = |list: &str| {
+        document["ledger"][list]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .map(|entry| entry["kind"].as_str().expect("a kind").to_owned())
+            .collect()
+    };
     (document["ledger"]["records"]["loaded"].as_u64().expect("a count"), kinds("problems"), kinds("notices"))
 }
 
@@ -32,11 +39,20 @@ fn every_envelope_is_known_by_its_content() {
         ("eventbridge", (1..=3).map(|number| bridge(number).to_string() + "\n").collect()),
     ] {
         // The name tells nothing, and neither does whether the bytes are compressed.
-        for (name, bytes) in [("a.json.gz", gzip(&text)), ("b.bin", gzip(&text)), ("c.json.gz", text.clone().into_bytes()), ("d", [b"\xef\xbb\xbf", text.as_bytes()].concat())] {
+        for (name, bytes) in [
+            ("a.json.gz", gzip(&text)),
+            ("b.bin", gzip(&text)),
+            ("c.json.gz", text.clone().into_bytes()),
+            ("d", [b"\xef\xbb\xbf", text.as_bytes()].concat()),
+        ] {
             let folder = Folder::new().with(name, bytes);
             let rows = sql(folder.path(), "select event_id, record_index, envelope from events order by record_index");
             let ids: Vec<&Value> = rows.iter().map(|row| &row["event_id"]).collect();
-            assert_eq!(ids, ["00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002", "00000000-0000-4000-8000-000000000003"], "{envelope} {name}: {text}");
+            assert_eq!(
+                ids,
+                ["00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002", "00000000-0000-4000-8000-000000000003"],
+                "{envelope} {name}: {text}"
+            );
             assert!(rows.iter().all(|row| row["envelope"] == envelope), "{envelope}: {rows:?}");
         }
     }
@@ -54,10 +70,20 @@ fn event_history_downloads_are_read_with_what_they_cannot_tell() {
     let folder = Folder::new().with("history.csv", format!("{header}{rows}"));
     let document = detect(folder.path());
     assert_eq!(document["ledger"]["records"], json!({"seen": 3, "loaded": 2, "duplicates": 0, "problems": 1}));
-    let found = sql(folder.path(), "select event_id, user_type, mfa_verdict, api_mfa, recipient_account_id, read_only, user_agent, resource_arns, envelope from events order by event_id");
-    assert_eq!(found[0], json!({"event_id": "e1", "user_type": "Root", "mfa_verdict": "unknown", "api_mfa": "unknown", "recipient_account_id": "012345678901", "read_only": false, "user_agent": "Mozilla/5.0", "resource_arns": null, "envelope": "event-history-csv"}));
-    assert_eq!(found[1], json!({"event_id": "e2", "user_type": null, "mfa_verdict": "not_login", "api_mfa": "unknown", "recipient_account_id": null, "read_only": false, "user_agent": "a,b\"c", "resource_arns": ["i-1"], "envelope": "event-history-csv"}));
-    let notices: Vec<&str> = document["ledger"]["notices"].as_array().expect("notices").iter().map(|notice| notice["kind"].as_str().expect("kind")).collect();
+    let found = sql(
+        folder.path(),
+        "select event_id, user_type, mfa_verdict, api_mfa, recipient_account_id, read_only, user_agent, resource_arns, envelope from events order by event_id",
+    );
+    assert_eq!(
+        found[0],
+        json!({"event_id": "e1", "user_type": "Root", "mfa_verdict": "unknown", "api_mfa": "unknown", "recipient_account_id": "012345678901", "read_only": false, "user_agent": "Mozilla/5.0", "resource_arns": null, "envelope": "event-history-csv"})
+    );
+    assert_eq!(
+        found[1],
+        json!({"event_id": "e2", "user_type": null, "mfa_verdict": "not_login", "api_mfa": "unknown", "recipient_account_id": null, "read_only": false, "user_agent": "a,b\"c", "resource_arns": ["i-1"], "envelope": "event-history-csv"})
+    );
+    let notices: Vec<&str> =
+        document["ledger"]["notices"].as_array().expect("notices").iter().map(|notice| notice["kind"].as_str().expect("kind")).collect();
     assert!(notices.contains(&"root_inferred") && notices.contains(&"account_id_lost"), "{notices:?}");
 }
 
@@ -70,7 +96,12 @@ fn lake_and_athena_exports_are_matched_without_case() {
     });
     let folder = Folder::new().with("lake.jsonl", line.to_string());
     let rows = sql(folder.path(), "select event_time, user_name, user_account_id, mfa_verdict, extra from events");
-    assert_eq!(rows, [json!({"event_time": "2023-01-10T21:04:02Z", "user_name": "ops", "user_account_id": "111122223333", "mfa_verdict": "no_mfa", "extra": "{\"year\":\"2023\"}"})]);
+    assert_eq!(
+        rows,
+        [
+            json!({"event_time": "2023-01-10T21:04:02Z", "user_name": "ops", "user_account_id": "111122223333", "mfa_verdict": "no_mfa", "extra": "{\"year\":\"2023\"}"})
+        ]
+    );
 }
 
 #[test]
@@ -106,7 +137,7 @@ fn one_bad_record_costs_one_record() {
         assert_eq!(loaded("records.json", &records), (2, vec![kind.to_owned()], NONE), "{bad}");
         assert_eq!(loaded("lines.jsonl", format!("{a}\n{bad}\n{b}\n")), (2, vec![kind.to_owned()], NONE), "{bad}");
     }
-    let broken = format!("{{\"Records\":[{a},\"x{b}]}}");
+    let broken = format!("{{\"Records\":[{a},{{\"open\": [{b}]");
     let (count, problems, _) = loaded("broken.json", broken);
     assert_eq!((count, problems), (1, vec!["json_cut".to_owned()]));
     let latin = [a.as_bytes(), b"\n{\"eventVersion\":\"1.08\",\"eventName\":\"\xe9t\xe9\",\"eventSource\":\"x\"}\n", b.as_bytes()].concat();
@@ -179,7 +210,8 @@ fn times_in_all_forms_and_none() {
     assert_eq!(rows[2], json!({"event_time": null, "event_time_raw": "soon", "dt": "unknown"}));
     assert_eq!(rows[3]["event_time"], "2020-09-14T00:44:23Z");
     let document = detect(folder.path());
-    let kinds: Vec<&str> = document["ledger"]["notices"].as_array().expect("notices").iter().map(|notice| notice["kind"].as_str().expect("kind")).collect();
+    let kinds: Vec<&str> =
+        document["ledger"]["notices"].as_array().expect("notices").iter().map(|notice| notice["kind"].as_str().expect("kind")).collect();
     assert_eq!(kinds, ["bad_time", "time_from_envelope"]);
 }
 
@@ -190,7 +222,9 @@ fn forty_levels_are_read_and_a_thousand_are_a_problem() {
         record(1, |record| record["requestParameters"] = deep)
     };
     assert_eq!(loaded("forty.json", nested(40).to_string()), (1, NONE, NONE));
-    let text = record(1, |record| record["requestParameters"] = json!("DEEP")).to_string().replace("\"DEEP\"", &format!("{}1{}", "[".repeat(1_000), "]".repeat(1_000)));
+    let text = record(1, |record| record["requestParameters"] = json!("DEEP"))
+        .to_string()
+        .replace("\"DEEP\"", &format!("{}1{}", "[".repeat(1_000), "]".repeat(1_000)));
     let (count, problems, _) = loaded("deep.json", format!("[{text},{}]", record(2, |_| ())));
     assert_eq!((count, problems), (1, vec!["limit".to_owned()]));
 }
@@ -206,7 +240,7 @@ fn a_record_of_ten_megabytes_is_read() {
 
 #[test]
 fn a_gzip_bomb_is_stopped_and_named() {
-    let bomb = gzip(vec![b' '; 900 << 20]);
+    let bomb = gzip_small(vec![b' '; 900 << 20]);
     assert!(bomb.len() < 5 << 20);
     let folder = Folder::new().with("bomb.json.gz", bomb).with("good.json.gz", gzip(records(1..=2)));
     let run = trailsift(["detect".as_ref(), folder.path().as_os_str(), "--format".as_ref(), "json".as_ref()]).expect(3);
@@ -214,7 +248,10 @@ fn a_gzip_bomb_is_stopped_and_named() {
     check_ledger(&document);
     assert_eq!(document["ledger"]["records"]["loaded"], 2);
     assert_eq!(document["ledger"]["problems"][0]["kind"], "limit");
-    let large_text = gzip(format!("[{}", format!("{},", record(1, |record| record["requestParameters"] = json!("x".repeat(50_000)))).repeat(12_000)));
+    let large_text = gzip_small(format!(
+        "[{}",
+        format!("{},", record(1, |record| record["requestParameters"] = json!("x".repeat(20_000)))).repeat(30_000)
+    ));
     let folder = Folder::new().with("bomb.json.gz", large_text);
     let run = trailsift(["detect".as_ref(), folder.path().as_os_str(), "--format".as_ref(), "json".as_ref()]).expect(3);
     assert_eq!(run.json()["ledger"]["problems"][0]["kind"], "limit");
@@ -238,7 +275,7 @@ fn a_file_of_several_windows_is_read_whole() {
 fn a_damaged_file_of_several_windows_keeps_what_came_before() {
     let line = |number| record(number, |_| ()).to_string();
     let before: Vec<String> = (1..=200_000).map(line).collect();
-    let text = format!("{{\"Records\":[{},{{\"eventName\": nope}},{},\"open{}]}}", before.join(","), line(200_001), line(200_002));
+    let text = format!("{{\"Records\":[{},{{\"eventName\": nope}},{},{{\"open\": [{}", before.join(","), line(200_001), line(200_002));
     let folder = Folder::new().with("huge.json", text);
     let document = detect(folder.path());
     assert_eq!(document["ledger"]["records"], json!({"seen": 200_002, "loaded": 200_001, "duplicates": 0, "problems": 1}));
@@ -252,7 +289,10 @@ fn what_is_no_log_is_skipped_with_its_reason() {
         .with("digest.json", json!({"awsAccountId": "1", "digestStartTime": "x", "logFiles": []}).to_string())
         .with("ocsf.json", json!({"class_uid": 3005, "metadata": {"product": {}}, "activity_id": 1}).to_string())
         .with("config.json.gz", gzip(json!({"fileVersion": "1.0", "configSnapshotId": "x", "configurationItems": []}).to_string()))
-        .with("s3.json", json!({"Records": [{"eventVersion": "2.1", "eventSource": "aws:s3", "eventName": "ObjectCreated:Put"}]}).to_string())
+        .with(
+            "s3.json",
+            json!({"Records": [{"eventVersion": "2.1", "eventSource": "aws:s3", "eventName": "ObjectCreated:Put"}]}).to_string(),
+        )
         .with("keys.json", json!({"PublicKeyList": []}).to_string())
         .with("notes.txt", "hello")
         .with("_SUCCESS", "")
@@ -264,7 +304,12 @@ fn what_is_no_log_is_skipped_with_its_reason() {
         .as_array()
         .expect("a list")
         .iter()
-        .map(|entry| (entry["object"].as_str().expect("name").rsplit('/').next().expect("name").to_owned(), entry["reason"].as_str().expect("reason")))
+        .map(|entry| {
+            (
+                entry["object"].as_str().expect("name").rsplit('/').next().expect("name").to_owned(),
+                entry["reason"].as_str().expect("reason"),
+            )
+        })
         .collect();
     let reason = |name: &str| skipped.iter().find(|(object, _)| object == name).map_or("read", |(_, reason)| *reason);
     assert_eq!(reason("log.json"), "read");
@@ -305,7 +350,14 @@ fn standard_input_is_a_source_like_any_other() {
 #[test]
 fn several_sources_are_one_case_and_no_file_counts_twice() {
     let folder = Folder::new().with("a/1.json", records(1..=3)).with("b/2.json", records(3..=5));
-    let run = trailsift(["detect".as_ref(), folder.path().join("b").as_os_str(), folder.path().join("a/1.json").as_os_str(), folder.path().as_os_str(), "--format".as_ref(), "json".as_ref()]);
+    let run = trailsift([
+        "detect".as_ref(),
+        folder.path().join("b").as_os_str(),
+        folder.path().join("a/1.json").as_os_str(),
+        folder.path().as_os_str(),
+        "--format".as_ref(),
+        "json".as_ref(),
+    ]);
     let document = run.expect(0).json();
     assert_eq!(document["ledger"]["records"], json!({"seen": 6, "loaded": 5, "duplicates": 1, "problems": 0}));
     assert_eq!(document["ledger"]["objects"]["skipped"], 2);

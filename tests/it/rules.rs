@@ -33,7 +33,8 @@ fn hits_hit_and_near_misses_and_hostile_records_do_not() {
     assert!(rules.len() >= 29, "{rules:?}");
     for (id, kind) in rules.iter().filter(|(_, kind)| kind != "table") {
         let wanted: Vec<BTreeSet<String>> = serde_json::from_value(expected(id)["event_ids"].clone()).expect("lists of ids");
-        let found: Vec<BTreeSet<String>> = findings(&run(id, &samples(id).join("hit.jsonl"))).into_iter().map(|(_, ids)| ids.into_iter().collect()).collect();
+        let found: Vec<BTreeSet<String>> =
+            findings(&run(id, &samples(id).join("hit.jsonl"))).into_iter().map(|(_, ids)| ids.into_iter().collect()).collect();
         for group in &wanted {
             assert!(found.contains(group), "{id} ({kind}) has no finding of {group:?}, only {found:?}");
         }
@@ -58,7 +59,8 @@ fn table_rules_give_their_rows() {
 #[test]
 fn severities_that_depend_on_the_event() {
     let document = run("ROOT-016", &samples("ROOT-016").join("hit.jsonl"));
-    let mut severities: Vec<&str> = document["findings"].as_array().expect("findings").iter().map(|finding| finding["severity"].as_str().expect("a word")).collect();
+    let mut severities: Vec<&str> =
+        document["findings"].as_array().expect("findings").iter().map(|finding| finding["severity"].as_str().expect("a word")).collect();
     severities.sort_unstable();
     assert_eq!(severities, ["high", "high", "medium"]);
 }

@@ -15,7 +15,9 @@ fn each_step_is_found_by_the_rules_that_it_names() {
     let mut checked = 0;
     for step in story.as_array().or_else(|| story["steps"].as_array()).expect("steps") {
         let ids: Vec<&str> = step["event_ids"].as_array().expect("ids").iter().map(|id| id.as_str().expect("text")).collect();
-        for rule in step["rules"].as_array().expect("rules").iter().map(|rule| rule.as_str().expect("text")).filter(|rule| known.contains(rule)) {
+        for rule in
+            step["rules"].as_array().expect("rules").iter().map(|rule| rule.as_str().expect("text")).filter(|rule| known.contains(rule))
+        {
             let hit = found.iter().any(|(id, events)| id == rule && events.iter().any(|event| ids.contains(&event.as_str())));
             assert!(hit, "{rule} does not tell of step {}: {}", step["step"], step["title"]);
             checked += 1;

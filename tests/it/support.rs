@@ -54,13 +54,14 @@ pub(crate) fn trailsift_with<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<
 
 /// Rows of a `sql` statement over a source.
 pub(crate) fn sql(source: &Path, statement: &str) -> Vec<Value> {
-    let run = trailsift([source.as_os_str(), "-c".as_ref(), statement.as_ref(), "--format".as_ref(), "json".as_ref(), "--allow-problems".as_ref()].iter().fold(
-        vec![std::ffi::OsString::from("sql")],
-        |mut all, arg| {
-            all.push((*arg).to_owned());
-            all
-        },
-    ))
+    let run = trailsift(
+        [source.as_os_str(), "-c".as_ref(), statement.as_ref(), "--format".as_ref(), "json".as_ref(), "--allow-problems".as_ref()]
+            .iter()
+            .fold(vec![std::ffi::OsString::from("sql")], |mut all, arg| {
+                all.push((*arg).to_owned());
+                all
+            }),
+    )
     .expect(0);
     run.json()["rows"].as_array().expect("rows").clone()
 }
@@ -80,8 +81,14 @@ pub(crate) fn ids_of(document: &Value, rules: &[&str]) -> BTreeSet<String> {
 /// Checks both sums of a document's ledger, and its lists against them.
 pub(crate) fn check_ledger(document: &Value) {
     let number = |pointer: &str| document.pointer(pointer).and_then(Value::as_u64).unwrap_or_else(|| panic!("{pointer} in {document}"));
-    assert_eq!(number("/ledger/objects/listed"), number("/ledger/objects/read") + number("/ledger/objects/skipped") + number("/ledger/objects/problems"));
-    assert_eq!(number("/ledger/records/seen"), number("/ledger/records/loaded") + number("/ledger/records/duplicates") + number("/ledger/records/problems"));
+    assert_eq!(
+        number("/ledger/objects/listed"),
+        number("/ledger/objects/read") + number("/ledger/objects/skipped") + number("/ledger/objects/problems")
+    );
+    assert_eq!(
+        number("/ledger/records/seen"),
+        number("/ledger/records/loaded") + number("/ledger/records/duplicates") + number("/ledger/records/problems")
+    );
     let length = |pointer: &str| document.pointer(pointer).and_then(Value::as_array).expect("a list").len() as u64;
     assert_eq!(number("/ledger/objects/skipped"), length("/ledger/skipped"));
 }
@@ -129,7 +136,16 @@ impl Folder {
 }
 
 pub(crate) fn gzip(bytes: impl AsRef<[u8]>) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    gzip_at(1, bytes)
+}
+
+/// The smallest that gzip gets the bytes.
+pub(crate) fn gzip_small(bytes: impl AsRef<[u8]>) -> Vec<u8> {
+    gzip_at(9, bytes)
+}
+
+fn gzip_at(level: u32, bytes: impl AsRef<[u8]>) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::new(level));
     encoder.write_all(bytes.as_ref()).expect("memory");
     encoder.finish().expect("memory")
 }
@@ -174,8 +190,7 @@ pub(crate) fn root_login(number: u32) -> Value {
         record["eventName"] = json!("ConsoleLogin");
         record["eventType"] = json!("AwsConsoleSignIn");
         record["readOnly"] = json!(false);
-        record["userIdentity"] =
-            json!({"type": "Root", "principalId": "111122223333", "arn": "arn:aws:iam::111122223333:root", "accountId": "111122223333", "accessKeyId": ""});
+        record["userIdentity"] = json!({"type": "Root", "principalId": "111122223333", "arn": "arn:aws:iam::111122223333:root", "accountId": "111122223333", "accessKeyId": ""});
         record["responseElements"] = json!({"ConsoleLogin": "Success"});
         record["additionalEventData"] = json!({"LoginTo": "https://console.aws.amazon.com/", "MobileVersion": "No", "MFAUsed": "No"});
     })

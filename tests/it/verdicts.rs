@@ -19,7 +19,8 @@ fn login(number: u32, identity: Value, result: Option<&str>, mfa_used: Option<&s
         }
         record["userIdentity"] = identity;
         if let Some(flag) = authenticated {
-            record["userIdentity"]["sessionContext"] = json!({"attributes": {"mfaAuthenticated": flag, "creationDate": "2026-03-01T07:59:00Z"}});
+            record["userIdentity"]["sessionContext"] =
+                json!({"attributes": {"mfaAuthenticated": flag, "creationDate": "2026-03-01T07:59:00Z"}});
         }
         if result == Some("Failure") {
             record["errorMessage"] = json!("Failed authentication");
@@ -46,7 +47,10 @@ fn typed(kind: &str) -> Value {
 /// The verdicts of the records, in their order.
 fn verdicts(records: &[Value], column: &str) -> Vec<String> {
     let folder = Folder::new().with("log.json", json!({"Records": records}).to_string());
-    sql(folder.path(), &format!("select {column} v from events order by record_index")).iter().map(|row| row["v"].as_str().unwrap_or("null").to_owned()).collect()
+    sql(folder.path(), &format!("select {column} v from events order by record_index"))
+        .iter()
+        .map(|row| row["v"].as_str().unwrap_or("null").to_owned())
+        .collect()
 }
 
 #[test]
@@ -100,7 +104,8 @@ fn the_eighteen_rows_of_the_mfa_table() {
     let id = |number: u32| format!("00000000-0000-4000-8000-{number:012}");
     assert_eq!(ids_of(&document, &["MFA-001"]), [10, 11].map(id).into());
     assert_eq!(ids_of(&document, &["ROOT-002"]), [12, 14].map(id).into());
-    let unknown = document["ledger"]["notices"].as_array().expect("notices").iter().filter(|notice| notice["kind"] == "mfa_unknown").count();
+    let unknown =
+        document["ledger"]["notices"].as_array().expect("notices").iter().filter(|notice| notice["kind"] == "mfa_unknown").count();
     assert_eq!(unknown, 6, "rows 6, 11 and the four of 18: {}", document["ledger"]["notices"]);
 }
 
@@ -114,7 +119,14 @@ fn record_with_error(number: u32) -> Value {
 #[test]
 fn federated_and_role_logins_are_never_called_mfa_less() {
     let mut records = Vec::new();
-    for identity in [role("admin"), role("AWSReservedSSO_x_0"), typed("SAMLUser"), typed("WebIdentityUser"), typed("IdentityCenterUser"), typed("FederatedUser")] {
+    for identity in [
+        role("admin"),
+        role("AWSReservedSSO_x_0"),
+        typed("SAMLUser"),
+        typed("WebIdentityUser"),
+        typed("IdentityCenterUser"),
+        typed("FederatedUser"),
+    ] {
         for used in [None, Some("No"), Some("NO"), Some("no")] {
             for flag in [None, Some("false"), Some("true")] {
                 let number = u32::try_from(records.len()).expect("few");
@@ -136,38 +148,54 @@ fn the_eleven_classes_of_root() {
         record(number, |record| {
             record["userIdentity"] = root();
             record["userIdentity"]["accessKeyId"] = json!("ASIAEXAMPLE");
-            record["userIdentity"]["sessionContext"] = json!({"attributes": {"mfaAuthenticated": "false", "creationDate": "2026-03-01T07:59:00Z"}});
+            record["userIdentity"]["sessionContext"] =
+                json!({"attributes": {"mfaAuthenticated": "false", "creationDate": "2026-03-01T07:59:00Z"}});
             change(record);
         })
     };
     let rows: Vec<(&str, Value)> = vec![
         ("none", record(1, |_| ())),
-        ("root_credential_event", by_root(2, &|record| {
-            record["eventSource"] = json!("signin.amazonaws.com");
-            record["eventName"] = json!("PasswordRecoveryRequested");
-        })),
-        ("root_credential_event", record(3, |record| {
-            record["eventSource"] = json!("iam.amazonaws.com");
-            record["eventName"] = json!("DeactivateMFADevice");
-            record["requestParameters"] = json!({"serialNumber": "arn:aws:iam::111122223333:mfa/root-account-mfa-device"});
-        })),
-        ("assume_root_call", record(4, |record| {
-            record["eventSource"] = json!("sts.amazonaws.com");
-            record["eventName"] = json!("AssumeRoot");
-            record["userIdentity"]["sessionContext"] = json!({"assumedRoot": "true"});
-        })),
-        ("service", by_root(5, &|record| {
-            record["eventType"] = json!("AwsServiceEvent");
-            record["userIdentity"]["invokedBy"] = json!("support.amazonaws.com");
-        })),
+        (
+            "root_credential_event",
+            by_root(2, &|record| {
+                record["eventSource"] = json!("signin.amazonaws.com");
+                record["eventName"] = json!("PasswordRecoveryRequested");
+            }),
+        ),
+        (
+            "root_credential_event",
+            record(3, |record| {
+                record["eventSource"] = json!("iam.amazonaws.com");
+                record["eventName"] = json!("DeactivateMFADevice");
+                record["requestParameters"] = json!({"serialNumber": "arn:aws:iam::111122223333:mfa/root-account-mfa-device"});
+            }),
+        ),
+        (
+            "assume_root_call",
+            record(4, |record| {
+                record["eventSource"] = json!("sts.amazonaws.com");
+                record["eventName"] = json!("AssumeRoot");
+                record["userIdentity"]["sessionContext"] = json!({"assumedRoot": "true"});
+            }),
+        ),
+        (
+            "service",
+            by_root(5, &|record| {
+                record["eventType"] = json!("AwsServiceEvent");
+                record["userIdentity"]["invokedBy"] = json!("support.amazonaws.com");
+            }),
+        ),
         ("assumed_root", by_root(6, &|record| record["userIdentity"]["sessionContext"]["assumedRoot"] = json!("true"))),
         ("console_login", login(7, root(), Some("Success"), Some("No"), None)),
         ("console_login_failed", login(8, root(), Some("Failure"), Some("No"), None)),
         ("on_behalf", by_root(9, &|record| record["userIdentity"]["invokedBy"] = json!("AWS Internal"))),
-        ("long_term_key", by_root(10, &|record| {
-            record["userIdentity"]["accessKeyId"] = json!("AKIAEXAMPLE");
-            record["userIdentity"].as_object_mut().expect("an object").remove("sessionContext");
-        })),
+        (
+            "long_term_key",
+            by_root(10, &|record| {
+                record["userIdentity"]["accessKeyId"] = json!("AKIAEXAMPLE");
+                record["userIdentity"].as_object_mut().expect("an object").remove("sessionContext");
+            }),
+        ),
         ("console_action", by_root(11, &|record| record["sessionCredentialFromConsole"] = json!("true"))),
         ("console_action", by_root(12, &|record| record["eventType"] = json!("AwsConsoleAction"))),
         ("api", by_root(13, &|_| ())),

@@ -6,6 +6,7 @@ use super::Predicate;
 
 impl Predicate {
     /// A predicate without fields that is true wherever this one is true.
+    #[must_use]
     pub fn weaken(&self) -> Self {
         match self {
             Self::All(parts) => all(parts.iter().map(Self::weaken)),

@@ -11,13 +11,16 @@
 
 mod bound;
 mod compile;
+mod dialect;
 #[cfg(test)]
 mod evaluate;
+mod kinds;
 mod like;
 mod list;
 mod names;
 mod never;
 mod parse;
+mod refusal;
 #[cfg(test)]
 mod tests;
 
@@ -25,9 +28,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 pub(super) use compile::not_insight;
+pub(super) use dialect::is_plain_name;
 pub use like::Pattern;
 pub(super) use names::{integer_column, unknown};
-pub(super) use parse::is_plain_name;
 
 use super::fields::FieldPath;
 use crate::schema::{Column, Kind};

@@ -3,11 +3,12 @@
 //! sentence that says what to write instead.
 
 use sqlparser::ast::{BinaryOperator, CaseWhen, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, UnaryOperator, Value};
-use sqlparser::dialect::Dialect;
-use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::Token;
 
+use super::dialect::RuleLanguage;
+use super::kinds::{integer, one_kind, word};
+use super::refusal::refusal;
 use super::{Arithmetic, Comparison, Literal, Operand, Pattern, Predicate, Scope, Yields, list};
 
 /// The longest text of a predicate, in bytes: the tree of a longer one could outgrow a thread's stack.
@@ -46,46 +47,6 @@ fn syntax(error: &ParserError) -> String {
             format!("the condition is not SQL: {}", text.replace(", Column: ", ", column "))
         }
         ParserError::RecursionLimitExceeded => "the condition is nested too deeply".to_owned(),
-    }
-}
-
-/// Whether a name in a predicate is read as a name, and not as a word of SQL.
-pub(crate) fn is_plain_name(name: &str) -> bool {
-    let Ok(mut parser) = Parser::new(&RuleLanguage).try_with_sql(&format!("{name} is null")) else { return false };
-    let Ok(Expr::IsNull(operand)) = parser.parse_expr() else { return false };
-    matches!(*operand, Expr::Identifier(ident) if ident.value == name) && parser.peek_token().token == Token::EOF
-}
-
-/// Plain SQL, without any dialect's words and operators.
-#[derive(Debug)]
-struct RuleLanguage;
-
-impl Dialect for RuleLanguage {
-    fn is_identifier_start(&self, letter: char) -> bool {
-        letter.is_ascii_alphabetic() || letter == '_'
-    }
-
-    fn is_identifier_part(&self, letter: char) -> bool {
-        letter.is_ascii_alphanumeric() || letter == '_'
-    }
-
-    /// Reads `is [not] distinct from` with the precedence of `is`: sqlparser 0.62 takes
-    /// everything after it, `and` and `or` included, for the right-hand side.
-    fn parse_infix(&self, parser: &mut Parser<'_>, left: &Expr, precedence: u8) -> Option<Result<Expr, ParserError>> {
-        let not = if parser.parse_keywords(&[Keyword::IS, Keyword::DISTINCT, Keyword::FROM]) {
-            false
-        } else if parser.parse_keywords(&[Keyword::IS, Keyword::NOT, Keyword::DISTINCT, Keyword::FROM]) {
-            true
-        } else {
-            return None;
-        };
-        let left = Box::new(left.clone());
-        Some(
-            parser
-                .parse_subexpr(precedence)
-                .map(Box::new)
-                .map(|right| if not { Expr::IsNotDistinctFrom(left, right) } else { Expr::IsDistinctFrom(left, right) }),
-        )
     }
 }
 
@@ -313,46 +274,6 @@ impl Reader<'_> {
     }
 }
 
-/// Brings values to one kind: fields beside integers are read as integers.
-fn one_kind(values: Vec<(Operand, &Expr)>) -> Result<Vec<Operand>, String> {
-    let Some((kind, first)) = values.iter().map(|(value, expr)| (value.yields(), *expr)).find(|(kind, _)| *kind != Yields::Field) else {
-        return Ok(values.into_iter().map(|(value, _)| value).collect());
-    };
-    values
-        .into_iter()
-        .map(|(value, expr)| match (value.yields(), kind) {
-            (Yields::Field, Yields::Int) => integer(value, expr),
-            (Yields::Field, Yields::Text) => Ok(value),
-            (Yields::Field, Yields::Flag) => {
-                Err(format!("`{expr}` is a field, so text, and `{first}` a flag: compare with 'true' or 'false'"))
-            }
-            (found, wanted) if found == wanted => Ok(value),
-            (found, wanted) => Err(format!("`{first}` is {}, but `{expr}` is {}", word(wanted), word(found))),
-        })
-        .collect()
-}
-
-fn integer(value: Operand, expr: &Expr) -> Result<Operand, String> {
-    match value.yields() {
-        Yields::Int => Ok(value),
-        Yields::Field => Ok(read_as_integer(value)),
-        other => Err(format!("`{expr}` is {} where a whole number is needed", word(other))),
-    }
-}
-
-/// An operand that yields nothing but fields, with each of them read as an integer.
-fn read_as_integer(value: Operand) -> Operand {
-    match value {
-        Operand::Field(name) => Operand::FieldAsInt(name),
-        Operand::Coalesce(parts) => Operand::Coalesce(parts.into_iter().map(read_as_integer).collect()),
-        Operand::Case(branches, otherwise) => Operand::Case(
-            branches.into_iter().map(|(condition, value)| (condition, read_as_integer(value))).collect(),
-            otherwise.map(|value| Box::new(read_as_integer(*value))),
-        ),
-        other => other,
-    }
-}
-
 fn negated(not: bool, predicate: Predicate) -> Predicate {
     if not { Predicate::Not(Box::new(predicate)) } else { predicate }
 }
@@ -378,16 +299,6 @@ const fn arithmetic(op: &BinaryOperator) -> Option<Arithmetic> {
     })
 }
 
-const fn word(yields: Yields) -> &'static str {
-    match yields {
-        Yields::Text => "text",
-        Yields::Int => "an integer",
-        Yields::Flag => "a flag",
-        Yields::Field => "a field",
-        Yields::Opaque => "a time or a list",
-    }
-}
-
 fn is_named(function: &Function, name: &str) -> bool {
     function.name.to_string().eq_ignore_ascii_case(name)
 }
@@ -399,9 +310,15 @@ fn is_condition(expr: &Expr) -> bool {
         Expr::UnaryOp { op, .. } => *op == UnaryOperator::Not,
         Expr::Function(function) => is_named(function, "in_list") || is_named(function, "in_network"),
         Expr::Like { any, escape_char, .. } => !any && escape_char.is_none(),
-        Expr::IsNull(_) | Expr::IsNotNull(_) | Expr::IsDistinctFrom(..) | Expr::IsNotDistinctFrom(..) => true,
-        Expr::InList { .. } | Expr::Between { .. } => true,
-        _ => false,
+        _ => matches!(
+            expr,
+            Expr::IsNull(_)
+                | Expr::IsNotNull(_)
+                | Expr::IsDistinctFrom(..)
+                | Expr::IsNotDistinctFrom(..)
+                | Expr::InList { .. }
+                | Expr::Between { .. }
+        ),
     }
 }
 
@@ -420,28 +337,4 @@ fn arguments(function: &Function) -> Result<Vec<&Expr>, String> {
     }
     let expr = |argument| if let &FunctionArg::Unnamed(FunctionArgExpr::Expr(ref expr)) = argument { Some(expr) } else { None };
     list.args.iter().map(expr).collect::<Option<_>>().ok_or_else(refused)
-}
-
-/// What to write in place of an expression that is not in the grammar.
-fn refusal(expr: &Expr) -> String {
-    let advice = match expr {
-        Expr::ILike { .. } => "use `lower(column) like 'pattern in lower case'`",
-        Expr::Like { .. } => "`like` has no escape and takes one pattern",
-        Expr::RLike { .. } | Expr::SimilarTo { .. } => "there are no regular expressions: use `like`, or a column that is derived already",
-        Expr::InSubquery { .. } | Expr::Exists { .. } | Expr::Subquery(_) | Expr::InUnnest { .. } => {
-            "a condition sees one event: use a rule of another kind"
-        }
-        Expr::IsTrue(_) | Expr::IsNotFalse(_) | Expr::IsFalse(_) | Expr::IsNotTrue(_) | Expr::IsUnknown(_) => {
-            "write the flag itself, `not` before it, or `coalesce(flag, false)`"
-        }
-        Expr::Cast { .. } | Expr::Convert { .. } => "there are no casts: a field that is compared with an integer is read as one",
-        Expr::TypedString(_) | Expr::Interval(_) | Expr::Extract { .. } | Expr::AtTimeZone { .. } => {
-            "there are no dates: times are `event_epoch`, in seconds"
-        }
-        Expr::BinaryOp { op: BinaryOperator::Divide | BinaryOperator::Modulo, .. } => "integers have only `+`, `-` and `*`",
-        Expr::BinaryOp { op: BinaryOperator::StringConcat, .. } => "texts cannot be joined: compare the parts",
-        Expr::Function(_) => "the functions are lower, coalesce, in_list and in_network",
-        _ => "use columns, fields, parameters, literals, comparisons, and, or, not, in, like, between, is null, case",
-    };
-    format!("`{expr}` is not part of a rule's language: {advice}")
 }

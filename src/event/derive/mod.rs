@@ -7,7 +7,7 @@
 //! and ids with it.
 //!
 //! # Source
-//! `detections.md` sections 1, 1.1, 2 and 3; `event-schema.md` section 2.
+//! The `CloudTrail` User Guide (record contents, `userIdentity`, sign-in events), held against real records.
 
 mod agent;
 mod call;
