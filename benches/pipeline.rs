@@ -118,10 +118,10 @@ fn stages(criterion: &mut Criterion) {
             });
         });
         group.bench_function(format!("hash ({unit})"), |bench| {
-            bench.iter(|| corpus.texts.iter().for_each(|text| drop(black_box(digest(&SHA256, text.as_bytes())))));
+            bench.iter(|| corpus.texts.iter().map(|text| digest(&SHA256, text.as_bytes()).as_ref().len()).sum::<usize>());
         });
         group.bench_function(format!("parse ({unit})"), |bench| {
-            bench.iter(|| corpus.texts.iter().for_each(|text| drop(black_box(walk(text, &mut Count(0)).0))));
+            bench.iter(|| corpus.texts.iter().map(|text| walk(text, &mut Count(0)).0).sum::<u64>());
         });
         group.bench_function(format!("parse and build the frame ({unit})"), |bench| {
             bench.iter(|| {

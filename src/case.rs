@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use aws_lc_rs::digest::{SHA256, digest};
 use serde_json::{Map, Value, json};
 
 use crate::detect::{Catalog, Detections, Finding, detect};
@@ -14,7 +13,7 @@ use crate::frame::EventFrame;
 use crate::ingest::{self, ObjectReport, Progress, RawRecord, Status, revisit};
 use crate::problem::{Filtered, Ledger, ObjectCounts, RecordCounts, Skipped};
 use crate::schema::Column;
-use crate::source::{Object, disk};
+use crate::source::{Object, disk, sha256_hex};
 use crate::time::EventTime;
 
 /// What to look at.
@@ -126,11 +125,6 @@ impl Case {
         rows.sort_by_key(|row| row.get("object").map(Value::to_string));
         rows
     }
-}
-
-/// The SHA-256 of bytes, in lower-case hex.
-pub fn sha256_hex(bytes: &[u8]) -> String {
-    digest(&SHA256, bytes).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn by_object(places: impl Iterator<Item = (Arc<str>, u64)>) -> BTreeMap<Arc<str>, BTreeSet<u64>> {

@@ -219,8 +219,8 @@ mod tests {
 
     #[test]
     fn a_lost_record_is_noticed() {
-        let mut ledger = Ledger::default();
-        ledger.records = RecordCounts { seen: 3, loaded: 2, duplicates: 1, problems: 0 };
+        let records = RecordCounts { seen: 3, loaded: 2, duplicates: 1, problems: 0 };
+        let mut ledger = Ledger { records, ..Ledger::default() };
         assert!(ledger.check().is_ok());
         ledger.records.loaded = 1;
         let text = ledger.check().map_err(|error| error.to_string());

@@ -9,9 +9,10 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use trailsift::case::Case;
 use trailsift::detect::{Catalog, Finding, Integrity};
+use trailsift::event::redact;
 use trailsift::ingest::RawRecord;
 use trailsift::problem::{Ledger, Problem};
-use trailsift::report::{self, redact};
+use trailsift::report;
 use trailsift::time::EventTime;
 
 use super::args::{InvestigateArgs, RuleArgs};
@@ -155,18 +156,17 @@ fn manifest(session: &Session, rules: &RuleArgs, catalog: &Catalog, case: &Case,
     })
 }
 
-/// Every rule with what became of it and, where its file can be read, the file's hash.
+/// Every rule with what became of it, and the hash of its file's text.
 fn rule_rows(catalog: &Catalog, found: &Found) -> Vec<Value> {
     let row = |status: &trailsift::detect::RuleStatus| {
         let rule = catalog.rule(&status.id);
-        let text = rule.filter(|rule| rule.source == rule.place).and_then(|rule| std::fs::read(&rule.place).ok());
         json!({
             "id": status.id,
             "status": status.status,
             "reason": status.reason,
             "findings": status.findings,
             "source": rule.map(|rule| rule.source.as_str()),
-            "sha256": text.map(|text| trailsift::case::sha256_hex(&text)),
+            "sha256": rule.map(|rule| rule.sha256.as_str()),
         })
     };
     found.detections.rules.iter().map(row).collect()

@@ -1,7 +1,6 @@
 //! The answer: its form, where it goes, and writing it whole or not at all.
 
 use std::env;
-use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
@@ -13,6 +12,7 @@ use serde::Serialize;
 use serde_json::ser::{CharEscape, CompactFormatter, Formatter, Serializer};
 use serde_json::{Map, Value};
 use trailsift::Error;
+use trailsift::source::hex;
 
 use super::args::{Color, Format, OutputArgs};
 use super::table::{DEFAULT_WIDTH, Screen};
@@ -158,11 +158,7 @@ pub(crate) fn fill_file(file: File, content: impl FnOnce(&mut dyn Write) -> io::
         let text = text.split(" (os error").next().unwrap_or_default();
         return Err(io::Error::new(cause.kind(), format!("{text}; {} are needed", count(sink.bytes, "byte"))));
     }
-    let mut sha256 = String::new();
-    for byte in sink.hash.finish().as_ref() {
-        let _ = write!(sha256, "{byte:02x}");
-    }
-    Ok(Written { bytes: sink.bytes, sha256 })
+    Ok(Written { bytes: sink.bytes, sha256: hex(sink.hash.finish().as_ref()) })
 }
 
 /// A file that is hashed on its way out; once the disk is full, what else comes is only counted.

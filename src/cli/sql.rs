@@ -11,7 +11,7 @@ use trailsift::case::Case;
 use trailsift::detect::Catalog;
 use trailsift::problem::{Ledger, Problem};
 use trailsift::query::{self, FILES, FINDINGS, NOTICES, PROBLEMS, json_table};
-use trailsift::report::{json, redact};
+use trailsift::report::json;
 
 use super::args::{Format, SqlArgs};
 use super::exit::Exit;
@@ -130,29 +130,13 @@ fn answer(statement: &str, case: &Case, found: Option<&Found>, limit: Option<usi
     ];
     let (frame, cut) = query::run_limited(statement, &tables, limit)?;
     let names = frame.get_column_names().into_iter().map(ToString::to_string).collect();
-    let mut rows = query::rows(&frame);
-    rows.iter_mut().flat_map(Map::values_mut).for_each(redact_value);
-    Ok((Answer { names, rows }, cut))
+    Ok((Answer { names, rows: query::rows(&frame) }, cut))
 }
 
 fn object(value: Value) -> Map<String, Value> {
     match value {
         Value::Object(map) => map,
         _ => Map::new(),
-    }
-}
-
-/// Session tokens stay inside, whatever was asked for.
-fn redact_value(value: &mut Value) {
-    match value {
-        Value::String(text) => {
-            let (redacted, found) = redact(text);
-            if found {
-                *text = redacted;
-            }
-        }
-        Value::Array(items) => items.iter_mut().for_each(redact_value),
-        _ => {}
     }
 }
 
@@ -171,12 +155,5 @@ mod tests {
         assert!(names_findings("select rule_id from Findings f"));
         assert!(names_findings("with a as (select * from \"findings\") select * from a"));
         assert!(!names_findings("select findings_count from events"));
-    }
-
-    #[test]
-    fn tokens_stay_inside() {
-        let mut value = serde_json::json!([r#"{"credentials":{"sessionToken":"FwoG"}}"#, 1, null]);
-        redact_value(&mut value);
-        assert_eq!(value, serde_json::json!([r#"{"credentials":{"sessionToken":"REDACTED"}}"#, 1, null]));
     }
 }

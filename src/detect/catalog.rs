@@ -12,6 +12,7 @@ use super::rule::Rule;
 use super::rule_file::{BadRule, RuleFile, refused};
 use crate::error::Error;
 use crate::schema::nearest;
+use crate::source::sha256_hex;
 
 /// The rule files of the repository, as they were when the program was built.
 static BUILTIN: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/queries");
@@ -177,7 +178,8 @@ fn compile_all(texts: &[RuleText], options: &CatalogOptions) -> Result<Loaded, E
             Err(reason) => Err(BadRule { id: None, error: refused(place, 0, reason.clone()) }),
         };
         match parsed {
-            Ok(file) => {
+            Ok(mut file) => {
+                file.sha256 = text.as_ref().map(|text| sha256_hex(text.as_bytes())).unwrap_or_default();
                 ids.insert(file.id.value.clone());
                 files.push((place, source, file));
             }

@@ -47,6 +47,7 @@ impl Rule {
             author: file.author,
             license: file.license,
             source: source.to_owned(),
+            sha256: file.sha256,
             place: place.to_owned(),
             doubt,
         })

@@ -51,6 +51,9 @@ impl FieldPath {
         if steps.iter().any(String::is_empty) {
             return Err(format!("path `{text}`: a step is empty"));
         }
+        if steps.last().is_some_and(|step| step.eq_ignore_ascii_case("sessionToken")) {
+            return Err(format!("path `{text}`: session tokens are never shown; name the accessKeyId beside it"));
+        }
         let first = steps.first().cloned().unwrap_or_default();
         if let Some(root) = root_column(&first) {
             steps.remove(0);

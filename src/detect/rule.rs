@@ -103,6 +103,8 @@ pub struct Rule {
     pub license: Option<String>,
     /// `builtin`, or the path of its file.
     pub source: String,
+    /// SHA-256 of the file's text, in lower-case hex.
+    pub sha256: String,
     /// Its file, for messages.
     pub place: String,
     /// Why it finds nothing, or less than it says, where that shows without any event.

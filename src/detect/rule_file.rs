@@ -17,6 +17,9 @@ use crate::schema::nearest;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RuleFile {
+    /// Of the file's text; no key of the form.
+    #[serde(skip)]
+    pub(super) sha256: String,
     pub(super) id: Spanned<String>,
     pub(super) title: String,
     pub(super) severity: Option<Spanned<SeverityForm>>,

@@ -112,7 +112,7 @@ fn set_account<'a>(event: &mut Event<'a>, account: Option<&'a str>) {
     match account {
         Some(id) if id.bytes().all(|byte| byte.is_ascii_digit()) => event.set_text(Column::RecipientAccountId, id),
         Some(id) => {
-            event.notice(ProblemKind::AccountIdLost, format!("account id {id:?} was rounded by a spreadsheet; it is taken as unknown"))
+            event.notice(ProblemKind::AccountIdLost, format!("account id {id:?} was rounded by a spreadsheet; it is taken as unknown"));
         }
         None => {}
     }

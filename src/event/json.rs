@@ -622,7 +622,7 @@ mod tests {
         };
         assert!(!repeated(r#"{"a":{"a":1},"b":[{"a":1},{"a":2}]}"#));
         assert!(repeated(r#"{"b":[{"a":1,"\u0061":2}]}"#));
-        let many = |last: &str| format!("{{{}\"{last}\":0}}", (0..500).map(|i| format!("\"k{i}\":{i},")).collect::<String>());
+        let many = |last: &str| format!("{{{}\"{last}\":0}}", (0..500).map(|i| format!("\"k{i}\":{i},")).collect::<Vec<_>>().concat());
         assert!(!repeated(&many("k500")));
         assert!(repeated(&many("k3")));
         assert!(repeated(&many("k499")));

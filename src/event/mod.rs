@@ -11,5 +11,7 @@ pub mod envelope;
 pub mod json;
 pub mod reader;
 mod record;
+mod redact;
 
 pub use record::{Event, Resource};
+pub use redact::redact;

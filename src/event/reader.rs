@@ -646,7 +646,7 @@ fn match_without_case(event: &mut Event<'_>) -> Result<(), Fault> {
 }
 
 /// What follows from all fields together: times, empty texts, sign-in results, extra keys.
-fn complete<'a>(event: &mut Event<'a>, outer_time: Option<EventTime>) {
+fn complete(event: &mut Event<'_>, outer_time: Option<EventTime>) {
     for column in [Column::ErrorCode, Column::ErrorMessage, Column::UserAccessKeyId, Column::EventId] {
         if event.is(column, "") {
             event.unset(column);

@@ -113,13 +113,13 @@ impl Worker {
         if more {
             more = read_windows(&mut stream, &mut self.window, &mut walker, &mut loader)?;
         } else {
-            let text = text_of(&mut self.window, true, &mut loader.repaired);
+            let (text, _) = text_of(&mut self.window, true, &mut loader.repaired);
             walker.walk(text, true, &self.arena, &mut loader);
         }
         if walker.is_csv() {
             let limit = usize::try_from(options.budget.whole_bytes).unwrap_or(usize::MAX);
             more = more && stream.fill(&mut self.window, limit);
-            let text = text_of(&mut self.window, true, &mut loader.repaired);
+            let (text, _) = text_of(&mut self.window, true, &mut loader.repaired);
             broken = csv::walk(text, &self.arena, &mut loader).1;
             if more {
                 let message = format!("a CSV download of more than {limit} bytes; the rows after them are not read");
@@ -150,7 +150,7 @@ fn read_windows<R: Read + Send>(
     let mut next: Vec<u8> = Vec::new();
     loop {
         let arena = Bump::new();
-        let text = text_of(window, !more, &mut loader.repaired);
+        let (text, split_letter) = text_of(window, !more, &mut loader.repaired);
         let head = text.get(..text.floor_char_boundary(HEAD_BYTES)).filter(|_| walker.is_blank());
         let mut done = head.map_or(0, |head| walker.walk(head, false, &arena, loader));
         if walker.is_stopped() {
@@ -161,19 +161,21 @@ fn read_windows<R: Read + Send>(
         if let Some((pieces, covered)) = walker.split(rest, PIECE_BYTES, &arena) {
             next.clear();
             next.extend_from_slice(rest.as_bytes().get(covered..).unwrap_or_default());
+            next.extend_from_slice(split_letter);
             let ends = pieces.iter().skip(1).map(|piece| piece.walker.clone()).chain([walker.clone()]).collect::<Vec<_>>();
-            let (loaded, still_more) =
+            let (pieces_read, still_more) =
                 rayon::join(|| read_pieces(rest, pieces, &ends, loader), || more && stream.fill(&mut next, WINDOW_BYTES));
             more = still_more;
-            match loaded? {
-                Some(loaded) => loaded.into_iter().for_each(|piece| piece.join(loader)),
-                None => {
-                    // The pieces are not what brackets made of them: read them one after the other.
-                    *walker = before;
-                    let covered_text = rest.get(..covered).unwrap_or_default();
-                    let read = walker.walk(covered_text, false, &arena, loader);
-                    next.splice(0..0, covered_text.as_bytes().get(read..).unwrap_or_default().iter().copied());
+            if let Some(pieces_read) = pieces_read? {
+                for piece in pieces_read {
+                    piece.join(loader);
                 }
+            } else {
+                // The pieces are not what brackets made of them: read them one after the other.
+                *walker = before;
+                let unread = rest.get(..covered).unwrap_or_default();
+                let read = walker.walk(unread, false, &arena, loader);
+                next.splice(0..0, unread.as_bytes().get(read..).unwrap_or_default().iter().copied());
             }
         } else {
             done += walker.walk(rest, !more, &arena, loader);
@@ -182,6 +184,7 @@ fn read_windows<R: Read + Send>(
             }
             next.clear();
             next.extend_from_slice(text.as_bytes().get(done..).unwrap_or_default());
+            next.extend_from_slice(split_letter);
             if next.len() > loader.options.budget.record_bytes {
                 let limit = loader.options.budget.record_bytes;
                 walker.give_up(ProblemKind::Limit, format!("a record of more than {limit} bytes"));
@@ -236,7 +239,8 @@ fn read_pieces(text: &str, pieces: Vec<Piece>, ends: &[Walker], loader: &Loader<
 
 /// The bytes as text. Each byte that is not UTF-8 becomes U+0001, which JSON does not allow in a
 /// text, so that the record in which it stands is refused, no other one is, and no offset moves.
-pub(super) fn text_of<'w>(window: &'w mut Vec<u8>, last: bool, repaired: &mut bool) -> &'w str {
+/// A letter that the window's end cuts in two, where more bytes follow, comes apart from the text.
+pub(super) fn text_of<'w>(window: &'w mut [u8], last: bool, repaired: &mut bool) -> (&'w str, &'w [u8]) {
     let mut valid = 0;
     let mut end = window.len();
     while let Err(error) = std::str::from_utf8(window.get(valid..).unwrap_or_default()) {
@@ -250,10 +254,10 @@ pub(super) fn text_of<'w>(window: &'w mut Vec<u8>, last: bool, repaired: &mut bo
         *repaired = true;
         valid = at + length;
     }
-    std::str::from_utf8(window.get(..end).unwrap_or_default()).unwrap_or_default()
+    let (text, split_letter) = window.split_at_checked(end).unwrap_or_default();
+    (std::str::from_utf8(text).unwrap_or_default(), split_letter)
 }
 
-#[expect(clippy::too_many_arguments, reason = "it joins all that was learnt about one object, in one place")]
 fn conclude(
     object: &Object,
     mut part: Part,

@@ -1,6 +1,5 @@
 //! [`Part`]: what has been met in an object, or in a piece of one, so far.
 
-use aws_lc_rs::digest::{SHA256, digest};
 use polars::error::PolarsError;
 
 use super::{BATCH_ROWS, Options};
@@ -9,7 +8,7 @@ use crate::event::envelope::{Found, RecordSpan, Sink};
 use crate::frame::{Batch, BatchBuilder};
 use crate::problem::{Place, Problem, ProblemKind};
 use crate::schema::Column;
-use crate::source::Object;
+use crate::source::{Object, sha256_hex};
 use crate::time::EventTime;
 
 /// Counts and lists of one object or piece; pieces are joined in order.
@@ -130,7 +129,7 @@ impl<'o> Loader<'o, '_> {
             event.set_time(Column::FileDeliveryTime, key.delivery_time);
         }
         if !event.has(Column::EventId) {
-            let hex: String = digest(&SHA256, span.raw.as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+            let hex = sha256_hex(span.raw.as_bytes());
             event.set_made(Column::RecordSha256, format_args!("{hex}"));
         }
         self.builder.push(event);

@@ -54,7 +54,7 @@ fn read_records(object: &Object, wanted: &BTreeSet<u64>, budget: Budget) -> (Vec
         let target = window.len().saturating_add(WINDOW_BYTES);
         more = stream.fill(&mut window, target);
         let arena = Bump::new();
-        let text = text_of(&mut window, !more, &mut repaired);
+        let (text, _) = text_of(&mut window, !more, &mut repaired);
         let mut done = walker.walk(text, !more, &arena, &mut collector);
         if walker.is_csv() && (!more || text.len() >= whole) {
             csv::walk(text, &arena, &mut collector);

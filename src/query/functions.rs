@@ -301,7 +301,7 @@ impl Walk<'_> {
         let names: BTreeSet<_> = ordering.chain(&window.partition_by).filter_map(column_name).collect();
         let known = match self.scope.sources.as_slice() {
             [only] => only.relation.told_apart_by(&names),
-            _ => super::scope::EVENT_KEYS.iter().any(|key| names.contains(*key)),
+            _ => super::scope::EVENT_KEYS.iter().any(|key| key.iter().all(|column| names.contains(*column))),
         };
         if known {
             return Ok(());

@@ -3,13 +3,14 @@
 use polars::prelude::{AnyValue, DataFrame, Series, TimeUnit};
 use serde_json::{Map, Value};
 
+use crate::event::redact;
 use crate::time::EventTime;
 
 /// The rows of a frame as JSON objects, in the order of its rows and columns.
 ///
 /// # Shape
 /// Times are RFC 3339 in UTC, dates `YYYY-MM-DD`, spans of time seconds, lists
-/// arrays; null, and a float that is no number, are `null`.
+/// arrays; null, and a float that is no number, are `null`. Session tokens are redacted, whatever was asked for.
 pub fn rows(frame: &DataFrame) -> Vec<Map<String, Value>> {
     let row = |index: usize| {
         let value = |column: &polars::prelude::Column| column.get(index).map_or(Value::Null, |value| json(&value));
@@ -22,8 +23,8 @@ fn json(value: &AnyValue<'_>) -> Value {
     match value {
         AnyValue::Null => Value::Null,
         AnyValue::Boolean(flag) => Value::from(*flag),
-        AnyValue::String(text) => Value::from(*text),
-        AnyValue::StringOwned(text) => Value::from(text.as_str()),
+        AnyValue::String(text) => Value::from(redact(text).0),
+        AnyValue::StringOwned(text) => Value::from(redact(text).0),
         AnyValue::Int8(number) => Value::from(*number),
         AnyValue::Int16(number) => Value::from(*number),
         AnyValue::Int32(number) => Value::from(*number),
@@ -65,4 +66,15 @@ fn seconds(micros: i64) -> Value {
 
 fn list(items: &Series) -> Value {
     items.iter().map(|item| json(&item)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_stay_inside() {
+        let value = json(&AnyValue::String(r#"{"credentials":{"sessionToken":"FwoG"}}"#));
+        assert_eq!(value, Value::from(r#"{"credentials":{"sessionToken":"REDACTED"}}"#));
+    }
 }

@@ -9,8 +9,8 @@ use super::refuse;
 use crate::error::Error;
 use crate::schema::nearest;
 
-/// The columns that make a row of events one of a kind; by rule, an order that has one of them is total.
-pub(super) const EVENT_KEYS: [&str; 3] = ["event_id", "record_index", "record_sha256"];
+/// The columns that make a row of events one of a kind; by rule, an order that has all of one set is total.
+pub(super) const EVENT_KEYS: [&[&str]; 2] = [&["event_id"], &["object", "record_index"]];
 
 /// A table, a CTE or the result of a SELECT.
 #[derive(Debug, Clone, Default)]
@@ -28,15 +28,15 @@ pub(super) struct Relation {
 impl Relation {
     /// Whether no two different rows agree in all of `names`.
     pub(super) fn told_apart_by(&self, names: &BTreeSet<String>) -> bool {
-        EVENT_KEYS.iter().any(|key| names.contains(*key))
+        EVENT_KEYS.iter().any(|key| key.iter().all(|column| names.contains(*column)))
             || (!self.keys.is_empty() && self.keys.iter().all(|key| names.contains(key)))
             || self.columns.iter().all(|column| names.contains(column))
     }
 
     /// Which columns to end an ORDER BY with.
     pub(super) fn advised_key(&self) -> String {
-        match EVENT_KEYS.iter().find(|key| self.columns.iter().any(|column| column == *key)) {
-            Some(key) => (*key).to_owned(),
+        match EVENT_KEYS.iter().find(|key| key.iter().all(|key| self.columns.iter().any(|column| column == key))) {
+            Some(key) => key.join(", "),
             None if !self.keys.is_empty() => self.keys.join(", "),
             None => self.columns.join(", "),
         }

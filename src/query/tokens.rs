@@ -33,8 +33,14 @@ pub(super) fn measure(sql: &str) -> Result<(), Error> {
             | Token::DoubleQuotedString(_)
             | Token::Number(..)
             | Token::Whitespace(_)
-            | Token::Placeholder(_) => {}
-            Token::Comma | Token::Period | Token::Colon | Token::LParen | Token::RParen | Token::SemiColon | Token::EOF => {}
+            | Token::Placeholder(_)
+            | Token::Comma
+            | Token::Period
+            | Token::Colon
+            | Token::LParen
+            | Token::RParen
+            | Token::SemiColon
+            | Token::EOF => {}
             other if other.to_string().contains(['\'', '$', '"']) => {
                 return Err(refuse(format!("{other}: texts stand in plain single quotes, a quote inside is doubled, 'it''s'")));
             }

@@ -1,6 +1,3 @@
 //! What a case holds, put into the forms that leave the program. Nothing is computed here.
 
 pub mod json;
-mod redact;
-
-pub use redact::redact;

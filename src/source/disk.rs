@@ -1,6 +1,7 @@
 //! Files, folders of any depth and standard input, listed in one order.
 
 use std::collections::HashSet;
+use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -121,7 +122,7 @@ fn display_name(path: &Path) -> Arc<str> {
     for chunk in path.as_os_str().as_encoded_bytes().utf8_chunks() {
         name.push_str(chunk.valid());
         for byte in chunk.invalid() {
-            name.push_str(&format!("\\x{byte:02x}"));
+            let _ = write!(name, "\\x{byte:02x}");
         }
     }
     if cfg!(windows) {

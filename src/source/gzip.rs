@@ -134,7 +134,7 @@ impl<'s, R: Read> Inflate<'s, R> {
     /// What the bytes were; those that have not been asked for are left unread.
     pub fn finish(self) -> Summary {
         let digest = self.hash.finish();
-        let sha256 = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        let sha256 = super::hex(digest.as_ref());
         Summary { sha256, stored_bytes: self.stored_bytes, inflated_bytes: self.inflated_bytes, members: self.members, damage: self.damage }
     }
 
@@ -188,16 +188,12 @@ impl<'s, R: Read> Inflate<'s, R> {
         if self.start == self.end {
             self.refill()?;
         }
-        match self.rest().first().copied() {
-            Some(byte) => {
-                self.start += 1;
-                Ok(byte)
-            }
-            None => {
-                let at = self.consumed();
-                Err(self.stop(Damage::Cut { at }))
-            }
+        if let Some(byte) = self.rest().first().copied() {
+            self.start += 1;
+            return Ok(byte);
         }
+        let at = self.consumed();
+        Err(self.stop(Damage::Cut { at }))
     }
 
     fn word(&mut self) -> Result<u32, Stop> {

@@ -45,7 +45,7 @@ fn the_case_holds_findings_their_raw_evidence_and_a_manifest() {
     assert_eq!(manifest["ledger"]["records"]["loaded"], 2);
     let text = manifest.to_string();
     // SHA-256 of the inflated bytes of each object stands in the manifest.
-    let hash = trailsift::case::sha256_hex(file.as_bytes());
+    let hash = trailsift::source::sha256_hex(file.as_bytes());
     assert!(text.contains(&hash), "{text}");
 }
 

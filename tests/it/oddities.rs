@@ -261,13 +261,16 @@ fn a_gzip_bomb_is_stopped_and_named() {
 fn a_file_of_several_windows_is_read_whole() {
     // Larger than a window, so that it is cut into pieces that are read side by side.
     let count = 300_000;
-    let body: String = (1..=count).map(|number| record(number, |_| ()).to_string() + "\n").collect();
+    // Letters of two to four bytes, so that windows end inside some.
+    let line = |number| record(number, |record| record["userAgent"] = json!("aws-cli é\u{202f}\u{1f600}".repeat(9))).to_string() + "\n";
+    let body: String = (1..=count).map(line).collect();
     assert!(body.len() > 150 << 20);
     let as_records = format!("{{\"Records\":[{}], \"more\": 1}}\n", body.trim_end().replace('\n', ",\n"));
     for text in [body, as_records] {
         let folder = Folder::new().with("huge.json.gz", gzip(&text));
         let rows = sql(folder.path(), "select count(*) n, count(distinct record_index) places, max(record_index) last from events");
         assert_eq!(rows, [json!({"n": count, "places": count, "last": count - 1})]);
+        assert_eq!(sql(folder.path(), "select count(distinct user_agent) n from events"), [json!({"n": 1})]);
     }
 }
 

@@ -4,7 +4,7 @@
 ///
 /// # Examples
 /// ```
-/// let (text, found) = trailsift::report::redact(r#"{"sessionToken": "FwoG", "a": "{\"sessionToken\":\"x\"}"}"#);
+/// let (text, found) = trailsift::event::redact(r#"{"sessionToken": "FwoG", "a": "{\"sessionToken\":\"x\"}"}"#);
 /// assert!(found);
 /// assert_eq!(text, r#"{"sessionToken": "REDACTED", "a": "{\"sessionToken\":\"REDACTED\"}"}"#);
 /// ```
