@@ -1,5 +1,16 @@
 //! Trailsift from outside: the real binary on real files. One binary, as polars links slowly.
 
+#![allow(
+    clippy::as_conversions,
+    clippy::cast_possible_truncation,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::string_slice,
+    reason = "a test fails by panicking, and says when it was not run"
+)]
+
 mod bad_input;
 mod case_folder;
 mod conservation;
