@@ -56,6 +56,9 @@ impl EventTime {
         }
         let number: i64 = whole.parse().ok()?;
         // Seconds have ten digits until the year 2286, milliseconds thirteen since 2001.
+        if whole.len() > 13 {
+            return None;
+        }
         if whole.len() > 11 {
             return Self::from_micros(number.checked_mul(1_000)?);
         }

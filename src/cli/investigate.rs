@@ -101,7 +101,7 @@ fn evidence(findings: &[Finding], case: &Case) -> Vec<EvidenceLine> {
         if let Some(line) = lines.get_mut(&(object.as_ref(), Some(*record_index))) {
             let (raw, redacted) = redact(text);
             line.offset = Some(*offset);
-            line.raw = Some(raw);
+            line.raw = Some(raw.into_owned());
             line.redacted = redacted;
         }
     }

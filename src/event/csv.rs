@@ -34,6 +34,7 @@ pub fn walk<'a>(text: &'a str, arena: &'a Bump, sink: &mut impl Sink<'a>) -> (u6
             );
         }
     };
+    let cells = rows.headers().map_or(0, csv::StringRecord::len);
     let mut event = Event::new(arena);
     let mut row = csv::StringRecord::new();
     let mut index = 0;
@@ -45,8 +46,13 @@ pub fn walk<'a>(text: &'a str, arena: &'a Bump, sink: &mut impl Sink<'a>) -> (u6
         let span = RecordSpan { index, offset: u64::try_from(text_start + start).unwrap_or(u64::MAX), raw };
         match outcome {
             Ok(false) => return (index, None),
-            Ok(true) if row.len() != header.len() => {
-                let message = format!("the row has {} cells, the header {}", row.len(), header.len());
+            Ok(true) if row.len() != cells => {
+                let message = format!("the row has {} cells, the header {cells}", row.len());
+                sink.record(span, Found::Problem(ProblemKind::BadCsv, message));
+            }
+            Ok(true) if row.iter().any(|cell| cell.contains(['\n', '\r'])) => {
+                let message =
+                    "a cell holds a line break, so a quote is missing; the lines after it may be rows that are not read".to_owned();
                 sink.record(span, Found::Problem(ProblemKind::BadCsv, message));
             }
             Ok(true) => {
@@ -110,9 +116,12 @@ fn fill<'a>(event: &mut Event<'a>, cell: impl Fn(&str) -> Option<&'a str>) {
 
 fn set_account<'a>(event: &mut Event<'a>, account: Option<&'a str>) {
     match account {
-        Some(id) if id.bytes().all(|byte| byte.is_ascii_digit()) => event.set_text(Column::RecipientAccountId, id),
+        Some(id) if id.len() == 12 && id.bytes().all(|byte| byte.is_ascii_digit()) => event.set_text(Column::RecipientAccountId, id),
         Some(id) => {
-            event.notice(ProblemKind::AccountIdLost, format!("account id {id:?} was rounded by a spreadsheet; it is taken as unknown"));
+            event.notice(
+                ProblemKind::AccountIdLost,
+                format!("account id {id:?} is not 12 digits, as a spreadsheet leaves it; it is taken as unknown"),
+            );
         }
         None => {}
     }

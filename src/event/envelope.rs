@@ -61,6 +61,10 @@ pub struct Walker {
     base: u64,
     next_index: u64,
     broken: Option<Broken>,
+    /// The list that holds the object whose records are being read, where it stands in one.
+    outer: Option<Wrap>,
+    /// What was looked for last after a broken record, so that no byte is searched twice.
+    sought: [Sought; 2],
     /// Part of an object: the text may end between two elements of an array.
     piece: bool,
 }
@@ -76,8 +80,10 @@ enum State {
         wrap: Wrap,
         comma: bool,
     },
-    /// After the array of an object that holds records.
-    Tail,
+    /// After the array of an object that holds records; whether a key that is not read has been reported.
+    Tail {
+        reported: bool,
+    },
     /// At the first byte of something that is no JSON.
     NotJson,
     /// At the first byte of a CSV download.
@@ -96,7 +102,7 @@ pub struct Piece {
 
 impl Default for Walker {
     fn default() -> Self {
-        Self { state: State::Start, base: 0, next_index: 0, broken: None, piece: false }
+        Self { state: State::Start, base: 0, next_index: 0, broken: None, outer: None, sought: [Sought::default(); 2], piece: false }
     }
 }
 
@@ -238,10 +244,10 @@ impl Walker {
                     self.state = State::Array { wrap: Wrap::Bare, comma: false };
                     Ok(true)
                 }
-                Some(_) => self.element(scanner, event, sink, "jsonl"),
+                Some(_) => self.element(scanner, event, sink, "jsonl").map(|_| true),
             },
             State::Array { wrap, comma } => self.array_element(scanner, event, sink, wrap, comma),
-            State::Tail => self.tail(scanner),
+            State::Tail { reported } => self.tail(scanner, sink, reported),
             State::NotJson | State::Csv | State::Stopped => Ok(false),
         }
     }
@@ -254,6 +260,8 @@ impl Walker {
             None => return false,
             Some(b'{' | b'[') => State::Values,
             Some(_) if csv::is_header(scanner.rest()) => State::Csv,
+            // Junk before the first of some lines is the junk's problem.
+            Some(_) if memchr::memmem::find(scanner.bytes_from(0), b"\n{\"eventVersion\"").is_some() => State::Values,
             Some(_) => State::NotJson,
         };
         true
@@ -272,7 +280,7 @@ impl Walker {
             None => return Err(Fault::Cut),
             Some(b']') => {
                 scanner.bump();
-                self.state = if wrap == Wrap::Bare { State::Values } else { State::Tail };
+                self.state = if wrap == Wrap::Bare { State::Values } else { State::Tail { reported: false } };
                 return Ok(true);
             }
             Some(b',') if comma => {
@@ -287,12 +295,13 @@ impl Walker {
             Wrap::LookupEvents => "lookup-events",
             Wrap::Bare | Wrap::EventBridge => "array",
         };
-        self.element(scanner, event, sink, envelope)?;
-        self.state = State::Array { wrap, comma: true };
+        if self.element(scanner, event, sink, envelope)? {
+            self.state = State::Array { wrap, comma: true };
+        }
         Ok(true)
     }
 
-    /// Reads one value that should be a record.
+    /// Reads one value that should be a record; `false` where it holds records, which come next.
     fn element<'a>(
         &mut self,
         scanner: &mut Scanner<'a>,
@@ -304,16 +313,19 @@ impl Walker {
         let outcome = reader::read(scanner, event)?;
         let span = self.span(scanner, start);
         match outcome {
-            Outcome::Wrapper(wrap) if matches!(self.state, State::Values) => {
+            Outcome::Wrapper(inner) if self.outer.is_none() => {
+                if let State::Array { wrap, .. } = self.state {
+                    self.outer = Some(wrap);
+                }
                 scanner.bump();
-                self.state = State::Array { wrap, comma: false };
-                return Ok(true);
+                self.state = State::Array { wrap: inner, comma: false };
+                return Ok(false);
             }
             Outcome::Wrapper(_) => {
-                // Records within a record: nothing that AWS writes, so the whole of it is one foreign object.
                 scanner.seek(start);
                 scanner.skip_value(0)?;
-                sink.record(self.span(scanner, start), Found::Foreign("an object that holds records, among records"));
+                let message = "a list of records inside a record of a list of records is not read".to_owned();
+                sink.record(self.span(scanner, start), Found::Problem(ProblemKind::NotAnEvent, message));
             }
             Outcome::Event(wrap) => {
                 let alone = self.next_index == 0 && envelope == "jsonl" && scanner.skip_space().is_none();
@@ -340,23 +352,31 @@ impl Walker {
     }
 
     /// Reads one more key of an object after its records, or the object's end.
-    fn tail(&mut self, scanner: &mut Scanner<'_>) -> Result<bool, Fault> {
+    fn tail<'a>(&mut self, scanner: &mut Scanner<'a>, sink: &mut impl Sink<'a>, reported: bool) -> Result<bool, Fault> {
+        let start = scanner.position();
         match scanner.skip_space().ok_or(Fault::Cut)? {
             b'}' => {
                 scanner.bump();
-                self.state = State::Values;
+                self.state = self.outer.take().map_or(State::Values, |wrap| State::Array { wrap, comma: true });
             }
             b',' => {
                 scanner.bump();
                 let key = scanner.string()?;
                 scanner.expect(b':', "`:` after a key")?;
                 let more = scanner.skip_space() == Some(b'[');
-                if more && (key.eq_ignore_ascii_case("Records") || key.eq_ignore_ascii_case("Events")) {
+                let holds_records = key.eq_ignore_ascii_case("Records") || key.eq_ignore_ascii_case("Events");
+                if more && holds_records {
                     // A second list of records: JSON would let it hide the first, so both are read.
                     scanner.bump();
                     self.state = State::Array { wrap: Wrap::Records, comma: false };
-                } else {
-                    scanner.skip_value(1)?;
+                    return Ok(true);
+                }
+                scanner.skip_value(1)?;
+                if !reported && (holds_records || reader::is_event_key(key)) {
+                    let message = format!("{key} stands beside a list of records, where it is not read");
+                    sink.record(self.span(scanner, start), Found::Problem(ProblemKind::NotAnEvent, message));
+                    self.next_index += 1;
+                    self.state = State::Tail { reported: true };
                 }
             }
             _ => return Err(Fault::Syntax { at: scanner.position(), expected: "`,` or `}` after the records" }),
@@ -372,7 +392,7 @@ impl Walker {
         scanner.skip_space();
         let resumed = match before {
             State::Array { comma, .. } => self.skip_element(scanner, comma),
-            State::Values => skip_line(scanner, at.max(from)),
+            State::Values => self.skip_line(scanner),
             _ => Resume::Lost,
         };
         match resumed {
@@ -395,7 +415,7 @@ impl Walker {
     }
 
     /// The next record of an array after one that is broken, where brackets and quotes show it.
-    fn skip_element(&self, scanner: &mut Scanner<'_>, comma: bool) -> Resume {
+    fn skip_element(&mut self, scanner: &mut Scanner<'_>, comma: bool) -> Resume {
         if comma {
             if scanner.peek() != Some(b',') {
                 return Resume::Lost;
@@ -404,19 +424,49 @@ impl Walker {
             scanner.skip_space();
         }
         let start = scanner.position();
-        if scanner.peek() != Some(b'{') {
-            return Resume::Lost;
+        // A quote too many makes the next records look like a text of this one: the next record's first key tells.
+        let next = self.seek(scanner, RECORD, start + 1).filter(|(comma, _)| comma.is_some());
+        if let Some((Some(comma), _)) = next {
+            let mut near = scanner.until(comma);
+            let ended = near.skip_shallow().is_ok();
+            let end = near.position();
+            let fits = ended && end > start && matches!(near.skip_space(), None | Some(b','));
+            return Resume::At { start, end: if fits { end } else { comma } };
         }
         if scanner.skip_shallow().is_err() {
             return Resume::NeedsMore;
         }
         let end = scanner.position();
         match scanner.skip_space() {
-            Some(b',' | b']') => Resume::At { start, end },
+            Some(b',' | b']') if end > start => Resume::At { start, end },
             None if self.piece => Resume::At { start, end },
             None => Resume::NeedsMore,
             Some(_) => Resume::Lost,
         }
+    }
+
+    /// The next line that begins with an object or a list, as JSON Lines and indented values both do, or the next
+    /// record on the line.
+    fn skip_line(&mut self, scanner: &Scanner<'_>) -> Resume {
+        let start = scanner.position();
+        let line = self.seek(scanner, LINE, start).map(|(_, at)| at);
+        let record = self.seek(scanner, RECORD, start + 1).map(|(_, at)| at);
+        match [line, record].into_iter().flatten().min() {
+            Some(end) => Resume::At { start, end },
+            None => Resume::NeedsMore,
+        }
+    }
+
+    /// [`record_start`] or [`line_start`] from a place in the window on, remembered.
+    fn seek(&mut self, scanner: &Scanner<'_>, what: usize, from: usize) -> Option<(Option<usize>, usize)> {
+        let slot = self.sought.get_mut(what)?;
+        let known = slot.base == self.base && slot.end == scanner.end() && slot.from <= from;
+        if !known || slot.found.is_some_and(|(_, at)| at < from) {
+            let bytes = scanner.bytes_from(0);
+            let found = if what == RECORD { record_start(bytes, from) } else { line_start(bytes, from) };
+            *slot = Sought { base: self.base, end: scanner.end(), from, found };
+        }
+        slot.found
     }
 
     fn stop(&mut self, at: usize, kind: ProblemKind, message: String) {
@@ -434,16 +484,36 @@ enum Resume {
     Lost,
 }
 
-/// The next line that begins with an object or a list: JSON Lines and indented values both begin so.
-fn skip_line(scanner: &mut Scanner<'_>, fault_at: usize) -> Resume {
-    let start = scanner.position();
-    let from = fault_at.max(start + 1).saturating_sub(1).max(start);
-    let rest = scanner.bytes_from(from);
-    let line = memchr::memchr_iter(b'\n', rest).find(|at| matches!(rest.get(at + 1), Some(b'{' | b'[')));
-    match line {
-        Some(at) => Resume::At { start, end: from + at + 1 },
-        None => Resume::NeedsMore,
-    }
+/// A search in a window: from where, and what it found.
+#[derive(Debug, Clone, Copy, Default)]
+struct Sought {
+    base: u64,
+    end: usize,
+    from: usize,
+    found: Option<(Option<usize>, usize)>,
+}
+
+const RECORD: usize = 0;
+const LINE: usize = 1;
+
+/// The next line from `from` on that begins with an object or a list.
+fn line_start(bytes: &[u8], from: usize) -> Option<(Option<usize>, usize)> {
+    let rest = bytes.get(from..)?;
+    memchr::memchr_iter(b'\n', rest).find(|at| matches!(rest.get(at + 1), Some(b'{' | b'['))).map(|at| (None, from + at + 1))
+}
+
+/// The next place from `from` on where a record seems to begin, as `CloudTrail` writes it, and the comma before it if
+/// there is one. A record inside another one stands after a colon and does not count.
+fn record_start(bytes: &[u8], from: usize) -> Option<(Option<usize>, usize)> {
+    let rest = bytes.get(from..)?;
+    memchr::memmem::find_iter(rest, b"{\"eventVersion\"").map(|at| from + at).find_map(|at| {
+        let before = bytes.get(..at)?.iter().rposition(|byte| !byte.is_ascii_whitespace());
+        match before.and_then(|place| bytes.get(place)) {
+            Some(b',') => Some((before, at)),
+            Some(b':' | b'\\' | b'"' | b'[') => None,
+            _ => Some((None, at)),
+        }
+    })
 }
 
 fn describe(fault: Fault, end: usize) -> (ProblemKind, usize, String) {

@@ -79,6 +79,13 @@ impl<'a> Scanner<'a> {
         self.bytes.get(start..).unwrap_or_default()
     }
 
+    /// A scanner at the same place in the text before `end`.
+    pub fn until(&self, end: usize) -> Self {
+        let mut scanner = Self::new(self.text.get(..end).unwrap_or_default(), self.arena);
+        scanner.seek(self.pos);
+        scanner
+    }
+
     /// The byte offset of the text's end.
     pub const fn end(&self) -> usize {
         self.bytes.len()

@@ -11,7 +11,7 @@ pub mod envelope;
 pub mod json;
 pub mod reader;
 mod record;
-mod redact;
+pub(crate) mod rewrite;
 
 pub use record::{Event, Resource};
-pub use redact::redact;
+pub use rewrite::redact;

@@ -2,13 +2,14 @@
 //! [`Column`], in one pass over the text.
 //!
 //! A key that no column knows is kept in `extra`, so that nothing is lost. An
-//! object that names a key twice is read again through `serde_json`, where the
-//! last one wins.
+//! object that names a key twice is written anew and read again, so that the
+//! last one wins everywhere.
 
 use bumpalo::Bump;
 use serde_json::Value;
 
 use super::json::{Fault, Scanner, text_of};
+use super::rewrite::last_wins;
 use super::{Event, Resource, derive};
 use crate::problem::ProblemKind;
 use crate::schema::Column;
@@ -65,6 +66,11 @@ pub fn read<'a>(scanner: &mut Scanner<'a>, event: &mut Event<'a>) -> Result<Outc
         derive::derive(event);
     }
     Ok(outcome)
+}
+
+/// Whether a key is one of an event's, or of an envelope around one, in any case of letters.
+pub(super) fn is_event_key(key: &str) -> bool {
+    Field::of_any_case(key).is_some() || key.eq_ignore_ascii_case("CloudTrailEvent") || key == "detail"
 }
 
 /// The scalar at a path of object keys in a JSON text; arrays on the way give their first element.
@@ -130,7 +136,8 @@ fn read_object<'a>(scanner: &mut Scanner<'a>, event: &mut Event<'a>) -> Result<(
         if read_field(scanner, event, key)? {
             return Ok(());
         }
-        if scanner.peek() == Some(b'[') {
+        // Beside a field of CloudTrail's, a list of that name is a part of the record and hides nothing.
+        if scanner.peek() == Some(b'[') && event.columns_set() == 0 {
             if key.eq_ignore_ascii_case("Records") {
                 return Err(Stop::Wrapper(Wrap::Records));
             }
@@ -264,12 +271,9 @@ const TOP_LEVEL_KEYS: [&str; 32] = [
     "eventContext",
 ];
 
+/// A key that comes twice is not looked for here: such a record is written anew and read again.
 fn keep_extra<'a>(event: &mut Event<'a>, key: &'a str, json: &'a str) {
-    let extra = event.extra_mut();
-    match extra.iter_mut().find(|(name, _)| *name == key) {
-        Some((_, value)) => *value = json,
-        None => extra.push((key, json)),
-    }
+    event.extra_mut().push((key, json));
 }
 
 /// A value that should have been a text: null and an empty container are absent, a
@@ -342,7 +346,8 @@ fn user_identity<'a>(scanner: &mut Scanner<'a>, event: &mut Event<'a>) -> Result
     if scanner.peek() != Some(b'{') {
         let json = scanner.json(1)?;
         set_json(event, Column::UserIdentity, json);
-        return Ok(());
+        let opened = event.text(Column::UserIdentity).filter(|json| json.starts_with('{'));
+        return opened.map_or(Ok(()), |json| identity_fields(&mut Scanner::new(json, event.arena()), event));
     }
     let json = scanner.json_with(|scanner| identity_fields(scanner, event))?;
     event.set_text(Column::UserIdentity, json);
@@ -362,11 +367,13 @@ fn identity_fields<'a>(scanner: &mut Scanner<'a>, event: &mut Event<'a>) -> Resu
             "identityProvider" => Column::UserIdentityProvider,
             "credentialId" => Column::UserCredentialId,
             "sessionContext" if scanner.peek() == Some(b'{') => return session_context(scanner, event),
-            "onBehalfOf" if scanner.peek() == Some(b'{') => return on_behalf_of(scanner, event),
             _ => match IDENTITY_KEYS.iter().find(|(name, _)| *name != key && name.eq_ignore_ascii_case(key)) {
                 Some((_, column)) if !event.has(*column) => *column,
                 _ if key.eq_ignore_ascii_case("sessionContext") && scanner.peek() == Some(b'{') => {
                     return session_context(scanner, event);
+                }
+                _ if key.eq_ignore_ascii_case("onBehalfOf") && scanner.peek() == Some(b'{') => {
+                    return on_behalf_of(scanner, event);
                 }
                 _ => return scanner.skip_value(2),
             },
@@ -376,7 +383,9 @@ fn identity_fields<'a>(scanner: &mut Scanner<'a>, event: &mut Event<'a>) -> Resu
 }
 
 /// The keys of `userIdentity` that are matched without case where the exact key is absent.
-const IDENTITY_KEYS: [(&str, Column); 7] = [
+const IDENTITY_KEYS: [(&str, Column); 9] = [
+    ("type", Column::UserType),
+    ("arn", Column::UserArn),
     ("principalId", Column::UserPrincipalId),
     ("accountId", Column::UserAccountId),
     ("accessKeyId", Column::UserAccessKeyId),
@@ -388,8 +397,8 @@ const IDENTITY_KEYS: [(&str, Column); 7] = [
 
 fn on_behalf_of<'a>(scanner: &mut Scanner<'a>, event: &mut Event<'a>) -> Result<(), Fault> {
     scanner.object(3, |scanner, key| match key {
-        "userId" => with_text(scanner, 3, |text| event.set_text(Column::UserOnBehalfOfId, text)),
-        "identityStoreArn" => with_text(scanner, 3, |text| event.set_text(Column::UserIdentityStoreArn, text)),
+        "userId" | "userid" => with_text(scanner, 3, |text| event.set_text(Column::UserOnBehalfOfId, text)),
+        "identityStoreArn" | "identitystorearn" => with_text(scanner, 3, |text| event.set_text(Column::UserIdentityStoreArn, text)),
         _ => scanner.skip_value(3),
     })
 }
@@ -413,9 +422,9 @@ fn session_context<'a>(scanner: &mut Scanner<'a>, event: &mut Event<'a>) -> Resu
             });
         }
         match key {
-            "ec2RoleDelivery" => with_text(scanner, 3, |text| event.set_text(Column::Ec2RoleDelivery, text)),
-            "sourceIdentity" => with_text(scanner, 3, |text| event.set_text(Column::SessionSourceIdentity, text)),
-            "assumedRoot" => {
+            "ec2RoleDelivery" | "ec2roledelivery" => with_text(scanner, 3, |text| event.set_text(Column::Ec2RoleDelivery, text)),
+            "sourceIdentity" | "sourceidentity" => with_text(scanner, 3, |text| event.set_text(Column::SessionSourceIdentity, text)),
+            "assumedRoot" | "assumedroot" => {
                 let json = scanner.json(3)?;
                 if let Some(flag) = flag_of(json) {
                     event.set_flag(Column::SessionAssumedRoot, flag);
@@ -466,6 +475,10 @@ fn resources<'a>(scanner: &mut Scanner<'a>, event: &mut Event<'a>, key: &'a str)
     event.clear_resources();
     if scanner.peek() != Some(b'[') {
         let json = scanner.json(1)?;
+        let arena = event.arena();
+        if let Some(list) = text_of(json, arena).and_then(|text| inner_json(text, arena)).filter(|json| json.starts_with('[')) {
+            return resources(&mut Scanner::new(list, arena), event, key);
+        }
         if !matches!(json, "null" | "\"\"") {
             keep_extra(event, key, json);
         }
@@ -506,6 +519,10 @@ fn resources<'a>(scanner: &mut Scanner<'a>, event: &mut Event<'a>, key: &'a str)
 fn tls_details<'a>(scanner: &mut Scanner<'a>, event: &mut Event<'a>, key: &'a str) -> Result<(), Fault> {
     if scanner.peek() != Some(b'{') {
         let json = scanner.json(1)?;
+        let arena = event.arena();
+        if let Some(object) = text_of(json, arena).and_then(|text| inner_json(text, arena)).filter(|json| json.starts_with('{')) {
+            return tls_details(&mut Scanner::new(object, arena), event, key);
+        }
         if json != "null" {
             keep_extra(event, key, json);
         }
@@ -538,14 +555,14 @@ fn finish<'a>(whole: &'a str, event: &mut Event<'a>, duplicate_keys: bool) -> Re
     if duplicate_keys {
         return finish_repeated(whole, event);
     }
-    if !looks_like_event(event) {
+    if !event.extra_mut().is_empty() {
         if let Some(outcome) = unwrap_single(event)? {
             return Ok(outcome);
         }
         match_without_case(event)?;
-        if !looks_like_event(event) {
-            return Ok(Outcome::Foreign(foreign_kind(event)));
-        }
+    }
+    if !looks_like_event(event) {
+        return Ok(Outcome::Foreign(foreign_kind(event)));
     }
     if event.is(Column::EventSource, "aws:s3") && event.text(Column::EventVersion).is_some_and(|version| version.starts_with("2.")) {
         return Ok(Outcome::Foreign("an S3 event notification"));
@@ -554,12 +571,10 @@ fn finish<'a>(whole: &'a str, event: &mut Event<'a>, duplicate_keys: bool) -> Re
     Ok(Outcome::Event(Wrap::Bare))
 }
 
-/// A record that names a key twice: `serde_json` decides which value counts, and the result is read instead.
+/// A record that names a key twice: it is written anew with the last values, and the result is read instead.
 fn finish_repeated<'a>(whole: &'a str, event: &mut Event<'a>) -> Result<Outcome<'a>, Fault> {
-    let refused = Fault::Syntax { at: 0, expected: "JSON that serde_json accepts" };
-    let value: Value = serde_json::from_str(whole).map_err(|_| refused)?;
     let arena = event.arena();
-    let text = arena.alloc_str(&value.to_string());
+    let text = arena.alloc_str(&last_wins(whole)?);
     let mut scanner = Scanner::new(text, arena);
     event.clear();
     let outcome = match read_object(&mut scanner, event) {
@@ -581,9 +596,9 @@ fn looks_like_event(event: &Event<'_>) -> bool {
 /// A row of `lookup-events` or an `EventBridge` envelope: the event inside is read in its place.
 fn unwrap_single<'a>(event: &mut Event<'a>) -> Result<Option<Outcome<'a>>, Fault> {
     let arena = event.arena();
-    let (inner, wrap, outer_time) = if let Some(json) = event.extra("CloudTrailEvent") {
-        (text_of(json, arena), Wrap::LookupEvents, event.extra("EventTime"))
-    } else if let (Some(detail), Some(_)) = (event.extra("detail"), event.extra("detail-type")) {
+    let (inner, wrap, outer_time) = if let Some(json) = event.extra_any_case("CloudTrailEvent") {
+        (text_of(json, arena), Wrap::LookupEvents, event.extra_any_case("EventTime"))
+    } else if let (Some(detail), Some(_), false) = (event.extra("detail"), event.extra("detail-type"), looks_like_event(event)) {
         (Some(detail), Wrap::EventBridge, event.extra("time"))
     } else {
         return Ok(None);
@@ -619,35 +634,28 @@ const fn rewrap(outcome: Outcome<'_>, wrap: Wrap) -> Outcome<'_> {
 /// Gives keys that only differ by case from CloudTrail's to their columns, where the exact key is absent.
 fn match_without_case(event: &mut Event<'_>) -> Result<(), Fault> {
     let arena = event.arena();
-    let mut position = 0;
-    while let Some((key, json)) = event.extra_mut().get(position).copied() {
-        let Some((exact, field)) = Field::of_any_case(key) else {
-            position += 1;
-            continue;
-        };
-        event.extra_mut().remove(position);
-        let taken = match field {
+    for (key, json) in std::mem::take(event.extra_mut()) {
+        let taken = |event: &Event<'_>, field| match field {
             Field::Text(column) | Field::Flag(column) | Field::Json(column) => event.has(column),
             Field::UserIdentity => event.has(Column::UserIdentity),
             Field::Resources => !event.resources().is_empty(),
             Field::TlsDetails => event.has(Column::TlsVersion),
         };
-        if taken {
-            event.extra_mut().insert(position, (key, json));
-            position += 1;
-            continue;
+        match Field::of_any_case(key) {
+            Some((exact, field)) if exact != key && !taken(event, field) => {
+                // Athena and Lake write nested parts as texts: open them first.
+                let opened = text_of(json, arena).and_then(|text| inner_json(text, arena)).unwrap_or(json);
+                read_field(&mut Scanner::new(opened, arena), event, exact)?;
+            }
+            _ => keep_extra(event, key, json),
         }
-        // Athena and Lake write nested parts as texts: open them first.
-        let opened = text_of(json, arena).and_then(|text| inner_json(text, arena)).unwrap_or(json);
-        let mut scanner = Scanner::new(opened, arena);
-        read_field(&mut scanner, event, exact)?;
     }
     Ok(())
 }
 
 /// What follows from all fields together: times, empty texts, sign-in results, extra keys.
 fn complete(event: &mut Event<'_>, outer_time: Option<EventTime>) {
-    for column in [Column::ErrorCode, Column::ErrorMessage, Column::UserAccessKeyId, Column::EventId] {
+    for column in [Column::ErrorCode, Column::ErrorMessage, Column::UserAccessKeyId, Column::EventId, Column::VpcEndpointId] {
         if event.is(column, "") {
             event.unset(column);
         }
@@ -686,7 +694,8 @@ fn set_time(event: &mut Event<'_>, outer_time: Option<EventTime>) {
             event.notice(ProblemKind::TimeFromEnvelope, "no eventTime; the time is the envelope's");
         }
         (Some(text), _) => {
-            let message = format!("eventTime {text:?} is no time that can be read");
+            let shown: String = text.chars().take(40).collect();
+            let message = format!("eventTime {shown:?} is no time that can be read");
             event.notice(ProblemKind::BadTime, message);
         }
         (None, None) => {

@@ -168,6 +168,11 @@ impl<'a> Event<'a> {
         self.extra.iter().find(|(name, _)| *name == key).map(|(_, json)| *json)
     }
 
+    /// The same for a key in any case of letters.
+    pub(crate) fn extra_any_case(&self, key: &str) -> Option<&'a str> {
+        self.extra.iter().find(|(name, _)| name.eq_ignore_ascii_case(key)).map(|(_, json)| *json)
+    }
+
     /// Notes that the record is odd, in words for the ledger.
     pub fn notice(&mut self, kind: ProblemKind, message: impl Into<String>) {
         self.notices.push((kind, message.into()));

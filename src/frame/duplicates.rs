@@ -3,10 +3,12 @@
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
-use polars::prelude::{BooleanChunked, ChunkCompareEq as _, DataFrame, IdxCa, IdxSize, NewChunkedArray as _, PlSmallStr, PolarsResult};
-use serde_json::Value;
+use polars::prelude::{
+    AnyValue, BooleanChunked, ChunkCompareEq as _, DataFrame, IdxCa, IdxSize, NewChunkedArray as _, PlSmallStr, PolarsError, PolarsResult,
+};
 
 use super::{Batch, EventFrame};
+use crate::event::rewrite::canonical;
 use crate::problem::{Place, Problem, ProblemKind};
 use crate::schema::{Column, Kind};
 
@@ -20,6 +22,9 @@ pub struct Duplicates {
     /// The places of all records that share their event id with one of other content.
     pub differing: BTreeSet<(Arc<str>, u64)>,
 }
+
+/// Notices that are listed; hostile input could make one of each record.
+const MAX_NOTICES: usize = 10_000;
 
 /// The columns that tell where a record stands and not what it says.
 const PLACE: [Column; 7] = [
@@ -141,14 +146,17 @@ fn judge(candidates: &DataFrame, group: &[usize], equal_to_first: &BooleanChunke
         }
         // A new id means that two ids share a hash, and nothing is wrong.
         let known = !ids.insert(identity(candidates, position)?);
-        if known && text(candidates, Column::Addendum, position)?.is_none() {
+        let corrects = |position| Ok::<bool, PolarsError>(text(candidates, Column::Addendum, position)?.is_some());
+        if known && !corrects(position)? && !corrects(*first)? {
             let id = text(candidates, Column::EventId, position)?.unwrap_or_default();
             let message = format!("event {id} is also in {}, with other content; both are kept", shown_place(candidates, *first)?);
             for position in [*first, position] {
                 let place = place(candidates, position)?;
                 found.differing.insert((place.object, place.record_index.unwrap_or_default()));
             }
-            found.notices.push(Problem { place: place(candidates, position)?, kind: ProblemKind::DuplicateMismatch, message });
+            if found.notices.len() < MAX_NOTICES {
+                found.notices.push(Problem { place: place(candidates, position)?, kind: ProblemKind::DuplicateMismatch, message });
+            }
         }
     }
     Ok(repeated)
@@ -185,16 +193,19 @@ fn without(frame: DataFrame, removed: &HashSet<u32>) -> PolarsResult<DataFrame> 
     frame.filter(&BooleanChunked::from_slice(PlSmallStr::EMPTY, &keep))
 }
 
-/// All that a record says, in one form whatever the order of its keys.
+/// All that a record says, in one form whatever the order of its keys; each value is escaped, so that none runs into the next.
 fn content(frame: &DataFrame, row: usize) -> PolarsResult<String> {
     let mut content = String::new();
     for column in Column::ALL.iter().filter(|column| !PLACE.contains(column)) {
         let value = frame.column(column.name())?.get(row)?;
-        match (column.kind(), value.extract_str()) {
-            (Kind::Json, Some(json)) => content.push_str(&canonical(json)),
-            _ => content.push_str(&value.to_string()),
-        }
-        content.push('\u{1f}');
+        let text = match (column.kind(), value.extract_str(), &value) {
+            (Kind::Json, Some(json), _) => format!("{:?}", canonical(json)),
+            (_, Some(text), _) => format!("{text:?}"),
+            (_, None, AnyValue::List(items)) => items.str()?.iter().map(|item| format!("{item:?}")).collect::<Vec<_>>().join(","),
+            (_, None, other) => other.to_string(),
+        };
+        content.push_str(&text);
+        content.push('\n');
     }
     Ok(content)
 }
@@ -202,27 +213,6 @@ fn content(frame: &DataFrame, row: usize) -> PolarsResult<String> {
 fn identity(frame: &DataFrame, row: usize) -> PolarsResult<String> {
     let account = text(frame, Column::RecipientAccountId, row)?;
     Ok(format!("{:?} {:?}", account, text(frame, Column::EventId, row)?))
-}
-
-/// The JSON with the keys of every object in order; as it is where it is not JSON.
-fn canonical(json: &str) -> String {
-    fn sorted(value: &mut Value) {
-        match value {
-            Value::Object(map) => {
-                map.sort_keys();
-                map.values_mut().for_each(sorted);
-            }
-            Value::Array(items) => items.iter_mut().for_each(sorted),
-            _ => {}
-        }
-    }
-    serde_json::from_str(json).map_or_else(
-        |_| json.to_owned(),
-        |mut value| {
-            sorted(&mut value);
-            value.to_string()
-        },
-    )
 }
 
 fn text(frame: &DataFrame, column: Column, row: usize) -> PolarsResult<Option<String>> {

@@ -167,6 +167,8 @@ fn read_windows<R: Read + Send>(
                 rayon::join(|| read_pieces(rest, pieces, &ends, loader), || more && stream.fill(&mut next, WINDOW_BYTES));
             more = still_more;
             if let Some(pieces_read) = pieces_read? {
+                // What was collected before the pieces comes before them.
+                loader.flush();
                 for piece in pieces_read {
                     piece.join(loader);
                 }
@@ -268,7 +270,11 @@ fn conclude(
     first_bytes: &[u8],
 ) -> ObjectReport {
     let mut status = Status::Read;
-    if let Some(problem) = object_problem(object, repaired, broken, &bytes) {
+    let nothing = part.loaded + part.filtered + part.problems.count + part.foreign.count == 0;
+    let no_log = bytes.damage.is_none() && nothing && broken.as_ref().is_some_and(|broken| broken.kind == ProblemKind::BadJson);
+    if no_log && !is_promised(object) {
+        status = Status::Skipped("not a log: not JSON".to_owned());
+    } else if let Some(problem) = object_problem(object, repaired, broken, &bytes) {
         part.problems.push(problem, usize::MAX);
         status = Status::Problem;
     } else if let Some(outcome) = no_records(object, walker, first_bytes) {
@@ -353,16 +359,21 @@ fn no_records(object: &Object, walker: &Walker, first_bytes: &[u8]) -> Option<St
     if let Some((what, command)) = archive(first_bytes) {
         return Some(Status::Skipped(format!("not a log: {what}; unpack it first: {command} {}", object.name)));
     }
-    let name = object.name.to_ascii_lowercase();
-    let promised =
-        object.key.is_some() || [".json", ".jsonl", ".ndjson", ".json.gz", ".jsonl.gz", ".ndjson.gz"].iter().any(|end| name.ends_with(end));
-    Some(if promised || object.name.as_ref() == disk::STDIN {
+    Some(if is_promised(object) {
         Status::Problem
     } else if walker.is_blank() {
         Status::Skipped("not a log: empty".to_owned())
     } else {
         Status::Skipped("not a log: not JSON".to_owned())
     })
+}
+
+/// Whether the object's name says that it holds a log, so that anything else in it is a problem.
+fn is_promised(object: &Object) -> bool {
+    let name = object.name.to_ascii_lowercase();
+    object.key.is_some()
+        || object.name.as_ref() == disk::STDIN
+        || [".json", ".jsonl", ".ndjson", ".json.gz", ".jsonl.gz", ".ndjson.gz"].iter().any(|end| name.ends_with(end))
 }
 
 /// Bytes that show what a file is; a tar's mark stands after its first header field.

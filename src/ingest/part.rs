@@ -135,6 +135,13 @@ impl<'o> Loader<'o, '_> {
         self.builder.push(event);
         self.part.loaded += 1;
         if self.builder.rows() >= BATCH_ROWS {
+            self.flush();
+        }
+    }
+
+    /// Makes a batch of what has been collected.
+    pub(super) fn flush(&mut self) {
+        if self.builder.rows() > 0 {
             match self.builder.finish() {
                 Ok(batch) => self.batches.push(batch),
                 Err(error) => self.failure = Some(error),

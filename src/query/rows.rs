@@ -23,8 +23,8 @@ fn json(value: &AnyValue<'_>) -> Value {
     match value {
         AnyValue::Null => Value::Null,
         AnyValue::Boolean(flag) => Value::from(*flag),
-        AnyValue::String(text) => Value::from(redact(text).0),
-        AnyValue::StringOwned(text) => Value::from(redact(text).0),
+        AnyValue::String(text) => Value::from(redact(text).0.as_ref()),
+        AnyValue::StringOwned(text) => Value::from(redact(text).0.as_ref()),
         AnyValue::Int8(number) => Value::from(*number),
         AnyValue::Int16(number) => Value::from(*number),
         AnyValue::Int32(number) => Value::from(*number),

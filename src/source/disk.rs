@@ -25,7 +25,6 @@ pub const STDIN: &str = "-";
 /// [`Error::Io`] where a source itself cannot be reached.
 pub fn list(sources: &[PathBuf], budget: &Budget) -> Result<Listing, Error> {
     let mut listing = Listing::default();
-    let mut seen = HashSet::new();
     for source in sources {
         if source.as_os_str() == STDIN {
             listing.objects.push(read_stdin(budget)?);
@@ -34,12 +33,22 @@ pub fn list(sources: &[PathBuf], budget: &Budget) -> Result<Listing, Error> {
         std::fs::metadata(source).map_err(|cause| Error::io("read", source, cause))?;
         for entry in WalkDir::new(source).follow_links(true) {
             match entry {
-                Ok(entry) => list_entry(&entry, source, &mut seen, &mut listing)?,
+                Ok(entry) => list_entry(&entry, source, &mut listing)?,
                 Err(error) => list_failure(&error, source, &mut listing)?,
             }
         }
     }
     listing.objects.sort_by(|a, b| a.name.cmp(&b.name));
+    // The canonical path tells files apart that several links or several sources lead to; the first name stays.
+    let mut seen = HashSet::new();
+    let (objects, again) = listing.objects.into_iter().partition(|object| match &object.location {
+        Location::Path(path) => seen.insert(path.canonicalize().unwrap_or_else(|_| path.clone())),
+        Location::Memory(_) => seen.insert(PathBuf::from(STDIN)),
+    });
+    listing.objects = objects;
+    let again: Vec<Object> = again;
+    let reason = "the same file as one already listed";
+    listing.skipped.extend(again.into_iter().map(|object| Skipped { object: object.name, reason: reason.to_owned() }));
     Ok(listing)
 }
 
@@ -67,7 +76,7 @@ fn read_stdin(budget: &Budget) -> Result<Object, Error> {
     Ok(Object { name: Arc::from(STDIN), key: None, size, location: Location::Memory(bytes.into()) })
 }
 
-fn list_entry(entry: &DirEntry, source: &Path, seen: &mut HashSet<PathBuf>, listing: &mut Listing) -> Result<(), Error> {
+fn list_entry(entry: &DirEntry, source: &Path, listing: &mut Listing) -> Result<(), Error> {
     let kind = entry.file_type();
     if kind.is_dir() {
         return Ok(());
@@ -78,19 +87,12 @@ fn list_entry(entry: &DirEntry, source: &Path, seen: &mut HashSet<PathBuf>, list
         listing.skipped.push(skip("not a regular file"));
         return Ok(());
     }
-    // The canonical path tells files apart that several links or several sources lead to.
-    match entry.path().canonicalize() {
-        Ok(path) => {
-            if !seen.insert(path) {
-                listing.skipped.push(skip("the same file as one already listed"));
-                return Ok(());
-            }
-            let size = entry.metadata().map_or(0, |metadata| metadata.len());
+    match entry.metadata() {
+        Ok(metadata) => {
             let key = ObjectKey::parse(&name);
-            listing.objects.push(Object { name, key, size, location: Location::Path(entry.path().to_owned()) });
+            listing.objects.push(Object { name, key, size: metadata.len(), location: Location::Path(entry.path().to_owned()) });
         }
-        Err(cause) if entry.path() == source => return Err(Error::io("read", source, cause)),
-        Err(cause) => listing.problems.push(unreadable(name, &cause)),
+        Err(error) => list_failure(&error, source, listing)?,
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Folder, check_ledger, detect, gzip, gzip_small, record, records, sql, trailsift, trailsift_with};
+use crate::support::{Folder, check_ledger, detect, gzip, gzip_small, record, records, root_login, sql, trailsift, trailsift_with};
 
 /// Events loaded from one file, the kinds of its problems and of its notices.
 fn loaded(name: &str, bytes: impl AsRef<[u8]>) -> (u64, Vec<String>, Vec<String>) {
@@ -364,4 +364,92 @@ fn several_sources_are_one_case_and_no_file_counts_twice() {
     let document = run.expect(0).json();
     assert_eq!(document["ledger"]["records"], json!({"seen": 6, "loaded": 5, "duplicates": 1, "problems": 0}));
     assert_eq!(document["ledger"]["objects"]["skipped"], 2);
+}
+
+#[test]
+fn a_broken_record_takes_no_neighbour_with_it() {
+    let good = |number: u32| record(number, |_| ()).to_string();
+    let quote = r#"{"eventVersion":"1.08","x":"a"b"}"#;
+    let array = format!("[{quote},{},{},{quote},{}]", good(1), good(2), good(3));
+    assert_eq!(loaded("array.json", array), (3, vec!["bad_json".to_owned(); 2], NONE));
+    assert_eq!(loaded("scalar.json", format!("[{},nul,{},{}]", good(1), good(2), good(3))), (3, vec!["bad_json".to_owned()], NONE));
+    let cut = r#"{"eventVersion":"1.08","requestParameters":"#;
+    let lines = format!("{}\n{cut}\n{}\n{}\n", good(1), good(2), good(3));
+    assert_eq!(loaded("lines.jsonl", lines), (3, vec!["bad_json".to_owned()], NONE));
+    let one_line = format!("{}{{\"eventVersion\":01}}{}{}\n{}\n", good(1), good(2), good(3), good(4));
+    assert_eq!(loaded("line.json", one_line), (4, vec!["bad_json".to_owned()], NONE));
+    assert_eq!(loaded("junk.log", format!("# exported\n{}\n{}\n", good(1), good(2))), (2, vec!["bad_json".to_owned()], NONE));
+    let csv = "Event time,Event source,Event name,Event ID\n2026-03-01T08:00:00Z,a,\"b,e1\n2026-03-01T08:00:00Z,a,b,e2\n";
+    assert_eq!(loaded("open.csv", csv).1, ["bad_csv"]);
+}
+
+#[test]
+fn many_broken_records_cost_no_more_than_their_bytes() {
+    let quote = r#"{"eventVersion":"1.08","x":"a"b"}"#;
+    let plain = r#"{"a":nope}"#;
+    for text in [
+        format!("[{}]", vec![quote; 300_000].join(",")),
+        format!("[{}]", vec![plain; 600_000].join(",")),
+        format!("{plain} ").repeat(600_000),
+    ] {
+        let started = std::time::Instant::now();
+        let (count, problems, _) = loaded("broken.json", text);
+        assert!(count == 0 && !problems.is_empty());
+        // Quadratic work would take hours; the bound only tells the two apart.
+        assert!(started.elapsed().as_secs() < 60);
+    }
+    let keys: Vec<String> = (0..400_000).map(|number| format!("\"k{number}\":1")).collect();
+    let many = record(1, |_| ()).to_string().replacen('{', &format!("{{{},", keys.join(",")), 1);
+    assert_eq!(loaded("keys.json", many).0, 1);
+}
+
+#[test]
+fn no_key_beside_an_event_hides_it() {
+    let event = root_login(1).to_string();
+    let tail = &event[..event.len() - 1];
+    for text in [
+        format!("{tail},\"Records\":[]}}"),
+        format!("[{tail},\"events\":[1]}}]"),
+        format!("{tail},\"detail\":{{}},\"detail-type\":\"x\"}}"),
+        event.replace("\"userIdentity\":{", "\"useridentity\":{"),
+        event.replace("\"eventID\"", "\"eventId\""),
+        format!("[{{\"Records\":[{event}]}},{{\"Records\":[]}}]"),
+    ] {
+        let folder = Folder::new().with("a.json", &text);
+        let found = crate::support::ids_of(&detect(folder.path()), &["ROOT-002"]);
+        assert_eq!(found, ["00000000-0000-4000-8000-000000000001".to_owned()].into(), "{text}");
+    }
+    let mut spelt = root_login(1);
+    spelt["userIdentity"] = json!(spelt["userIdentity"].to_string());
+    let folder = Folder::new().with("a.json", spelt.to_string());
+    assert_eq!(crate::support::ids_of(&detect(folder.path()), &["ROOT-002"]).len(), 1);
+    // What stands beside a list of records is not read, and that is said.
+    let hidden = format!("{{\"Records\":[],{}", &event[1..]);
+    assert_eq!(loaded("hidden.json", hidden), (0, vec!["not_an_event".to_owned()], NONE));
+}
+
+#[test]
+fn only_equal_contents_are_duplicates() {
+    let pair = |a: Value, b: Value| {
+        let folder = Folder::new().with("a.json", json!([a, b]).to_string());
+        detect(folder.path())["ledger"]["records"]["duplicates"].clone()
+    };
+    let listed = |last: &str| {
+        record(1, |record| {
+            record["resources"] = (0..6).map(|n| json!({"ARN": if n == 3 { last.to_owned() } else { format!("b{n}") }})).collect()
+        })
+    };
+    assert_eq!(pair(listed("b3"), listed("other")), 0);
+    assert_eq!(pair(listed("b3"), listed("b3")), 1);
+    let split = |a: &str, b: &str| record(1, |record| (record["vpcEndpointId"], record["vpcEndpointAccountId"]) = (json!(a), json!(b)));
+    assert_eq!(pair(split("a\"\u{1f}\"b", "c"), split("a", "b\"\u{1f}\"c")), 0);
+    let number = |text: &str| {
+        record(1, |_| ()).to_string().replace("\"requestParameters\":null", &format!("\"requestParameters\":{{\"n\":{text}}}"))
+    };
+    let duplicates = |a: &str, b: &str| {
+        let folder = Folder::new().with("a.json", format!("[{},{}]", number(a), number(b)));
+        detect(folder.path())["ledger"]["records"]["duplicates"].clone()
+    };
+    assert_eq!(duplicates("12345678901234567890123", "12345678901234567890124"), 0);
+    assert_eq!(duplicates("1492", "1492.0"), 1);
 }
