@@ -69,7 +69,7 @@ impl Case {
         let read = ingest::ingest(&listing.objects, &scope.options, progress)?;
         let (mut events, duplicates) = EventFrame::without_duplicates(read.batches)?;
         if !duplicates.differing.is_empty() {
-            let records = revisit(&listing.objects, &read.reports, &by_object(duplicates.differing.iter().cloned()), scope.options.budget);
+            let records = revisit(&listing.objects, &read.reports, &by_object(duplicates.differing.iter().cloned()), &scope.options)?;
             let hashes =
                 records.into_iter().map(|record| ((record.object, record.record_index), sha256_hex(record.text.as_bytes()))).collect();
             events.set_record_sha256(&hashes)?;
@@ -99,12 +99,15 @@ impl Case {
     }
 
     /// The raw records that the findings rest on, in the order of their places.
-    pub fn evidence(&self, findings: &[Finding]) -> Vec<RawRecord> {
+    ///
+    /// # Errors
+    /// [`Error::Setting`] where the threads cannot be started.
+    pub fn evidence(&self, findings: &[Finding]) -> Result<Vec<RawRecord>, Error> {
         let places = findings
             .iter()
             .flat_map(|finding| &finding.evidence)
             .filter_map(|evidence| Some((Arc::from(evidence.object.as_str()), evidence.record_index?)));
-        revisit(&self.objects, &self.reports, &by_object(places), self.scope.options.budget)
+        revisit(&self.objects, &self.reports, &by_object(places), &self.scope.options)
     }
 
     /// The rows of the SQL table `files`: every object, with what became of it.

@@ -37,7 +37,7 @@ pub(crate) fn run(args: &InvestigateArgs) -> Result<Exit> {
     display.stage("detecting");
     let found = Found::new(case.detect(&catalog)?, args.rules.min_severity, args.run.fail_on);
     display.stage("writing the case");
-    let evidence = evidence(&found.detections.findings, &case);
+    let evidence = evidence(&found.detections.findings, &case)?;
     let lost = evidence.iter().filter(|line| line.raw.is_none()).count();
     folder.begin()?;
     folder.write_lines("findings.jsonl", &found.detections.findings)?;
@@ -79,8 +79,8 @@ struct EvidenceLine {
 }
 
 /// Every record that a finding rests on, once, in the order of the places.
-fn evidence(findings: &[Finding], case: &Case) -> Vec<EvidenceLine> {
-    let records = case.evidence(findings);
+fn evidence(findings: &[Finding], case: &Case) -> Result<Vec<EvidenceLine>> {
+    let records = case.evidence(findings)?;
     let mut lines: BTreeMap<(&str, Option<u64>), EvidenceLine> = BTreeMap::new();
     for finding in findings {
         for piece in &finding.evidence {
@@ -105,7 +105,7 @@ fn evidence(findings: &[Finding], case: &Case) -> Vec<EvidenceLine> {
             line.redacted = redacted;
         }
     }
-    lines.into_values().collect()
+    Ok(lines.into_values().collect())
 }
 
 /// Problems, then notices, each with its class.

@@ -95,10 +95,7 @@ const BATCH_ROWS: usize = 64 << 10;
 /// [`Error::Setting`] where the threads cannot be started, [`Error::Frame`] where a batch
 /// cannot be built. What is wrong with an object is in its report.
 pub fn ingest(objects: &[Object], options: &Options, progress: &Progress) -> Result<Ingested, Error> {
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(options.jobs)
-        .build()
-        .map_err(|error| Error::setting("--jobs", format!("the threads cannot be started: {error}")))?;
+    let pool = pool(options)?;
     let units = units(objects);
     let done: Vec<Result<Ingested, Error>> = pool.install(|| units.par_iter().map(|unit| read_unit(unit, options, progress)).collect());
     let mut all = Ingested::default();
@@ -108,6 +105,14 @@ pub fn ingest(objects: &[Object], options: &Options, progress: &Progress) -> Res
         all.reports.extend(unit.reports);
     }
     Ok(all)
+}
+
+/// As many threads as the user asked for.
+fn pool(options: &Options) -> Result<rayon::ThreadPool, Error> {
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(options.jobs)
+        .build()
+        .map_err(|error| Error::setting("--jobs", format!("the threads cannot be started: {error}")))
 }
 
 /// Runs of neighbouring objects of about [`UNIT_BYTES`]; the cut depends on the objects alone.

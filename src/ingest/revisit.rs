@@ -6,8 +6,9 @@ use std::sync::Arc;
 use bumpalo::Bump;
 use rayon::prelude::{IntoParallelRefIterator as _, ParallelIterator as _};
 
-use super::ObjectReport;
 use super::object::{WINDOW_BYTES, text_of};
+use super::{ObjectReport, Options, pool};
+use crate::error::Error;
 use crate::event::csv;
 use crate::event::envelope::{Found, RecordSpan, Sink, Walker};
 use crate::problem::ProblemKind;
@@ -30,15 +31,24 @@ pub struct RawRecord {
 /// The raw text of the records at the wanted places, in the order of the places.
 ///
 /// The records of a file that has changed since its report was made are left out, as they may be others.
-pub fn revisit(objects: &[Object], reports: &[ObjectReport], wanted: &BTreeMap<Arc<str>, BTreeSet<u64>>, budget: Budget) -> Vec<RawRecord> {
+///
+/// # Errors
+/// [`Error::Setting`] where the threads cannot be started.
+pub fn revisit(
+    objects: &[Object],
+    reports: &[ObjectReport],
+    wanted: &BTreeMap<Arc<str>, BTreeSet<u64>>,
+    options: &Options,
+) -> Result<Vec<RawRecord>, Error> {
     let wanted: Vec<(&Object, &ObjectReport, &BTreeSet<u64>)> =
         objects.iter().zip(reports).filter_map(|(object, report)| Some((object, report, wanted.get(&object.name)?))).collect();
     let read = |(object, report, indices): &(&Object, &ObjectReport, &BTreeSet<u64>)| {
-        let (records, sha256) = read_records(object, indices, budget);
+        let (records, sha256) = read_records(object, indices, options.budget);
         let same = report.bytes.as_ref().is_some_and(|bytes| bytes.sha256 == sha256);
         if same { records } else { Vec::new() }
     };
-    wanted.par_iter().map(read).collect::<Vec<_>>().into_iter().flatten().collect()
+    let found: Vec<Vec<RawRecord>> = pool(options)?.install(|| wanted.par_iter().map(read).collect());
+    Ok(found.into_iter().flatten().collect())
 }
 
 /// The wanted records, and the SHA-256 of the whole object.

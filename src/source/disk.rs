@@ -122,13 +122,15 @@ pub(crate) fn unreadable(object: Arc<str>, cause: &io::Error) -> Problem {
 fn display_name(path: &Path) -> Arc<str> {
     let mut name = String::new();
     for chunk in path.as_os_str().as_encoded_bytes().utf8_chunks() {
-        name.push_str(chunk.valid());
+        if cfg!(windows) {
+            name.push_str(&chunk.valid().replace('\\', "/"));
+        } else {
+            // A backslash of the name itself must not look like one that is written here.
+            name.push_str(&chunk.valid().replace('\\', "\\x5c"));
+        }
         for byte in chunk.invalid() {
             let _ = write!(name, "\\x{byte:02x}");
         }
-    }
-    if cfg!(windows) {
-        name = name.replace('\\', "/");
     }
     name.into()
 }
