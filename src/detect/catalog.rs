@@ -300,6 +300,7 @@ fn texts_of(paths: &[PathBuf]) -> Result<Vec<RuleText>, Error> {
     let mut texts = Vec::new();
     for path in paths {
         let is_folder = fs::metadata(path).map_err(|cause| Error::io("read", path, cause))?.is_dir();
+        let before = texts.len();
         // A file that is named is read whatever it is called; in folders only YAML files are rules.
         for entry in WalkDir::new(path).follow_links(true).sort_by_file_name() {
             let entry = entry.map_err(|error| Error::io("list", path, error.into()))?;
@@ -310,6 +311,9 @@ fn texts_of(paths: &[PathBuf]) -> Result<Vec<RuleText>, Error> {
             let place = entry.path().display().to_string();
             let text = String::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned());
             texts.push(RuleText { source: place.clone(), place, text });
+        }
+        if texts.len() == before {
+            return Err(refused(&path.display().to_string(), 0, "no rule file (.yml or .yaml) in this folder".to_owned()));
         }
     }
     Ok(texts)

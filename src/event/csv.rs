@@ -107,10 +107,31 @@ fn fill<'a>(event: &mut Event<'a>, cell: impl Fn(&str) -> Option<&'a str>) {
     }
     event.set_flag(Column::HasDuplicateKeys, false);
     derive::derive(event);
-    // The download has no field that tells whether MFA was used; a name and a key alone would suggest an answer.
+    hedge(event);
+}
+
+/// Takes back what the derived columns read into fields that the download does not have.
+fn hedge(event: &mut Event<'_>) {
+    let is_root = event.is(Column::UserType, "Root");
+    // There is no field that tells whether MFA was used; a name and a key alone would suggest an answer.
     event.set_text(Column::ApiMfa, "unknown");
     if !event.is(Column::MfaVerdict, "not_login") {
         event.set_text(Column::MfaVerdict, "unknown");
+        event.notice(ProblemKind::MfaUnknown, "ConsoleLogin in a download: neither its outcome nor the use of MFA is in the row");
+        // No response in the row is no failure.
+        event.set_flag(Column::Ok, !event.has(Column::ErrorCode));
+        if is_root {
+            event.set_text(Column::RootClass, "api");
+        }
+    }
+    let by_service = matches!(event.text(Column::SourceIpKind), Some("aws_service" | "aws_internal"));
+    if is_root && by_service && !event.is(Column::RootClass, "none") {
+        event.set_text(Column::RootClass, "on_behalf");
+    }
+    if is_root {
+        event.set_text(Column::Principal, "root (inferred from the user name)");
+    } else if !event.has(Column::Principal) {
+        event.set_optional(Column::Principal, event.text(Column::UserName));
     }
 }
 

@@ -80,6 +80,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// A scanner at the same place in the text before `end`.
+    #[must_use]
     pub fn until(&self, end: usize) -> Self {
         let mut scanner = Self::new(self.text.get(..end).unwrap_or_default(), self.arena);
         scanner.seek(self.pos);

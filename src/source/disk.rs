@@ -31,8 +31,17 @@ pub fn list(sources: &[PathBuf], budget: &Budget) -> Result<Listing, Error> {
             continue;
         }
         std::fs::metadata(source).map_err(|cause| Error::io("read", source, cause))?;
-        for entry in WalkDir::new(source).follow_links(true) {
+        let mut entries = WalkDir::new(source).follow_links(true).into_iter();
+        while let Some(entry) = entries.next() {
             match entry {
+                Ok(entry) if entry.file_type().is_dir() && is_case(entry.path()) => {
+                    if entry.path() == source {
+                        let reason = "a case folder, which this version cannot read again; give the logs that it was made from";
+                        return Err(Error::setting(format!("read {}", source.display()), reason));
+                    }
+                    listing.skipped.push(Skipped { object: display_name(entry.path()), reason: "not a log: a case folder".to_owned() });
+                    entries.skip_current_dir();
+                }
                 Ok(entry) => list_entry(&entry, source, &mut listing)?,
                 Err(error) => list_failure(&error, source, &mut listing)?,
             }
@@ -61,6 +70,13 @@ pub fn open(object: &Object) -> io::Result<Box<dyn Read + Send + '_>> {
         Location::Path(path) => Box::new(File::open(path)?),
         Location::Memory(bytes) => Box::new(bytes.as_ref()),
     })
+}
+
+/// Whether a folder is a case that `investigate` wrote: its manifest says so in its first line or two.
+fn is_case(folder: &Path) -> bool {
+    let mut head = [0; 200];
+    let read = File::open(folder.join("case.json")).and_then(|mut file| file.read(&mut head)).unwrap_or_default();
+    memchr::memmem::find(head.get(..read).unwrap_or_default(), b"trailsift.case/").is_some()
 }
 
 fn read_stdin(budget: &Budget) -> Result<Object, Error> {

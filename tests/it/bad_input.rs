@@ -118,6 +118,14 @@ fn a_rule_that_does_not_parse_stops_before_reading() {
 }
 
 #[test]
+fn a_folder_without_rules_is_refused() {
+    let folder = Folder::new().with("a.json", records(1..=1)).with("rules/readme.txt", "none here");
+    let rules = folder.path().join("rules");
+    let run = trailsift(["detect".as_ref(), folder.path().as_os_str(), "--rules".as_ref(), rules.as_os_str()]).expect(2);
+    one_sentence(&run, &["no rule file"]);
+}
+
+#[test]
 fn a_users_rule_runs_beside_the_pack() {
     let rule = "id: X-001\ntitle: Listing\nseverity: low\nkind: single\nfields: {prefix: requestParameters.prefix}\nwhere: event_stem = 'ListBuckets' and prefix is null\nmessage: \"{principal} listed\"\n";
     let folder = Folder::new().with("rules/X-001_listing.yml", rule).with("logs/a.json", records(1..=2));
@@ -202,6 +210,8 @@ fn filters_are_half_open_and_counted() {
     assert_eq!(document["ledger"]["filtered"]["records"], 7);
     let document = run(&["detect", "--format", "json", "--account", "999988887777"], folder.path()).expect(0).json();
     assert_eq!(document["ledger"]["filtered"]["records"], 10);
+    let none = run(&["detect", "--account", "999988887777"], folder.path()).expect(0);
+    assert!(none.stderr.contains("no record passed the filters"), "{}", none.stderr);
     let document = run(&["detect", "--format", "json", "--region", "eu-west-1", "--region", "us-east-1"], folder.path()).expect(0).json();
     assert_eq!(document["ledger"]["records"]["loaded"], 10);
 }

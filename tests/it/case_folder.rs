@@ -74,6 +74,19 @@ fn a_run_that_fails_leaves_nothing_behind() {
 }
 
 #[test]
+fn a_case_is_no_source_and_spoils_none() {
+    let folder = Folder::new().with("logs/a.json", root_login(1).to_string());
+    let logs = folder.path().join("logs");
+    let out = logs.join("case");
+    investigate(&logs, &out, &[]).expect(0);
+    let document = crate::support::detect(&logs);
+    assert_eq!(document["ledger"]["skipped"][0]["reason"], "not a log: a case folder");
+    assert_eq!(document["ledger"]["objects"], serde_json::json!({"listed": 2, "read": 1, "skipped": 1, "problems": 0}));
+    let run = trailsift(["detect".as_ref(), out.as_os_str()]).expect(2);
+    assert!(run.stderr.contains("a case folder") && run.stderr.contains("give the logs"), "{}", run.stderr);
+}
+
+#[test]
 fn the_second_run_on_a_case_names_the_first() {
     let folder = Folder::new().with("logs/a.json", root_login(1).to_string());
     let (logs, out) = (folder.path().join("logs"), folder.path().join("case"));

@@ -436,7 +436,7 @@ fn only_equal_contents_are_duplicates() {
     };
     let listed = |last: &str| {
         record(1, |record| {
-            record["resources"] = (0..6).map(|n| json!({"ARN": if n == 3 { last.to_owned() } else { format!("b{n}") }})).collect()
+            record["resources"] = (0..6).map(|n| json!({"ARN": if n == 3 { last.to_owned() } else { format!("b{n}") }})).collect();
         })
     };
     assert_eq!(pair(listed("b3"), listed("other")), 0);
@@ -452,4 +452,30 @@ fn only_equal_contents_are_duplicates() {
     };
     assert_eq!(duplicates("12345678901234567890123", "12345678901234567890124"), 0);
     assert_eq!(duplicates("1492", "1492.0"), 1);
+}
+
+#[test]
+fn a_download_claims_no_more_than_its_columns_tell() {
+    let header = "User name,AWS access key,Event time,Event source,Event name,AWS region,Source IP address,User agent,Error code,Resources,Request ID,Event ID,Read-only,Event type,Recipient Account Id,Event category\n";
+    let row = |id: &str, user: &str, source: &str, name: &str, address: &str| {
+        format!(
+            "{user},,2026-03-01T08:00:00Z,{source}.amazonaws.com,{name},us-east-1,{address},x,,,,{id},false,AwsApiCall,012345678901,Management\n"
+        )
+    };
+    let rows = [
+        row("e1", "root", "signin", "ConsoleLogin", "203.0.113.9"),
+        row("e2", "root", "ec2", "CreateSecurityGroup", "cloudformation.amazonaws.com"),
+        row("e3", "ops", "iam", "UpdateAccountPasswordPolicy", "203.0.113.9"),
+        row("e4", "ops", "sts", "GetSessionToken", "203.0.113.9"),
+        row("e5", "root", "iam", "CreateAccessKey", "203.0.113.9"),
+    ];
+    let folder = Folder::new().with("history.csv", format!("{header}{}", rows.concat()));
+    let document = detect(folder.path());
+    let ids = |rules: &[&str]| crate::support::ids_of(&document, rules);
+    // A sign-in whose outcome is not in the row has neither failed nor worked, and a service is not root.
+    assert_eq!(ids(&["ROOT-006"]), ["e1".to_owned(), "e5".to_owned()].into());
+    assert!(ids(&["ROOT-001", "ROOT-002", "ROOT-003", "ROOT-009", "MFA-001", "MFA-007", "MFA-019"]).is_empty(), "{document}");
+    assert_eq!(document["findings"][0]["principal"], "root (inferred from the user name)");
+    let kinds: Vec<&Value> = document["ledger"]["notices"].as_array().expect("notices").iter().map(|notice| &notice["kind"]).collect();
+    assert!(kinds.contains(&&json!("mfa_unknown")), "{kinds:?}");
 }
