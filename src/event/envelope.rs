@@ -1,7 +1,7 @@
 //! [`Walker`]: finds the records in a text, in whatever form they are stored or exported.
 //!
 //! It knows the JSON forms in which logs are delivered and exported (the CSV download is
-//! [`csv`](super::csv)'s), recognises them by content, and can be fed a text
+//! [`csv`]'s), recognises them by content, and can be fed a text
 //! window by window. A record that cannot be read is passed over where the end
 //! of it can be found; where it cannot, the walk stops and says where.
 

@@ -1,6 +1,6 @@
 //! CloudTrail records: from bytes to [`Event`]s.
 //!
-//! [`json`] scans, [`reader`] fills an [`Event`] from one JSON object, [`derive`]
+//! [`json`] scans, [`reader`] fills an [`Event`] from one JSON object, [`mod@derive`]
 //! adds what follows from its fields, and [`envelope`] finds the records in all
 //! the forms in which they are stored and exported. Nothing here knows where the
 //! bytes came from.
