@@ -1,6 +1,6 @@
 //! Fields: nested values of a record, named by dotted path.
 //!
-//! [`FieldPath`] is the path; [`Extractor`] takes the values of many paths out of
+//! [`FieldPath`] is the path; `Extractor` takes the values of many paths out of
 //! the JSON columns of a frame, in one pass over each text and in parallel.
 
 use std::collections::{BTreeMap, BTreeSet};
