@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 
 use serde_json::{Map, Value, json};
 
-use crate::detect::{Catalog, Detections, Finding, detect};
+use crate::detect::{Accepted, Catalog, Detections, Finding, detect};
 use crate::error::Error;
 use crate::frame::EventFrame;
 use crate::ingest::{self, ObjectReport, Progress, RawRecord, Status, revisit};
@@ -90,12 +90,14 @@ impl Case {
         Ok(Self { scope, objects: listing.objects, reports: read.reports, events, ledger, coverage })
     }
 
-    /// Runs the rules of the catalog over the events.
+    /// Runs the rules of the catalog over the events, and lists apart what is accepted.
     ///
     /// # Errors
     /// What the table engine says.
-    pub fn detect(&self, catalog: &Catalog) -> Result<Detections, Error> {
-        detect(catalog, &self.events)
+    pub fn detect(&self, catalog: &Catalog, accepted: &Accepted) -> Result<Detections, Error> {
+        let mut detections = detect(catalog, &self.events)?;
+        accepted.apply(&mut detections, &self.events)?;
+        Ok(detections)
     }
 
     /// The raw records that the findings rest on, in the order of their places.

@@ -274,6 +274,9 @@ pub(crate) struct RuleArgs {
     /// Set a rule's parameter (repeatable)
     #[arg(long, value_name = "ID.NAME=VALUE")]
     pub(crate) set: Vec<String>,
+    /// List findings about accepted things apart: a TOML file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) accept: Option<PathBuf>,
 }
 
 /// The form of the answer.

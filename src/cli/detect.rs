@@ -14,9 +14,10 @@ use super::session::Session;
 pub(crate) fn run(args: &DetectArgs) -> Result<Exit> {
     let session = Session::open(&args.sources, &args.filter, &args.output, &args.run)?;
     let catalog = findings::load(&args.rules)?;
+    let accepted = findings::accepted(&args.rules)?;
     let (case, display) = session.read()?;
     display.stage("detecting");
-    let detections = case.detect(&catalog)?;
+    let detections = case.detect(&catalog, &accepted)?;
     drop(display);
     let found = Found::new(detections, args.rules.min_severity, args.run.fail_on);
     let table = |out: &mut dyn Write| -> io::Result<()> {
@@ -26,6 +27,7 @@ pub(crate) fn run(args: &DetectArgs) -> Result<Exit> {
             line(out, "")?;
         }
         line(out, &findings::count_line(&found, &case))?;
+        findings::write_accepted(out, &found.detections, &screen)?;
         let tables = findings::shown_tables(&found, &catalog);
         findings::write_rule_tables(out, &tables, &catalog, &screen)
     };

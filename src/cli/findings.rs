@@ -1,10 +1,11 @@
 //! Findings for people: the table that `detect` and `investigate` share, and what the rules left unsaid.
 
+use std::fs;
 use std::io::{self, Write};
 
 use anyhow::Result;
 use serde_json::{Map, Value};
-use trailsift::detect::{Catalog, CatalogOptions, Detections, Finding, Integrity, RuleTable, RunStatus, Severity};
+use trailsift::detect::{Accepted, Catalog, CatalogOptions, Detections, Finding, Integrity, RuleTable, RunStatus, Severity, Suppressed};
 use trailsift::query::FINDINGS;
 use trailsift::{Error, case::Case};
 
@@ -165,12 +166,16 @@ pub(crate) fn count_line(found: &Found, case: &Case) -> String {
     let shown = number(found.detections.findings.len());
     let ran = found.detections.rules.iter().filter(|rule| matches!(rule.status, RunStatus::Run | RunStatus::Degraded | RunStatus::Never));
     let over = format!("{} run over {}", count(number(ran.count()), "rule"), count(number(case.events.height()), "event"));
+    let accepted = match found.detections.suppressed.len() {
+        0 => String::new(),
+        some => format!(" ({} accepted)", number(some)),
+    };
     match found.least {
         Some(least) if least > Severity::Info => {
             let all = shown + number(found.below);
-            format!("{} at or above {least} ({all} in all), {over}", count(shown, "finding"))
+            format!("{} at or above {least} ({all} in all){accepted}, {over}", count(shown, "finding"))
         }
-        _ => format!("{}, {over}", count(shown, "finding")),
+        _ => format!("{}{accepted}, {over}", count(shown, "finding")),
     }
 }
 
@@ -192,7 +197,41 @@ pub(crate) fn say_rules(messages: Messages, detections: &Detections) {
     }
 }
 
+/// Writes one line a finding that was accepted beforehand, and nothing where there is none.
+pub(crate) fn write_accepted(out: &mut dyn Write, detections: &Detections, screen: &Screen) -> io::Result<()> {
+    if detections.suppressed.is_empty() {
+        return Ok(());
+    }
+    let beside = screen.width.is_none_or(|width| width >= WIDE_ENOUGH);
+    let mut columns = vec![Column::new("ACCEPTED"), Column::new(screen.time_title()), Column::new("WHO").cut(Cut::Middle, 10)];
+    if beside {
+        columns.push(Column::new("BY").cut(Cut::End, 40));
+    }
+    let mut grid = Grid::new(columns);
+    for Suppressed { finding, accepted_by } in &detections.suppressed {
+        let who = finding.principal.as_deref().unwrap_or_default();
+        let time = finding.first_time.map(|time| screen.time(time)).unwrap_or_default();
+        let mut cells = vec![finding.rule_id.as_str(), &time, if screen.width.is_none() { who } else { short_principal(who) }];
+        if beside {
+            cells.push(accepted_by);
+        }
+        grid.row(cells);
+        if !beside {
+            grid.note(accepted_by);
+        }
+    }
+    line(out, "")?;
+    grid.write(out, screen).map(|_| ())
+}
+
 /// Loads the rules that the flags ask for.
 pub(crate) fn load(args: &RuleArgs) -> Result<Catalog, Error> {
     Catalog::load(&CatalogOptions::from(args))
+}
+
+/// Reads the file of accepted things, if there is one.
+pub(crate) fn accepted(args: &RuleArgs) -> Result<Accepted, Error> {
+    let Some(path) = &args.accept else { return Ok(Accepted::default()) };
+    let text = fs::read_to_string(path).map_err(|cause| Error::io("read", path, cause))?;
+    Accepted::parse(&text, &path.display().to_string())
 }

@@ -26,6 +26,7 @@ use super::text::{count, number};
 pub(crate) fn run(args: &InvestigateArgs) -> Result<Exit> {
     let session = Session::open(&args.sources, &args.filter, &args.output, &args.run)?;
     let catalog = findings::load(&args.rules)?;
+    let accepted = findings::accepted(&args.rules)?;
     let mut folder = CaseFolder::new(&out(args, session.now), args.output.force)?;
     // Where the lock would lie among the logs it is taken only once they are listed.
     let among_logs = folder.is_under(&args.sources);
@@ -35,12 +36,13 @@ pub(crate) fn run(args: &InvestigateArgs) -> Result<Exit> {
     let (case, display) = session.read()?;
     folder.lock(session.now)?;
     display.stage("detecting");
-    let found = Found::new(case.detect(&catalog)?, args.rules.min_severity, args.run.fail_on);
+    let found = Found::new(case.detect(&catalog, &accepted)?, args.rules.min_severity, args.run.fail_on);
     display.stage("writing the case");
     let evidence = evidence(&found.detections.findings, &case)?;
     let lost = evidence.iter().filter(|line| line.raw.is_none()).count();
     folder.begin()?;
     folder.write_lines("findings.jsonl", &found.detections.findings)?;
+    folder.write_lines("suppressed.jsonl", &found.detections.suppressed)?;
     folder.write_lines("evidence.jsonl", &evidence)?;
     folder.write_lines("problems.jsonl", &problems(&case.ledger))?;
     let path = folder.path().to_owned();
@@ -147,6 +149,7 @@ fn manifest(session: &Session, rules: &RuleArgs, catalog: &Catalog, case: &Case,
             "exclude": rules.exclude,
             "min_severity": rules.min_severity,
             "set": rules.set,
+            "accept": rules.accept.as_ref().map(|path| path.display().to_string()),
         },
         "rules": rule_rows(catalog, found),
         "keys": [],

@@ -8,6 +8,7 @@
 //! Whether a finding's evidence is what AWS delivered is not known here: the
 //! caller puts that in.
 
+mod accept;
 mod catalog;
 mod compile;
 pub mod fields;
@@ -25,6 +26,7 @@ mod threshold;
 
 use rayon::prelude::*;
 
+pub use accept::Accepted;
 pub use catalog::{BUILTIN_SOURCE, Catalog, CatalogOptions, CheckedRule};
 pub use finding::{Detections, Evidence, EvidenceKind, Finding, Integrity, RuleStatus, RuleTable, RunStatus, Severity, Suppressed};
 pub use rule::{Kind, Logic, RollUp, Rule, SeverityRule};

@@ -11,6 +11,7 @@
     reason = "a test fails by panicking, and says when it was not run"
 )]
 
+mod accept;
 mod bad_input;
 mod case_folder;
 mod conservation;

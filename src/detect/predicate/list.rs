@@ -15,7 +15,7 @@ pub(super) fn in_networks(operand: &Operand, networks: &[String]) -> Result<Pred
     let bound = |address: u128| Operand::Literal(Literal::Text(format!("{address:032x}")));
     let mut tests = Vec::new();
     for network in networks {
-        let (first, last) = range(network)?;
+        let (first, last) = network_range(network)?;
         tests.push(Predicate::All(vec![
             Predicate::Compare(hex(), Comparison::AtLeast, bound(first)),
             Predicate::Compare(hex(), Comparison::AtMost, bound(last)),
@@ -25,7 +25,7 @@ pub(super) fn in_networks(operand: &Operand, networks: &[String]) -> Result<Pred
 }
 
 /// The first and last address of `192.0.2.0/24`, `2001:db8::/32` or a single address; IPv4 is mapped.
-fn range(network: &str) -> Result<(u128, u128), String> {
+pub(in crate::detect) fn network_range(network: &str) -> Result<(u128, u128), String> {
     let (address, length) = match network.split_once('/') {
         Some((address, length)) => (address, Some(length)),
         None => (network, None),
@@ -56,13 +56,13 @@ mod tests {
 
     #[test]
     fn ranges_of_networks() {
-        let shown = |network| range(network).map(|(first, last)| format!("{first:032x} {last:032x}"));
+        let shown = |network| network_range(network).map(|(first, last)| format!("{first:032x} {last:032x}"));
         assert_eq!(shown("198.51.100.0/24").as_deref(), Ok("00000000000000000000ffffc6336400 00000000000000000000ffffc63364ff"));
         assert_eq!(shown("::/0").as_deref(), Ok("00000000000000000000000000000000 ffffffffffffffffffffffffffffffff"));
         assert_eq!(shown("0.0.0.0/0").as_deref(), Ok("00000000000000000000ffff00000000 00000000000000000000ffffffffffff"));
         assert_eq!(shown("192.0.2.1").as_deref(), Ok("00000000000000000000ffffc0000201 00000000000000000000ffffc0000201"));
         for wrong in ["192.0.2.1/24", "192.0.2.0/33", "192.0.2/24", "office", "192.0.2.0/+4", "192.0.2.0/"] {
-            assert!(range(wrong).is_err(), "{wrong}");
+            assert!(network_range(wrong).is_err(), "{wrong}");
         }
     }
 }

@@ -30,6 +30,7 @@ use std::fmt;
 pub(super) use compile::not_insight;
 pub(super) use dialect::is_plain_name;
 pub use like::Pattern;
+pub(super) use list::network_range;
 pub(super) use names::{integer_column, unknown};
 
 use super::fields::FieldPath;

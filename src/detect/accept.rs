@@ -1,0 +1,348 @@
+//! [`Accepted`]: what the user knows and has answered for, so that a finding about
+//! it is listed apart and not as news.
+//!
+//! A file of accepted things is TOML, a table `[[accept]]` an entry: one thing, the
+//! rules that it holds for, a reason, and the last day. An entry says nothing about
+//! rules that it does not name, so that an accepted office network does not hide a
+//! login as root from it.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use polars::prelude::{BooleanChunked, DataFrame};
+use serde::Deserialize;
+use toml::Spanned;
+use toml::value::Datetime;
+
+use super::fields::{Extractor, FieldPath};
+use super::finding::{Detections, Evidence, Finding, Suppressed};
+use super::predicate::network_range;
+use crate::error::Error;
+use crate::frame::EventFrame;
+use crate::schema::Column;
+use crate::time::EventTime;
+
+/// The entries of a file of accepted things.
+///
+/// A finding is accepted where one entry names its rule and covers all of its
+/// events, each of them before the entry's end. What cannot be compared (an event
+/// without an address, or without a time) is not covered.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Accepted {
+    entries: Vec<Entry>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Entry {
+    thing: Thing,
+    /// Ids, or beginnings of ids before a `*`.
+    rules: Vec<String>,
+    reason: String,
+    /// The last day as it is written, and the first moment after it.
+    last_day: String,
+    end: EventTime,
+}
+
+/// What is accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Thing {
+    Principal(String),
+    BreakGlass(String),
+    Iac(String),
+    /// The text, and the first and last address as `source_ip_hex` spells them.
+    Network(String, String, String),
+    Account(String),
+    IdentityProvider(String),
+    Region(String),
+}
+
+impl Thing {
+    const fn words(&self) -> (&'static str, &String) {
+        match self {
+            Self::Principal(text) => ("principal", text),
+            Self::BreakGlass(text) => ("break_glass", text),
+            Self::Iac(text) => ("iac", text),
+            Self::Network(text, ..) => ("network", text),
+            Self::Account(text) => ("account", text),
+            Self::IdentityProvider(text) => ("identity_provider", text),
+            Self::Region(text) => ("region", text),
+        }
+    }
+
+    fn covers(&self, event: &Facts) -> bool {
+        let is = |value: &Option<String>, text: &str| value.as_ref().is_some_and(|value| matches(text, value));
+        match self {
+            Self::Principal(text) | Self::BreakGlass(text) | Self::Iac(text) => is(&event.principal, text),
+            Self::Network(_, first, last) => event.address.as_ref().is_some_and(|address| first <= address && address <= last),
+            Self::Account(text) => is(&event.account, text),
+            Self::IdentityProvider(text) => is(&event.identity_provider, text),
+            Self::Region(text) => is(&event.region, text),
+        }
+    }
+}
+
+/// Whether the value is the text, or begins with what stands before the text's `*`.
+fn matches(text: &str, value: &str) -> bool {
+    text.strip_suffix('*').map_or_else(|| text == value, |start| value.starts_with(start))
+}
+
+/// What entries look at in an event.
+#[derive(Debug, Default)]
+struct Facts {
+    time: Option<EventTime>,
+    principal: Option<String>,
+    address: Option<String>,
+    account: Option<String>,
+    region: Option<String>,
+    identity_provider: Option<String>,
+}
+
+/// The file as it is written.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AcceptFile {
+    #[serde(default)]
+    accept: Vec<Spanned<RawEntry>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawEntry {
+    principal: Option<String>,
+    break_glass: Option<String>,
+    iac: Option<String>,
+    network: Option<String>,
+    account: Option<String>,
+    identity_provider: Option<String>,
+    region: Option<String>,
+    rules: Option<Vec<String>>,
+    reason: String,
+    expires: Datetime,
+}
+
+impl Accepted {
+    /// Reads the text of a file of accepted things; `place` is its name for messages.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] with the line, where the text is not TOML or an entry is not whole.
+    pub fn parse(text: &str, place: &str) -> Result<Self, Error> {
+        let line = |at: usize| text.as_bytes().iter().take(at).filter(|byte| **byte == b'\n').count() + 1;
+        let file: AcceptFile = toml::from_str(text).map_err(|error| {
+            let at = error.span().map_or(0, |span| span.start);
+            refused(place, line(at), error.message().lines().next().unwrap_or_default())
+        })?;
+        let mut entries = Vec::new();
+        for raw in file.accept {
+            let at = line(raw.span().start);
+            entries.push(entry(raw.into_inner()).map_err(|reason| refused(place, at, &reason))?);
+        }
+        Ok(Self { entries })
+    }
+
+    /// The accounts that count as the user's own where trust is judged.
+    pub fn accounts(&self) -> impl Iterator<Item = &str> {
+        self.entries.iter().filter_map(|entry| if let Thing::Account(id) = &entry.thing { Some(id.as_str()) } else { None })
+    }
+
+    /// The principals that apply infrastructure as code.
+    pub fn iac(&self) -> impl Iterator<Item = &str> {
+        self.entries.iter().filter_map(|entry| if let Thing::Iac(arn) = &entry.thing { Some(arn.as_str()) } else { None })
+    }
+
+    /// The networks, as they are written.
+    pub fn networks(&self) -> impl Iterator<Item = &str> {
+        self.entries.iter().filter_map(|entry| if let Thing::Network(text, ..) = &entry.thing { Some(text.as_str()) } else { None })
+    }
+
+    /// Moves the findings that are accepted from `findings` to `suppressed`.
+    ///
+    /// # Errors
+    /// What the table engine says.
+    pub fn apply(&self, detections: &mut Detections, events: &EventFrame) -> Result<(), Error> {
+        let concerned = |finding: &Finding| self.entries.iter().any(|entry| entry.names(&finding.rule_id));
+        let mut wanted: BTreeMap<&str, BTreeSet<u64>> = BTreeMap::new();
+        for evidence in detections.findings.iter().filter(|finding| concerned(finding)).flat_map(|finding| &finding.evidence) {
+            if let Some(index) = evidence.record_index {
+                wanted.entry(&evidence.object).or_default().insert(index);
+            }
+        }
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let facts = facts(events, &wanted)?;
+        let mut kept = Vec::with_capacity(detections.findings.len());
+        for finding in std::mem::take(&mut detections.findings) {
+            let Some(entry) = self.entries.iter().find(|entry| entry.accepts(&finding, &facts)) else {
+                kept.push(finding);
+                continue;
+            };
+            if let Some(status) = detections.rules.iter_mut().find(|status| status.id == finding.rule_id) {
+                status.findings = status.findings.saturating_sub(1);
+            }
+            detections.suppressed.push(Suppressed { finding, accepted_by: entry.to_string() });
+        }
+        detections.findings = kept;
+        Ok(())
+    }
+}
+
+impl Entry {
+    fn names(&self, rule_id: &str) -> bool {
+        self.rules.iter().any(|rule| matches(rule, rule_id))
+    }
+
+    fn accepts(&self, finding: &Finding, facts: &HashMap<(String, u64), Facts>) -> bool {
+        let covered = |evidence: &Evidence| {
+            let event = evidence.record_index.and_then(|index| facts.get(&(evidence.object.clone(), index)));
+            event.is_some_and(|event| event.time.is_some_and(|time| time < self.end) && self.thing.covers(event))
+        };
+        self.names(&finding.rule_id) && !finding.evidence.is_empty() && finding.evidence.iter().all(covered)
+    }
+}
+
+impl std::fmt::Display for Entry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (word, text) = self.thing.words();
+        write!(f, "{word} {text}: {} (until {})", self.reason, self.last_day)
+    }
+}
+
+fn entry(raw: RawEntry) -> Result<Entry, String> {
+    let mut things = Vec::new();
+    let arn = |text: Option<String>, make: fn(String) -> Thing| text.map(|text| Ok::<_, String>(make(text)));
+    things.extend(arn(raw.principal, Thing::Principal));
+    things.extend(arn(raw.break_glass, Thing::BreakGlass));
+    things.extend(arn(raw.iac, Thing::Iac));
+    things.extend(arn(raw.identity_provider, Thing::IdentityProvider));
+    things.extend(arn(raw.region, Thing::Region));
+    things.extend(raw.network.map(|text| {
+        let (first, last) = network_range(&text)?;
+        Ok(Thing::Network(text, format!("{first:032x}"), format!("{last:032x}")))
+    }));
+    things.extend(raw.account.map(|id| {
+        let is_id = id.len() == 12 && id.bytes().all(|byte| byte.is_ascii_digit());
+        if is_id { Ok(Thing::Account(id)) } else { Err(format!("account `{id}`: an account id has 12 digits")) }
+    }));
+    let mut things = things.into_iter();
+    let (Some(thing), None) = (things.next(), things.next()) else {
+        return Err("an entry names one thing: principal, break_glass, iac, network, account, identity_provider or region".to_owned());
+    };
+    let thing = thing?;
+    let (word, text) = thing.words();
+    if text.trim_matches('*').is_empty() {
+        return Err(format!("`{word}` is empty, which would accept everything: write what is meant"));
+    }
+    // An account is trusted, and a pipeline told apart, also where no finding is to be suppressed.
+    let rules = match (raw.rules, &thing) {
+        (Some(rules), _) => rules,
+        (None, Thing::Account(_) | Thing::Iac(_)) => Vec::new(),
+        (None, _) => {
+            return Err(format!("an entry with `{word}` needs `rules`: the ids that it holds for, such as [\"MFA-001\", \"IAM-*\"]"));
+        }
+    };
+    if raw.reason.trim().is_empty() {
+        return Err("`reason` is empty: write who accepted this, and why".to_owned());
+    }
+    let last_day = raw.expires.to_string();
+    let end = match (raw.expires.date, raw.expires.time) {
+        (Some(_), None) => EventTime::parse(&last_day).and_then(|start| EventTime::from_micros(start.micros() + DAY_MICROS)),
+        (Some(_), Some(_)) => EventTime::parse(&last_day),
+        _ => None,
+    };
+    let end = end.ok_or_else(|| format!("`expires = {last_day}` is no day: write 2026-12-31"))?;
+    Ok(Entry { thing, rules, reason: raw.reason.trim().to_owned(), last_day, end })
+}
+
+const DAY_MICROS: i64 = 86_400 * 1_000_000;
+
+fn refused(place: &str, line: usize, reason: &str) -> Error {
+    Error::setting(format!("--accept {place}:{line}"), reason)
+}
+
+/// What entries look at, for the events at those places.
+fn facts(events: &EventFrame, wanted: &BTreeMap<&str, BTreeSet<u64>>) -> Result<HashMap<(String, u64), Facts>, Error> {
+    let saml = FieldPath::parse("additionalEventData.SamlProviderArn").map_err(Error::Query)?;
+    let extractor = Extractor::new([(SAML_PROVIDER, &saml)], BTreeSet::new());
+    let mut facts = HashMap::new();
+    for batch in events.batches() {
+        let objects = batch.column(Column::Object.name())?.str()?;
+        let indices = batch.column(Column::RecordIndex.name())?.i64()?;
+        let is_wanted = |object: Option<&str>, index: Option<i64>| {
+            let indices = wanted.get(object?)?;
+            u64::try_from(index?).ok().filter(|index| indices.contains(index))
+        };
+        let mask: BooleanChunked = objects.iter().zip(indices.iter()).map(|(object, index)| is_wanted(object, index).is_some()).collect();
+        if mask.any() {
+            let mut rows = batch.select(LOOKED_AT.map(Column::name))?.filter(&mask)?;
+            let all = BTreeMap::from([(Column::AdditionalEventData, vec![true; rows.height()])]);
+            extractor.extract(&mut rows, &all)?;
+            read(&rows, &mut facts)?;
+        }
+    }
+    Ok(facts)
+}
+
+const SAML_PROVIDER: &str = "saml provider";
+
+const LOOKED_AT: [Column; 9] = [
+    Column::Object,
+    Column::RecordIndex,
+    Column::EventTime,
+    Column::Principal,
+    Column::SourceIpHex,
+    Column::UserAccountId,
+    Column::AwsRegion,
+    Column::UserIdentityProvider,
+    Column::AdditionalEventData,
+];
+
+fn read(rows: &DataFrame, facts: &mut HashMap<(String, u64), Facts>) -> Result<(), Error> {
+    let text = |name: &str| Ok::<_, Error>(rows.column(name)?.str()?);
+    let (object, principal, address) = (text("object")?, text(Column::Principal.name())?, text(Column::SourceIpHex.name())?);
+    let (account, region) = (text(Column::UserAccountId.name())?, text(Column::AwsRegion.name())?);
+    let (provider, saml) = (text(Column::UserIdentityProvider.name())?, text(SAML_PROVIDER)?);
+    let index = rows.column(Column::RecordIndex.name())?.i64()?;
+    let time = rows.column(Column::EventTime.name())?.datetime()?.physical();
+    for row in 0..rows.height() {
+        let (Some(object), Some(index)) = (object.get(row), index.get(row).and_then(|index| u64::try_from(index).ok())) else { continue };
+        let event = Facts {
+            time: time.get(row).and_then(EventTime::from_micros),
+            principal: principal.get(row).map(str::to_owned),
+            address: address.get(row).map(str::to_owned),
+            account: account.get(row).map(str::to_owned),
+            region: region.get(row).map(str::to_owned),
+            identity_provider: saml.get(row).or_else(|| provider.get(row)).map(str::to_owned),
+        };
+        facts.insert((object.to_owned(), index), event);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(entry: &str) -> String {
+        Accepted::parse(&format!("# known\n[[accept]]\n{entry}"), "known.toml").expect_err("refused").to_string()
+    }
+
+    #[test]
+    fn an_entry_is_whole_or_refused() {
+        let file = "[[accept]]\nprincipal = \"arn:aws:iam::111122223333:role/ci-*\"\nrules = [\"IAM-*\"]\nreason = \"releases\"\nexpires = 2026-12-31\n";
+        let accepted = Accepted::parse(file, "known.toml").expect("whole");
+        assert_eq!(
+            accepted.entries.first().map(ToString::to_string).as_deref(),
+            Some("principal arn:aws:iam::111122223333:role/ci-*: releases (until 2026-12-31)")
+        );
+        assert_eq!(accepted.entries.first().map(|entry| entry.end.to_string()).as_deref(), Some("2027-01-01T00:00:00Z"));
+        assert_eq!(Accepted::parse("", "known.toml").expect("nothing is accepted"), Accepted::default());
+        insta::assert_snapshot!(refusal("region = \"eu-west-1\"\nreason = \"x\"\nexpires = 2026-12-31"), @r#"--accept known.toml:2: an entry with `region` needs `rules`: the ids that it holds for, such as ["MFA-001", "IAM-*"]"#);
+        insta::assert_snapshot!(refusal("region = \"eu-west-1\"\nrules = []\nreason = \" \"\nexpires = 2026-12-31"), @"--accept known.toml:2: `reason` is empty: write who accepted this, and why");
+        insta::assert_snapshot!(refusal("region = \"eu-west-1\"\nrules = []\nreason = \"x\""), @"--accept known.toml:2: missing field `expires`");
+        insta::assert_snapshot!(refusal("region = \"eu-west-1\"\naccount = \"1\"\nrules = []\nreason = \"x\"\nexpires = 2026-12-31"), @"--accept known.toml:2: an entry names one thing: principal, break_glass, iac, network, account, identity_provider or region");
+        insta::assert_snapshot!(refusal("account = \"1\"\nreason = \"x\"\nexpires = 2026-12-31"), @"--accept known.toml:2: account `1`: an account id has 12 digits");
+        insta::assert_snapshot!(refusal("network = \"198.51.100.1/24\"\nrules = []\nreason = \"x\"\nexpires = 2026-12-31"), @"--accept known.toml:2: `198.51.100.1/24` has bits after its length: the network's first address is meant, or a longer length");
+        insta::assert_snapshot!(refusal("principal = \"*\"\nrules = []\nreason = \"x\"\nexpires = 2026-12-31"), @"--accept known.toml:2: `principal` is empty, which would accept everything: write what is meant");
+        insta::assert_snapshot!(refusal("principle = \"a\"\nrules = []\nreason = \"x\"\nexpires = 2026-12-31"), @"--accept known.toml:3: unknown field `principle`, expected one of `principal`, `break_glass`, `iac`, `network`, `account`, `identity_provider`, `region`, `rules`, `reason`, `expires`");
+        insta::assert_snapshot!(refusal("region = \"a\"\nrules = []\nreason = \"x\"\nexpires = 12:00:00"), @"--accept known.toml:2: `expires = 12:00:00` is no day: write 2026-12-31");
+    }
+}
