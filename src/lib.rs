@@ -6,9 +6,10 @@
 //! 2. [`event`] reads records out of those bytes;
 //! 3. [`ingest`] runs both in parallel and feeds
 //! 4. [`frame`], which holds the events in columns;
-//! 5. [`query`] answers SQL over the frame, and [`detect`] runs the rules of `queries/`;
-//! 6. [`case`](mod@case) runs the stages over a scope and owns all results, which
-//! 7. [`report`] puts into JSON and text.
+//! 5. [`session`] finds where temporary credentials came from;
+//! 6. [`query`] answers SQL over the frame, and [`detect`] runs the rules of `queries/`;
+//! 7. [`case`](mod@case) runs the stages over a scope and owns all results, which
+//! 8. [`report`] puts into JSON and text.
 //!
 //! [`error`], [`problem`], [`schema`] and [`time`] stand left of all of them.
 //! Nothing is printed here, no clock is read and no socket opened.
@@ -23,6 +24,7 @@ pub mod problem;
 pub mod query;
 pub mod report;
 pub mod schema;
+pub mod session;
 pub mod source;
 pub mod time;
 

@@ -162,6 +162,9 @@ columns! {
     ApiMfa "api_mfa" Text "credential and session of a call: yes, no, n/a, idp_unknown, unknown" "never";
     RootClass "root_class" Text "identity, event and session: none, console_login, console_login_failed, api, console_action, long_term_key, root_credential_event, assume_root_call, assumed_root, service, on_behalf" "never";
     SensitiveWrite "sensitive_write" Flag "write, event_source and event_stem: a change to identities, keys, logging or guards" "never";
+    OriginVerdict "origin_verdict" Text "the calls that made the session, after loading: mfa, no_mfa, idp_unknown, unknown, not_in_log" "not a temporary session";
+    OriginEventId "origin_event_id" Text "event_id of the first of these calls, after loading" "not a temporary session, not in the log, or without an id";
+    OriginPrincipal "origin_principal" Text "principal of the first of these calls, after loading" "not a temporary session, or not in the log";
     // The parts that stay JSON.
     UserIdentity "user_identity" Json "userIdentity" "absent or null";
     RequestParameters "request_parameters" Json "requestParameters" "absent or null";

@@ -10,7 +10,7 @@ use trailsift::Error;
 use trailsift::case::Case;
 use trailsift::detect::{Accepted, Catalog};
 use trailsift::problem::{Ledger, Problem};
-use trailsift::query::{self, FILES, FINDINGS, NOTICES, PROBLEMS, json_table};
+use trailsift::query::{self, FILES, FINDINGS, NOTICES, PROBLEMS, SESSIONS, USERS, json_table, state_frame};
 use trailsift::report::json;
 
 use super::args::{Format, SqlArgs};
@@ -36,7 +36,7 @@ pub(crate) fn run(args: &SqlArgs) -> Result<Exit> {
     let catalog = Catalog::builtin()?;
     let (case, display) = session.read()?;
     display.stage("querying");
-    let found = if names_findings(&statement) || args.run.fail_on.is_some() {
+    let found = if names_table(&statement, FINDINGS.name) || args.run.fail_on.is_some() {
         Some(Found::new(case.detect(&catalog, &Accepted::default())?, None, args.run.fail_on))
     } else {
         None
@@ -121,13 +121,17 @@ fn statement(args: &SqlArgs) -> Result<String, Error> {
 fn answer(statement: &str, case: &Case, found: Option<&Found>, limit: Option<usize>) -> Result<(Answer, bool)> {
     let problems = |list: &[Problem]| list.iter().map(|problem| object(json::problem(problem))).collect::<Vec<_>>();
     let findings = found.map(|found| findings::rows(&found.detections.findings)).unwrap_or_default();
-    let tables = [
+    let mut tables = vec![
         ("events", case.events.to_frame()),
         (FILES.name, json_table(&FILES.columns(), &case.file_rows())?),
         (PROBLEMS.name, json_table(&PROBLEMS.columns(), &problems(&case.ledger.problems))?),
         (NOTICES.name, json_table(&NOTICES.columns(), &problems(&case.ledger.notices))?),
         (FINDINGS.name, json_table(&FINDINGS.columns(), &findings)?),
     ];
+    for (table, make) in [(SESSIONS, Case::session_table as fn(&Case) -> _), (USERS, Case::user_table)] {
+        let frame = if names_table(statement, table.name) { state_frame(&make(case)?)? } else { json_table(&table.columns(), &[])? };
+        tables.push((table.name, frame));
+    }
     let (frame, cut) = query::run_limited(statement, &tables, limit)?;
     let names = frame.get_column_names().into_iter().map(ToString::to_string).collect();
     Ok((Answer { names, rows: query::rows(&frame) }, cut))
@@ -140,9 +144,9 @@ fn object(value: Value) -> Map<String, Value> {
     }
 }
 
-/// Whether the statement may ask for the table `findings`; running the rules costs more than all else.
-fn names_findings(statement: &str) -> bool {
-    let word = |word: &str| word.eq_ignore_ascii_case(FINDINGS.name);
+/// Whether the statement may ask for a table that costs time to make; running the rules costs more than all else.
+fn names_table(statement: &str, table: &str) -> bool {
+    let word = |word: &str| word.eq_ignore_ascii_case(table);
     statement.split(|letter: char| !(letter.is_alphanumeric() || letter == '_')).any(word)
 }
 
@@ -152,8 +156,8 @@ mod tests {
 
     #[test]
     fn the_rules_run_only_for_their_table() {
-        assert!(names_findings("select rule_id from Findings f"));
-        assert!(names_findings("with a as (select * from \"findings\") select * from a"));
-        assert!(!names_findings("select findings_count from events"));
+        assert!(names_table("select rule_id from Findings f", "findings"));
+        assert!(names_table("with a as (select * from \"findings\", "findings") select * from a"));
+        assert!(!names_table("select findings_count from events", "findings"));
     }
 }

@@ -21,6 +21,7 @@ mod oddities;
 mod panther;
 mod rules;
 mod sample;
+mod sessions;
 mod sql;
 mod support;
 mod verdicts;
