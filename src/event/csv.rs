@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::envelope::{Broken, Found, RecordSpan, Sink};
 use super::{Event, Resource, derive};
+use crate::error::counted;
 use crate::problem::ProblemKind;
 use crate::schema::Column;
 use crate::time::EventTime;
@@ -47,7 +48,7 @@ pub fn walk<'a>(text: &'a str, arena: &'a Bump, sink: &mut impl Sink<'a>) -> (u6
         match outcome {
             Ok(false) => return (index, None),
             Ok(true) if row.len() != cells => {
-                let message = format!("the row has {} cells, the header {cells}", row.len());
+                let message = format!("the row has {}, the header {cells}", counted(row.len(), "cell"));
                 sink.record(span, Found::Problem(ProblemKind::BadCsv, message));
             }
             Ok(true) if row.iter().any(|cell| cell.contains(['\n', '\r'])) => {
