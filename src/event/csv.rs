@@ -116,14 +116,18 @@ fn hedge(event: &mut Event<'_>) {
     let is_root = event.is(Column::UserType, "Root");
     // There is no field that tells whether MFA was used; a name and a key alone would suggest an answer.
     event.set_text(Column::ApiMfa, "unknown");
-    if !event.is(Column::MfaVerdict, "not_login") {
+    let login = !event.is(Column::MfaVerdict, "not_login");
+    // How a sign-in event ended stands in its response; only an error code would be in the row.
+    let outcome_is_lost = (login || event.is(Column::EventSource, "signin.amazonaws.com")) && !event.has(Column::ErrorCode);
+    if outcome_is_lost {
+        event.unset(Column::Ok);
+        if event.is(Column::RootClass, "console_login_failed") {
+            event.set_text(Column::RootClass, "console_login_unknown");
+        }
+    }
+    if login {
         event.set_text(Column::MfaVerdict, "unknown");
         event.notice(ProblemKind::MfaUnknown, "ConsoleLogin in a download: neither its outcome nor the use of MFA is in the row");
-        // No response in the row is no failure.
-        event.set_flag(Column::Ok, !event.has(Column::ErrorCode));
-        if is_root {
-            event.set_text(Column::RootClass, "api");
-        }
     }
     let by_service = matches!(event.text(Column::SourceIpKind), Some("aws_service" | "aws_internal"));
     if is_root && by_service && !event.is(Column::RootClass, "none") {
