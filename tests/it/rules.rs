@@ -53,6 +53,27 @@ fn hits_hit_and_near_misses_and_hostile_records_do_not() {
     }
 }
 
+#[test]
+fn downloads_of_the_event_history_are_near_misses_too() {
+    let mut tried = BTreeSet::new();
+    for (id, _) in rules() {
+        let file = samples(&id).join("miss.csv");
+        if !file.exists() {
+            continue;
+        }
+        let header = std::fs::read_to_string(&file).expect("UTF-8").lines().next().map(|line| line.split(',').count());
+        assert_eq!(header, Some(16), "{id}");
+        let document = run(&id, &file);
+        assert_eq!(findings(&document), [], "{id} on miss.csv");
+        let records = &document["ledger"]["records"];
+        assert!(records["loaded"].as_u64() >= Some(1) && records["loaded"] == records["seen"], "{id}: {records}");
+        tried.insert(id);
+    }
+    for id in ["MFA-007", "ROOT-006", "ROOT-008", "ROOT-009", "ROOT-021"] {
+        assert!(tried.contains(id), "{id} has no miss.csv");
+    }
+}
+
 /// What the catalogue says of a rule, against the rule and against the findings on its hits.
 #[test]
 fn severity_attack_and_cis_are_those_of_the_catalogue() {
