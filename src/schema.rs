@@ -92,7 +92,7 @@ columns! {
     Dt "dt" Text "event_time as YYYY-MM-DD, `unknown` without one" "never";
     EventId "event_id" Text "eventID" "absent: record_sha256 stands in";
     EventVersion "event_version" Text "eventVersion" "absent";
-    EventSource "event_source" Text "eventSource" "absent, as in Insights events";
+    EventSource "event_source" Text "eventSource, in small letters; the evidence keeps the record as it came" "absent, as in Insights events";
     EventName "event_name" Text "eventName" "absent, as in Insights events";
     EventStem "event_stem" Text "eventName without the API date at its end" "no eventName";
     EventType "event_type" Text "eventType" "absent";
@@ -124,7 +124,7 @@ columns! {
     TlsCipherSuite "tls_cipher_suite" Text "tlsDetails.cipherSuite" "absent";
     TlsClientHost "tls_client_host" Text "tlsDetails.clientProvidedHostHeader" "absent";
     // Who did it.
-    UserType "user_type" Text "userIdentity.type" "absent, as in service events";
+    UserType "user_type" Text "userIdentity.type, a known one in AWS's spelling; user_identity keeps it as it came" "absent, as in service events";
     Principal "principal" Text "userIdentity, without the session name" "no userIdentity";
     Actor "actor" Text "first of user_arn, issuer_arn, user_on_behalf_of_id, user_invoked_by, user_account_id, user_principal_id" "none of them";
     SessionName "session_name" Text "userIdentity.arn of an AssumedRole, after the last /" "not a role session";
