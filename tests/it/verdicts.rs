@@ -93,6 +93,7 @@ fn the_eighteen_rows_of_the_mfa_table() {
     ];
     let records: Vec<Value> = rows.iter().map(|(_, record, _)| record.clone()).collect();
     let found = verdicts(&records, "mfa_verdict");
+    assert_eq!(found.len(), rows.len());
     for ((row, record, wanted), found) in rows.iter().zip(&found) {
         assert_eq!(found, wanted, "row {row}: {record}");
     }
@@ -203,9 +204,12 @@ fn the_eleven_classes_of_root() {
         ("api", by_root(14, &|record| record["userIdentity"]["invokedBy"] = json!("signin.amazonaws.com"))),
     ];
     let records: Vec<Value> = rows.iter().map(|(_, record)| record.clone()).collect();
-    for ((wanted, record), found) in rows.iter().zip(verdicts(&records, "root_class")) {
-        assert_eq!(&found, wanted, "{record}");
+    let found = verdicts(&records, "root_class");
+    assert_eq!(found.len(), rows.len());
+    for ((wanted, record), found) in rows.iter().zip(&found) {
+        assert_eq!(found, wanted, "{record}");
     }
+    assert_eq!(rows.iter().map(|(class, _)| class).collect::<std::collections::BTreeSet<_>>().len(), 11);
 }
 
 #[test]
