@@ -20,7 +20,7 @@ use super::messages::Messages;
 use super::output::{Output, line, write_jsonl};
 use super::session::Session;
 use super::table::{Column, Grid, hidden_columns, rows_grid};
-use super::text::{count, number, thousands};
+use super::text::{count, number};
 
 /// Rows that a terminal shows where nothing else is said.
 const TERMINAL_ROWS: usize = 1_000;
@@ -46,8 +46,8 @@ pub(crate) fn run(args: &SqlArgs) -> Result<Exit> {
     let (answer, cut) = answer?;
     answer.write(&session.output, session.messages, &case.ledger)?;
     if cut {
-        let rows = thousands(number(answer.rows.len()));
-        session.messages.say(&format!("cut after {rows} rows: --limit N shows more"));
+        let rows = count(number(answer.rows.len()), "row");
+        session.messages.say(&format!("cut after {rows}: --limit N shows more"));
     }
     let alert = found.is_some_and(|found| found.alert);
     Ok(session.end(&case, alert, true, "the table problems, or -v"))
