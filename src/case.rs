@@ -13,6 +13,7 @@ use crate::frame::EventFrame;
 use crate::ingest::{self, ObjectReport, Progress, RawRecord, Status, revisit};
 use crate::problem::{Filtered, Ledger, ObjectCounts, RecordCounts, Skipped};
 use crate::schema::Column;
+use crate::session::{self, Sessions, StateTable};
 use crate::source::{Object, disk, sha256_hex};
 use crate::time::EventTime;
 
@@ -36,6 +37,8 @@ pub struct Case {
     pub reports: Vec<ObjectReport>,
     /// The events, each once.
     pub events: EventFrame,
+    /// Where temporary credentials came from.
+    pub sessions: Sessions,
     /// Where every object and record ended.
     pub ledger: Ledger,
     /// What the events cover.
@@ -74,6 +77,7 @@ impl Case {
                 records.into_iter().map(|record| ((record.object, record.record_index), sha256_hex(record.text.as_bytes()))).collect();
             events.set_record_sha256(&hashes)?;
         }
+        let sessions = session::resolve(&mut events)?;
         let mut ledger = Ledger { skipped: listing.skipped, problems: listing.problems, notices: duplicates.notices, ..Ledger::default() };
         ledger.objects = ObjectCounts { listed, read: 0, skipped: to_u64(ledger.skipped.len()), problems: to_u64(ledger.problems.len()) };
         let mut records = RecordCounts { loaded: to_u64(events.height()), duplicates: duplicates.removed, ..RecordCounts::default() };
@@ -87,7 +91,7 @@ impl Case {
             return Err(no_logs(&scope, &ledger));
         }
         let coverage = coverage(&events, &read.reports)?;
-        Ok(Self { scope, objects: listing.objects, reports: read.reports, events, ledger, coverage })
+        Ok(Self { scope, objects: listing.objects, reports: read.reports, events, sessions, ledger, coverage })
     }
 
     /// Runs the rules of the catalog over the events, and lists apart what is accepted.
@@ -98,6 +102,22 @@ impl Case {
         let mut detections = detect(catalog, &self.events)?;
         accepted.apply(&mut detections, &self.events)?;
         Ok(detections)
+    }
+
+    /// The table `sessions`.
+    ///
+    /// # Errors
+    /// What the table engine says.
+    pub fn session_table(&self) -> Result<StateTable, Error> {
+        self.sessions.session_table(&self.events)
+    }
+
+    /// The table `users`.
+    ///
+    /// # Errors
+    /// What the table engine says.
+    pub fn user_table(&self) -> Result<StateTable, Error> {
+        self.sessions.user_table(&self.events)
     }
 
     /// The raw records that the findings rest on, in the order of their places.

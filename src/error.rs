@@ -1,6 +1,7 @@
 //! [`Error`]: the operation cannot go on. What is merely wrong with an input is a
 //! [`Problem`](crate::problem::Problem) instead, and the run goes on.
 
+use std::fmt::Display;
 use std::io;
 use std::path::Path;
 
@@ -19,7 +20,7 @@ pub enum Error {
         cause: io::Error,
     },
     /// Nothing under the sources is a CloudTrail file.
-    #[error("no CloudTrail logs under {sources} (looked at {listed} files{}{why})", if why.is_empty() { "" } else { ": " })]
+    #[error("no CloudTrail logs under {sources} (looked at {}{}{why})", counted(*listed, "file"), if why.is_empty() { "" } else { ": " })]
     NoLogs {
         /// The sources as given.
         sources: String,
@@ -76,6 +77,12 @@ impl Error {
     pub fn setting(what: impl Into<String>, reason: impl Into<String>) -> Self {
         Self::Setting { what: what.into(), reason: reason.into() }
     }
+}
+
+/// `1 file`, `2 files`.
+pub(crate) fn counted<N: Copy + Display + PartialEq + From<u8>>(number: N, noun: &str) -> String {
+    let plural = if number == N::from(1) { "" } else { "s" };
+    format!("{number} {noun}{plural}")
 }
 
 /// The system's sentence without the number that Rust adds to it.

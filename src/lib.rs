@@ -6,10 +6,11 @@
 //! 2. [`event`] reads records out of those bytes;
 //! 3. [`ingest`] runs both in parallel and feeds
 //! 4. [`frame`], which holds the events in columns;
-//! 5. [`query`] answers SQL over the frame, [`detect`] runs the rules of `queries/`, and
-//!    [`summary`](mod@summary) says who was there;
-//! 6. [`case`](mod@case) runs the stages over a scope and owns all results, which
-//! 7. [`report`] puts into JSON and text.
+//! 5. [`session`] finds where temporary credentials came from;
+//! 6. [`query`] answers SQL over the frame, [`detect`] runs the rules of `queries/`,
+//!    [`timeline`](mod@timeline) puts events in order and [`summary`](mod@summary) says who was there;
+//! 7. [`case`](mod@case) runs the stages over a scope and owns all results, which
+//! 8. [`report`] puts into JSON and text.
 //!
 //! [`error`], [`problem`], [`schema`] and [`time`] stand left of all of them.
 //! Nothing is printed here, no clock is read and no socket opened.
@@ -24,8 +25,10 @@ pub mod problem;
 pub mod query;
 pub mod report;
 pub mod schema;
+pub mod session;
 pub mod source;
 pub mod summary;
 pub mod time;
+pub mod timeline;
 
 pub use error::Error;

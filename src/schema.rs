@@ -92,7 +92,7 @@ columns! {
     Dt "dt" Text "event_time as YYYY-MM-DD, `unknown` without one" "never";
     EventId "event_id" Text "eventID" "absent: record_sha256 stands in";
     EventVersion "event_version" Text "eventVersion" "absent";
-    EventSource "event_source" Text "eventSource" "absent, as in Insights events";
+    EventSource "event_source" Text "eventSource, in small letters; the evidence keeps the record as it came" "absent, as in Insights events";
     EventName "event_name" Text "eventName" "absent, as in Insights events";
     EventStem "event_stem" Text "eventName without the API date at its end" "no eventName";
     EventType "event_type" Text "eventType" "absent";
@@ -102,7 +102,7 @@ columns! {
     ReadOnly "read_only" Flag "readOnly" "absent";
     Write "write" Flag "readOnly, else the verb of eventName" "neither readOnly nor eventName";
     ManagementEvent "management_event" Flag "managementEvent" "absent, as before version 1.06";
-    Ok "ok" Flag "errorCode, errorMessage and, for sign-in events, responseElements" "never";
+    Ok "ok" Flag "errorCode, errorMessage and, for sign-in events, responseElements" "a sign-in event of a download without an error code: its outcome is not in the row";
     Denied "denied" Flag "errorCode" "never";
     ErrorCode "error_code" Text "errorCode" "absent or empty";
     ErrorMessage "error_message" Text "errorMessage" "absent or empty";
@@ -124,7 +124,7 @@ columns! {
     TlsCipherSuite "tls_cipher_suite" Text "tlsDetails.cipherSuite" "absent";
     TlsClientHost "tls_client_host" Text "tlsDetails.clientProvidedHostHeader" "absent";
     // Who did it.
-    UserType "user_type" Text "userIdentity.type" "absent, as in service events";
+    UserType "user_type" Text "userIdentity.type, a known one in AWS's spelling; user_identity keeps it as it came" "absent, as in service events";
     Principal "principal" Text "userIdentity, without the session name" "no userIdentity";
     Actor "actor" Text "first of user_arn, issuer_arn, user_on_behalf_of_id, user_invoked_by, user_account_id, user_principal_id" "none of them";
     SessionName "session_name" Text "userIdentity.arn of an AssumedRole, after the last /" "not a role session";
@@ -152,7 +152,7 @@ columns! {
     WebFederatedProvider "web_federated_provider" Text "webIdFederationData.federatedProvider" "absent";
     Ec2RoleDelivery "ec2_role_delivery" Text "sessionContext.ec2RoleDelivery" "not an instance profile's session, or an old record";
     ServiceCall "service_call" Flag "userIdentity and eventType: an AWS service called, not a person" "never";
-    LongTermKey "long_term_key" Flag "accessKeyId and session say that a long-term key signed the call" "never";
+    LongTermKey "long_term_key" Flag "userIdentity, in accessKeyId and session, says that a long-term key signed the call" "never";
     FromConsole "from_console" Flag "sessionCredentialFromConsole or userAgent say that the console made the call" "never";
     // What the credentials proved.
     MfaUsed "mfa_used" Text "additionalEventData.MFAUsed" "absent, as in federated and some failed sign-ins; not No";
@@ -160,8 +160,11 @@ columns! {
     ConsoleLoginResult "console_login_result" Text "responseElements.ConsoleLogin" "not a console sign-in";
     MfaVerdict "mfa_verdict" Text "result, identity, MFAUsed and session of a sign-in: mfa, no_mfa, session_no_mfa, idp_unknown, failed, failed_mfa_step, unknown, not_login" "never";
     ApiMfa "api_mfa" Text "credential and session of a call: yes, no, n/a, idp_unknown, unknown" "never";
-    RootClass "root_class" Text "identity, event and session: none, console_login, console_login_failed, api, console_action, long_term_key, root_credential_event, assume_root_call, assumed_root, service, on_behalf" "never";
+    RootClass "root_class" Text "identity, event and session: none, console_login, console_login_failed, console_login_unknown (a download does not tell the outcome), api, console_action, long_term_key, root_credential_event, assume_root_call, assumed_root, service, on_behalf" "never";
     SensitiveWrite "sensitive_write" Flag "write, event_source and event_stem: a change to identities, keys, logging or guards" "never";
+    OriginVerdict "origin_verdict" Text "the calls that made the session, after loading: mfa, no_mfa, idp_unknown, unknown, not_in_log" "not a temporary session";
+    OriginEventId "origin_event_id" Text "event_id of the first of these calls, after loading" "not a temporary session, not in the log, or without an id";
+    OriginPrincipal "origin_principal" Text "principal of the first of these calls, after loading" "not a temporary session, or not in the log";
     // The parts that stay JSON.
     UserIdentity "user_identity" Json "userIdentity" "absent or null";
     RequestParameters "request_parameters" Json "requestParameters" "absent or null";

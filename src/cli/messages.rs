@@ -83,10 +83,10 @@ fn ledger_lines(ledger: &Ledger, verbose: bool, more: &str) -> Vec<String> {
             thousands(objects.problems)
         ),
         format!(
-            "records  {} seen = {} loaded + {} duplicates + {} with problems",
+            "records  {} seen = {} loaded + {} + {} with problems",
             thousands(records.seen),
             thousands(records.loaded),
-            thousands(records.duplicates),
+            count(records.duplicates, "duplicate"),
             thousands(records.problems)
         ),
     ];

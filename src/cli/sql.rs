@@ -10,7 +10,7 @@ use trailsift::Error;
 use trailsift::case::Case;
 use trailsift::detect::{Accepted, Catalog};
 use trailsift::problem::{Ledger, Problem};
-use trailsift::query::{self, FILES, FINDINGS, NOTICES, PROBLEMS, json_table};
+use trailsift::query::{self, FILES, FINDINGS, NOTICES, PROBLEMS, SESSIONS, USERS, json_table, state_frame};
 use trailsift::report::json;
 
 use super::answer::{Answer, TERMINAL_ROWS};
@@ -21,7 +21,7 @@ use super::messages::Messages;
 use super::output::Output;
 use super::session::Session;
 use super::table::{Column, Grid};
-use super::text::{number, thousands};
+use super::text::{count, number};
 
 pub(crate) fn run(args: &SqlArgs) -> Result<Exit> {
     if args.schema {
@@ -34,7 +34,7 @@ pub(crate) fn run(args: &SqlArgs) -> Result<Exit> {
     let catalog = Catalog::builtin()?;
     let (case, display) = session.read()?;
     display.stage("querying");
-    let found = if names_findings(&statement) || args.run.fail_on.is_some() {
+    let found = if names_table(&statement, FINDINGS.name) || args.run.fail_on.is_some() {
         Some(Found::new(case.detect(&catalog, &Accepted::default())?, None, args.run.fail_on))
     } else {
         None
@@ -44,8 +44,8 @@ pub(crate) fn run(args: &SqlArgs) -> Result<Exit> {
     let (answer, cut) = answer?;
     answer.write("sql", &session.output, session.messages, &case.ledger)?;
     if cut {
-        let rows = thousands(number(answer.rows.len()));
-        session.messages.say(&format!("cut after {rows} rows: --limit N shows more"));
+        let rows = count(number(answer.rows.len()), "row");
+        session.messages.say(&format!("cut after {rows}: --limit N shows more"));
     }
     let alert = found.is_some_and(|found| found.alert);
     Ok(session.end(&case, alert, true, "the table problems, or -v"))
@@ -90,13 +90,17 @@ fn statement(args: &SqlArgs) -> Result<String, Error> {
 fn answer(statement: &str, case: &Case, found: Option<&Found>, limit: Option<usize>) -> Result<(Answer, bool)> {
     let problems = |list: &[Problem]| list.iter().map(|problem| object(json::problem(problem))).collect::<Vec<_>>();
     let findings = found.map(|found| findings::rows(&found.detections.findings)).unwrap_or_default();
-    let tables = [
+    let mut tables = vec![
         ("events", case.events.to_frame()),
         (FILES.name, json_table(&FILES.columns(), &case.file_rows())?),
         (PROBLEMS.name, json_table(&PROBLEMS.columns(), &problems(&case.ledger.problems))?),
         (NOTICES.name, json_table(&NOTICES.columns(), &problems(&case.ledger.notices))?),
         (FINDINGS.name, json_table(&FINDINGS.columns(), &findings)?),
     ];
+    for (table, make) in [(SESSIONS, Case::session_table as fn(&Case) -> _), (USERS, Case::user_table)] {
+        let frame = if names_table(statement, table.name) { state_frame(&make(case)?)? } else { json_table(&table.columns(), &[])? };
+        tables.push((table.name, frame));
+    }
     let (frame, cut) = query::run_limited(statement, &tables, limit)?;
     let names = frame.get_column_names().into_iter().map(ToString::to_string).collect();
     Ok((Answer { names, rows: query::rows(&frame) }, cut))
@@ -109,9 +113,9 @@ fn object(value: Value) -> Map<String, Value> {
     }
 }
 
-/// Whether the statement may ask for the table `findings`; running the rules costs more than all else.
-fn names_findings(statement: &str) -> bool {
-    let word = |word: &str| word.eq_ignore_ascii_case(FINDINGS.name);
+/// Whether the statement may ask for a table that costs time to make; running the rules costs more than all else.
+fn names_table(statement: &str, table: &str) -> bool {
+    let word = |word: &str| word.eq_ignore_ascii_case(table);
     statement.split(|letter: char| !(letter.is_alphanumeric() || letter == '_')).any(word)
 }
 
@@ -121,8 +125,8 @@ mod tests {
 
     #[test]
     fn the_rules_run_only_for_their_table() {
-        assert!(names_findings("select rule_id from Findings f"));
-        assert!(names_findings("with a as (select * from \"findings\") select * from a"));
-        assert!(!names_findings("select findings_count from events"));
+        assert!(names_table("select rule_id from Findings f", "findings"));
+        assert!(names_table("with a as (select * from \"findings\") select * from a", "findings"));
+        assert!(!names_table("select findings_count from events", "findings"));
     }
 }

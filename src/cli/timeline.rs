@@ -9,7 +9,7 @@ use trailsift::timeline::{TimelineEntry, Wanted, timeline};
 use super::answer::{Answer, TERMINAL_ROWS};
 use super::args::TimelineArgs;
 use super::exit::Exit;
-use super::findings::{self, Found};
+use super::findings::{self, Found, WIDE_ENOUGH};
 use super::session::Session;
 use super::table::{Column, Cut, Grid, Screen};
 use super::text::{count, number, short_principal, thousands};
@@ -96,7 +96,8 @@ fn row(entry: &TimelineEntry) -> Map<String, Value> {
 }
 
 fn grid(entries: &[TimelineEntry], screen: &Screen) -> Grid {
-    let mut grid = Grid::new(vec![
+    let beside = screen.width.is_none_or(|width| width >= WIDE_ENOUGH);
+    let mut columns = vec![
         Column::new(screen.time_title()),
         Column::new("ELAPSED").right(),
         Column::new("WHO").cut(Cut::Middle, 10),
@@ -104,8 +105,11 @@ fn grid(entries: &[TimelineEntry], screen: &Screen) -> Grid {
         // An IPv4 address is never cut.
         Column::new("FROM").cut(Cut::Middle, 15),
         Column::new("RESULT").cut(Cut::End, 7),
-        Column::new("MARK").cut(Cut::End, 8),
-    ]);
+    ];
+    if beside {
+        columns.push(Column::new("MARK").cut(Cut::End, 8));
+    }
+    let mut grid = Grid::new(columns);
     let mut before = None;
     for entry in entries {
         let who = entry.principal.as_deref().unwrap_or_default();
@@ -113,15 +117,23 @@ fn grid(entries: &[TimelineEntry], screen: &Screen) -> Grid {
         let who = entry.session_name.as_deref().map_or_else(|| who.to_owned(), |session| format!("{who}/{session}"));
         let rules: Vec<&str> = entry.rules.iter().map(String::as_str).collect();
         let mark = entry.severity.map_or(String::new(), |severity| format!("{severity} {}", rules.join(" ")));
-        grid.row([
+        let mut cells = vec![
             entry.event_time.map(|time| screen.time(time)).unwrap_or_default(),
             elapsed(before, entry.event_time),
             who,
             event(entry),
             entry.source_ip_address.clone().unwrap_or_default(),
             result(entry).to_owned(),
-            mark,
-        ]);
+        ];
+        if beside {
+            cells.push(mark);
+            grid.row(cells);
+        } else {
+            grid.row(cells);
+            if !mark.is_empty() {
+                grid.note(&mark);
+            }
+        }
         before = entry.event_time;
     }
     grid

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::envelope::{Broken, Found, RecordSpan, Sink};
 use super::{Event, Resource, derive};
+use crate::error::counted;
 use crate::problem::ProblemKind;
 use crate::schema::Column;
 use crate::time::EventTime;
@@ -47,7 +48,7 @@ pub fn walk<'a>(text: &'a str, arena: &'a Bump, sink: &mut impl Sink<'a>) -> (u6
         match outcome {
             Ok(false) => return (index, None),
             Ok(true) if row.len() != cells => {
-                let message = format!("the row has {} cells, the header {cells}", row.len());
+                let message = format!("the row has {}, the header {cells}", counted(row.len(), "cell"));
                 sink.record(span, Found::Problem(ProblemKind::BadCsv, message));
             }
             Ok(true) if row.iter().any(|cell| cell.contains(['\n', '\r'])) => {
@@ -115,14 +116,18 @@ fn hedge(event: &mut Event<'_>) {
     let is_root = event.is(Column::UserType, "Root");
     // There is no field that tells whether MFA was used; a name and a key alone would suggest an answer.
     event.set_text(Column::ApiMfa, "unknown");
-    if !event.is(Column::MfaVerdict, "not_login") {
+    let login = !event.is(Column::MfaVerdict, "not_login");
+    // How a sign-in event ended stands in its response; only an error code would be in the row.
+    let outcome_is_lost = (login || event.is(Column::EventSource, "signin.amazonaws.com")) && !event.has(Column::ErrorCode);
+    if outcome_is_lost {
+        event.unset(Column::Ok);
+        if event.is(Column::RootClass, "console_login_failed") {
+            event.set_text(Column::RootClass, "console_login_unknown");
+        }
+    }
+    if login {
         event.set_text(Column::MfaVerdict, "unknown");
         event.notice(ProblemKind::MfaUnknown, "ConsoleLogin in a download: neither its outcome nor the use of MFA is in the row");
-        // No response in the row is no failure.
-        event.set_flag(Column::Ok, !event.has(Column::ErrorCode));
-        if is_root {
-            event.set_text(Column::RootClass, "api");
-        }
     }
     let by_service = matches!(event.text(Column::SourceIpKind), Some("aws_service" | "aws_internal"));
     if is_root && by_service && !event.is(Column::RootClass, "none") {

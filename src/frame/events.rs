@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
-use polars::prelude::{DataFrame, DataType, Field, IntoSeries as _, PlSmallStr, PolarsResult, Schema, StringChunked, TimeUnit, TimeZone};
+use polars::prelude::{
+    DataFrame, DataType, Field, IntoSeries as _, PlSmallStr, PolarsError, PolarsResult, Schema, StringChunked, TimeUnit, TimeZone,
+};
 
 use crate::schema::{Column, Kind};
 
@@ -47,7 +49,8 @@ impl EventFrame {
     /// What polars says.
     pub fn set_record_sha256(&mut self, hashes: &BTreeMap<(Arc<str>, u64), String>) -> PolarsResult<()> {
         let objects: HashSet<&str> = hashes.keys().map(|(object, _)| object.as_ref()).collect();
-        for frame in &mut self.batches {
+        for batch in 0..self.batches.len() {
+            let Some(frame) = self.batches.get(batch) else { continue };
             let named = frame.column(Column::Object.name())?.str()?;
             if !named.iter().flatten().any(|object| objects.contains(object)) {
                 continue;
@@ -64,7 +67,25 @@ impl EventFrame {
                 })
                 .collect();
             let values = values.with_name(PlSmallStr::from_static(Column::RecordSha256.name()));
-            frame.replace(Column::RecordSha256.name(), values.into_series().into())?;
+            self.set_columns(batch, values.into_series().into_frame())?;
+        }
+        Ok(())
+    }
+
+    /// Puts columns that are known only after loading in the place of those of the same names in one batch.
+    ///
+    /// # Errors
+    /// What polars says; also where there is no such batch or column, or it has another type or length.
+    pub fn set_columns(&mut self, batch: usize, values: DataFrame) -> PolarsResult<()> {
+        let height = values.height();
+        let frame = self.batches.get_mut(batch).filter(|frame| frame.height() == height);
+        let frame = frame.ok_or_else(|| PolarsError::ShapeMismatch(format!("batch {batch} has no {height} rows").into()))?;
+        for values in values.into_columns() {
+            let name = values.name().clone();
+            if frame.column(&name)?.dtype() != values.dtype() {
+                return Err(PolarsError::SchemaMismatch(format!("column {name} is not of type {}", values.dtype()).into()));
+            }
+            frame.replace(&name, values)?;
         }
         Ok(())
     }

@@ -8,3 +8,4 @@ mod events;
 pub use builder::{Batch, BatchBuilder};
 pub use duplicates::Duplicates;
 pub use events::EventFrame;
+pub(crate) use events::data_type;

@@ -8,7 +8,7 @@ use rayon::prelude::{IntoParallelIterator as _, ParallelIterator as _};
 
 use super::Options;
 use super::part::{Loader, Part};
-use crate::error::Error;
+use crate::error::{Error, counted};
 use crate::event::csv;
 use crate::event::envelope::{Broken, Piece, Walker};
 use crate::frame::{Batch, BatchBuilder};
@@ -322,16 +322,18 @@ fn conclude(
 
 /// The problem of the object as a whole, if it has one: the damage to its stream comes before what followed from it.
 fn object_problem(object: &Object, repaired: bool, broken: Option<Broken>, bytes: &Summary) -> Option<Problem> {
-    let kept =
-        |broken: &Option<Broken>| broken.as_ref().map_or(String::new(), |broken| format!("; {} records before it were read", broken.index));
+    let kept = |broken: &Option<Broken>| broken.as_ref().map_or(String::new(), |broken| format!("; {}", read_before(broken)));
     let place =
         |offset| Place { object: object.name.clone(), record_index: broken.as_ref().map(|broken| broken.index), offset: Some(offset) };
     let (kind, message) = match &bytes.damage {
-        Some(Damage::Cut { at }) => (ProblemKind::GzipCut, format!("the gzip stream is cut after {at} stored bytes{}", kept(&broken))),
+        Some(Damage::Cut { at }) => {
+            (ProblemKind::GzipCut, format!("the gzip stream is cut after {}{}", counted(*at, "stored byte"), kept(&broken)))
+        }
         Some(Damage::Corrupt { at, what }) => (ProblemKind::GzipDamaged, format!("{what}, at stored byte {at}{}", kept(&broken))),
         Some(Damage::Trailing { at }) => {
             let extra = bytes.stored_bytes.max(object.size).saturating_sub(*at);
-            (ProblemKind::TrailingBytes, format!("{extra} bytes follow the gzip stream, at stored byte {at}"))
+            let follow = if extra == 1 { "follows" } else { "follow" };
+            (ProblemKind::TrailingBytes, format!("{} {follow} the gzip stream, at stored byte {at}", counted(extra, "byte")))
         }
         Some(Damage::Limit { inflated }) => (
             ProblemKind::Limit,
@@ -344,11 +346,16 @@ fn object_problem(object: &Object, repaired: bool, broken: Option<Broken>, bytes
             return Some(if repaired && broken.kind == ProblemKind::BadJson {
                 Problem { place, kind: ProblemKind::NotUtf8, message: "bytes that are not UTF-8".to_owned() }
             } else {
-                Problem { place, kind: broken.kind, message: format!("{}; {} records before it were read", broken.message, broken.index) }
+                Problem { place, kind: broken.kind, message: format!("{}; {}", broken.message, read_before(&broken)) }
             });
         }
     };
     Some(Problem { place: place(bytes.inflated_bytes), kind, message })
+}
+
+/// What was saved of an object that breaks off.
+fn read_before(broken: &Broken) -> String {
+    format!("{} before it {} read", counted(broken.index, "record"), if broken.index == 1 { "was" } else { "were" })
 }
 
 /// For an object that is not JSON at all, or empty: a problem where its name promises a log, else a reason to skip it.

@@ -4,7 +4,9 @@ use polars::prelude::{Column as FrameColumn, DataFrame, DataType, NamedFrom as _
 use serde_json::{Map, Value};
 
 use crate::error::Error;
+use crate::frame::data_type;
 use crate::schema::{Column, Kind};
+use crate::session::{Cell, SESSION_COLUMNS, StateColumn, StateTable, USER_COLUMNS};
 use crate::time::EventTime;
 
 /// A table beside `events`.
@@ -13,7 +15,7 @@ pub struct Table {
     /// Its name in SQL.
     pub name: &'static str,
     /// Its columns, in order.
-    pub fields: &'static [Field],
+    pub fields: &'static [StateColumn],
 }
 
 impl Table {
@@ -23,22 +25,9 @@ impl Table {
     }
 }
 
-/// One column of a [`Table`].
-#[derive(Debug, Clone, Copy)]
-pub struct Field {
-    /// Its name in SQL.
-    pub name: &'static str,
-    /// What it holds.
-    pub kind: Kind,
-    /// What it is made from.
-    pub source: &'static str,
-    /// What it means where the column is null.
-    pub null_means: &'static str,
-}
-
 macro_rules! fields {
     ($($name:literal $kind:ident $source:literal $null:literal;)*) => {
-        &[$(Field { name: $name, kind: Kind::$kind, source: $source, null_means: $null }),*]
+        &[$(StateColumn { name: $name, kind: Kind::$kind, source: $source, null_means: $null }),*]
     };
 }
 
@@ -69,7 +58,7 @@ pub const PROBLEMS: Table = Table { name: "problems", fields: PLACED };
 /// What was loaded, but is odd.
 pub const NOTICES: Table = Table { name: "notices", fields: PLACED };
 
-const PLACED: &[Field] = fields! {
+const PLACED: &[StateColumn] = fields! {
     "object" Text "the file's path or key" "not about a file";
     "record_index" Int "the record's place among the file's records, from 0" "about the whole file";
     "offset" Int "the byte in the inflated stream" "not known";
@@ -107,7 +96,13 @@ pub const FINDINGS: Table = Table {
     },
 };
 
-const TABLES: [Table; 4] = [FILES, PROBLEMS, NOTICES, FINDINGS];
+/// The temporary sessions.
+pub const SESSIONS: Table = Table { name: "sessions", fields: SESSION_COLUMNS };
+
+/// The users of IAM.
+pub const USERS: Table = Table { name: "users", fields: USER_COLUMNS };
+
+const TABLES: [Table; 6] = [FILES, PROBLEMS, NOTICES, FINDINGS, SESSIONS, USERS];
 
 /// All tables with their columns' names, as the guard wants them where no frames are at hand.
 pub(super) fn known_tables() -> Vec<(&'static str, Vec<String>)> {
@@ -145,6 +140,41 @@ pub fn json_table(columns: &[(&str, Kind)], rows: &[Map<String, Value>]) -> Resu
     };
     let columns = columns.iter().map(column).collect::<Result<Vec<_>, Error>>()?;
     Ok(DataFrame::new(rows.len(), columns)?)
+}
+
+/// A frame of the rows of a state table; a value that is not of its column's kind is null.
+///
+/// # Errors
+/// [`Error::Frame`]: two columns have one name.
+pub fn state_frame(table: &StateTable) -> Result<DataFrame, Error> {
+    let mut columns = Vec::with_capacity(table.columns.len());
+    for (place, column) in table.columns.iter().enumerate() {
+        let cells = table.rows.iter().map(|row| row.cells.get(place).unwrap_or(&Cell::Null));
+        columns.push(FrameColumn::from(cell_series(column, cells)?));
+    }
+    Ok(DataFrame::new(table.rows.len(), columns)?)
+}
+
+fn cell_series<'c>(column: &StateColumn, cells: impl Iterator<Item = &'c Cell>) -> Result<Series, Error> {
+    let name = PlSmallStr::from_static(column.name);
+    Ok(match column.kind {
+        Kind::Text | Kind::Json | Kind::TextList => {
+            let values = cells.map(|cell| if let Cell::Text(text) = cell { Some(text.as_str()) } else { None });
+            Series::new(name, values.collect::<Vec<_>>()).cast(&data_type(column.kind))?
+        }
+        Kind::Flag => {
+            let values = cells.map(|cell| if let Cell::Flag(flag) = cell { Some(*flag) } else { None });
+            Series::new(name, values.collect::<Vec<_>>())
+        }
+        Kind::Int => {
+            let values = cells.map(|cell| if let Cell::Int(number) = cell { Some(*number) } else { None });
+            Series::new(name, values.collect::<Vec<_>>())
+        }
+        Kind::Time => {
+            let values = cells.map(|cell| if let Cell::Time(time) = cell { Some(time.micros()) } else { None });
+            Series::new(name, values.collect::<Vec<_>>()).cast(&data_type(column.kind))?
+        }
+    })
 }
 
 fn series<'v>(name: &str, kind: Kind, values: impl Iterator<Item = &'v Value>) -> Result<Series, Error> {

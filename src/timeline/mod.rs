@@ -106,8 +106,11 @@ struct Selection<'w> {
 impl<'w> Selection<'w> {
     fn new(events: &EventFrame, findings: &'w [Finding], sessions: &Sessions, wanted: &'w Wanted) -> Result<Self, Error> {
         let names = |known: &String| wanted.principals.iter().any(|name| is_named(known, name));
-        let principals: BTreeSet<String> =
-            if wanted.principals.is_empty() { BTreeSet::new() } else { events.distinct(Column::Principal)?.into_iter().filter(names).collect() };
+        let principals: BTreeSet<String> = if wanted.principals.is_empty() {
+            BTreeSet::new()
+        } else {
+            events.distinct(Column::Principal)?.into_iter().filter(names).collect()
+        };
         let made_from = |from: &String| sessions.descendants(from).into_iter().map(str::to_owned).collect::<Vec<_>>();
         let keys_of_principals = principals.iter().flat_map(made_from).collect();
         let keys = wanted.access_keys.iter().flat_map(|key| made_from(key).into_iter().chain([key.clone()])).collect();
@@ -152,8 +155,7 @@ impl<'w> Selection<'w> {
         let key = cells.key.get(row);
         let address = cells.source_ip.get(row);
         let principal = || is_in(cells.principal.get(row), &self.principals) || is_in(key, &self.keys_of_principals);
-        let in_window =
-            |(first, last): (i64, i64)| cells.time.get(row).is_some_and(|time| (first..=last).contains(&time));
+        let in_window = |(first, last): (i64, i64)| cells.time.get(row).is_some_and(|time| (first..=last).contains(&time));
         self.window.is_none_or(in_window)
             && (self.wanted.source_ips.is_empty() || self.wanted.source_ips.iter().any(|wanted| address == Some(wanted)))
             && (self.wanted.access_keys.is_empty() || is_in(key, &self.keys))

@@ -55,6 +55,16 @@ fn nothing_but_other_files() {
 }
 
 #[test]
+fn one_of_a_thing_is_said_in_the_singular() {
+    let folder = Folder::new().with("a.txt", "hello");
+    one_sentence(&run(&["detect"], folder.path()).expect(2), &["(looked at 1 file: "]);
+    let folder = Folder::new().with("cut.jsonl", format!("{}\n{{\"eventVersion\":\"1.08\"", record(1, |_| ())));
+    let run = run(&["detect", "--allow-problems"], folder.path());
+    assert!(run.stderr.contains("1 record before it was read"), "{}", run.stderr);
+    assert!(run.stderr.contains("1 seen = 1 loaded + 0 duplicates"), "{}", run.stderr);
+}
+
+#[test]
 fn an_empty_list_is_a_log() {
     let folder = Folder::new().with("a.json", r#"{"Records":[]}"#);
     run(&["detect"], folder.path()).expect(0);

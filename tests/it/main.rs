@@ -21,6 +21,8 @@ mod oddities;
 mod panther;
 mod rules;
 mod sample;
+mod sessions;
 mod sql;
 mod support;
+mod timeline;
 mod verdicts;

@@ -468,14 +468,35 @@ fn a_download_claims_no_more_than_its_columns_tell() {
         row("e3", "ops", "iam", "UpdateAccountPasswordPolicy", "203.0.113.9"),
         row("e4", "ops", "sts", "GetSessionToken", "203.0.113.9"),
         row("e5", "root", "iam", "CreateAccessKey", "203.0.113.9"),
+        row("e6", "ops", "signin", "ConsoleLogin", "203.0.113.9"),
+        row("e7", "root", "sts", "GetCallerIdentity", "203.0.113.9").replacen("root,", "root,AKIAEXAMPLE", 1),
+        row("e8", "root", "s3", "ListBuckets", "203.0.113.9").replacen("root,", "root,AKIAEXAMPLE", 1).replace(",x,", ",S3Console/0.4,"),
+        row("e9", "ops", "signin", "ConsoleLogin", "203.0.113.9").replace(",x,,", ",x,AccessDenied,"),
     ];
     let folder = Folder::new().with("history.csv", format!("{header}{}", rows.concat()));
     let document = detect(folder.path());
     let ids = |rules: &[&str]| crate::support::ids_of(&document, rules);
     // A sign-in whose outcome is not in the row has neither failed nor worked, and a service is not root.
-    assert_eq!(ids(&["ROOT-006"]), ["e1".to_owned(), "e5".to_owned()].into());
-    assert!(ids(&["ROOT-001", "ROOT-002", "ROOT-003", "ROOT-009", "MFA-001", "MFA-007", "MFA-019"]).is_empty(), "{document}");
+    assert_eq!(ids(&["ROOT-006"]), ["e5", "e7", "e8"].map(str::to_owned).into());
+    assert!(ids(&["ROOT-001", "ROOT-002", "ROOT-003", "ROOT-008", "ROOT-009", "MFA-001", "MFA-007", "MFA-019"]).is_empty(), "{document}");
     assert_eq!(document["findings"][0]["principal"], "root (inferred from the user name)");
+    // A row cannot show the session, so that it cannot show that there was none.
+    let judged = sql(folder.path(), "select ok, root_class, long_term_key from events order by event_id");
+    let wanted: Vec<Value> = [
+        (json!(null), "console_login_unknown"),
+        (json!(true), "on_behalf"),
+        (json!(true), "none"),
+        (json!(true), "none"),
+        (json!(true), "api"),
+        (json!(null), "none"),
+        (json!(true), "api"),
+        (json!(true), "console_action"),
+        (json!(false), "none"),
+    ]
+    .into_iter()
+    .map(|(ok, class)| json!({"ok": ok, "root_class": class, "long_term_key": false}))
+    .collect();
+    assert_eq!(judged, wanted);
     let kinds: Vec<&Value> = document["ledger"]["notices"].as_array().expect("notices").iter().map(|notice| &notice["kind"]).collect();
     assert!(kinds.contains(&&json!("mfa_unknown")), "{kinds:?}");
 }

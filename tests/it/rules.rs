@@ -27,6 +27,11 @@ fn run(id: &str, file: &Path) -> Value {
     detect_with(file, &["--only", id])
 }
 
+/// The texts of a list, in the order of the alphabet and each once.
+fn words(list: &Value) -> BTreeSet<String> {
+    serde_json::from_value(list.clone()).unwrap_or_else(|error| panic!("{error}: {list}"))
+}
+
 #[test]
 fn hits_hit_and_near_misses_and_hostile_records_do_not() {
     let rules = rules();
@@ -45,6 +50,61 @@ fn hits_hit_and_near_misses_and_hostile_records_do_not() {
             let records = &document["ledger"]["records"];
             assert!(records["seen"].as_u64() >= Some(3), "{id}: {file} is too thin");
         }
+    }
+}
+
+#[test]
+fn downloads_of_the_event_history_are_near_misses_too() {
+    let mut tried = BTreeSet::new();
+    for (id, _) in rules() {
+        let file = samples(&id).join("miss.csv");
+        if !file.exists() {
+            continue;
+        }
+        let header = std::fs::read_to_string(&file).expect("UTF-8").lines().next().map(|line| line.split(',').count());
+        assert_eq!(header, Some(16), "{id}");
+        let document = run(&id, &file);
+        assert_eq!(findings(&document), [], "{id} on miss.csv");
+        let records = &document["ledger"]["records"];
+        assert!(records["loaded"].as_u64() >= Some(1) && records["loaded"] == records["seen"], "{id}: {records}");
+        tried.insert(id);
+    }
+    for id in ["MFA-007", "ROOT-006", "ROOT-008", "ROOT-009", "ROOT-021"] {
+        assert!(tried.contains(id), "{id} has no miss.csv");
+    }
+}
+
+/// What the catalogue says of a rule, against the rule and against the findings on its hits.
+#[test]
+fn severity_attack_and_cis_are_those_of_the_catalogue() {
+    let list = |id: &str| trailsift(["rules", "explain", id, "--format", "json"]).expect(0).json()["rows"][0].clone();
+    for (id, kind) in rules() {
+        let wanted = expected(&id);
+        let keys = ["severity", "attack", "cis"];
+        let given = keys.iter().filter(|key| wanted.get(key).is_some()).count();
+        let family = id.split('-').next();
+        assert!(
+            given == keys.len() || given == 0 && !matches!(family, Some("ROOT" | "MFA")),
+            "{id}: some of {keys:?} are not in expected.json"
+        );
+        if given == 0 {
+            continue;
+        }
+        let rule = list(&id);
+        for key in ["attack", "cis"] {
+            assert_eq!(words(&rule[key]), words(&wanted[key]), "{key} of {id}");
+        }
+        let found: BTreeSet<String> = if kind == "table" {
+            [rule["severity"].as_str().expect("a word").to_owned()].into()
+        } else {
+            let document = run(&id, &samples(&id).join("hit.jsonl"));
+            let findings = document["findings"].as_array().expect("findings");
+            for finding in findings {
+                assert_eq!((&finding["attack"], &finding["cis"]), (&rule["attack"], &rule["cis"]), "{id}");
+            }
+            findings.iter().map(|finding| finding["severity"].as_str().expect("a word").to_owned()).collect()
+        };
+        assert_eq!(found, words(&wanted["severity"]), "severity of {id}");
     }
 }
 

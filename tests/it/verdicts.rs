@@ -93,6 +93,7 @@ fn the_eighteen_rows_of_the_mfa_table() {
     ];
     let records: Vec<Value> = rows.iter().map(|(_, record, _)| record.clone()).collect();
     let found = verdicts(&records, "mfa_verdict");
+    assert_eq!(found.len(), rows.len());
     for ((row, record, wanted), found) in rows.iter().zip(&found) {
         assert_eq!(found, wanted, "row {row}: {record}");
     }
@@ -203,7 +204,45 @@ fn the_eleven_classes_of_root() {
         ("api", by_root(14, &|record| record["userIdentity"]["invokedBy"] = json!("signin.amazonaws.com"))),
     ];
     let records: Vec<Value> = rows.iter().map(|(_, record)| record.clone()).collect();
-    for ((wanted, record), found) in rows.iter().zip(verdicts(&records, "root_class")) {
-        assert_eq!(&found, wanted, "{record}");
+    let found = verdicts(&records, "root_class");
+    assert_eq!(found.len(), rows.len());
+    for ((wanted, record), found) in rows.iter().zip(&found) {
+        assert_eq!(found, wanted, "{record}");
     }
+    assert_eq!(rows.iter().map(|(class, _)| class).collect::<std::collections::BTreeSet<_>>().len(), 11);
+}
+
+#[test]
+fn records_in_the_spelling_of_other_tools_are_judged_and_found_all_the_same() {
+    let respelt = |mut record: Value, kind: &str, source: &str, name: &str| {
+        record["userIdentity"]["type"] = json!(kind);
+        record["eventSource"] = json!(source);
+        record["eventName"] = json!(name);
+        record
+    };
+    let failure = |number| login(number, root(), Some("Failure"), Some("No"), None);
+    let records = [
+        respelt(login(1, user(), Some("Success"), Some("No"), None), "iamuser", "SignIn.amazonaws.com", "ConsoleLogin"),
+        respelt(login(2, root(), Some("Success"), Some("No"), None), "ROOT", "signin.amazonaws.com", "consolelogin"),
+        respelt(failure(3), "root", "SIGNIN.AMAZONAWS.COM", "CONSOLELOGIN"),
+        respelt(record(4, |record| record["readOnly"] = json!(false)), "IamUser", "IAM.amazonaws.com", "DeactivateMFADevice"),
+    ];
+    let folder = Folder::new().with("log.json", json!({"Records": records}).to_string());
+    assert_eq!(
+        sql(folder.path(), "select event_source, user_type, event_stem from events order by record_index"),
+        [
+            json!({"event_source": "signin.amazonaws.com", "user_type": "IAMUser", "event_stem": "ConsoleLogin"}),
+            json!({"event_source": "signin.amazonaws.com", "user_type": "Root", "event_stem": "consolelogin"}),
+            json!({"event_source": "signin.amazonaws.com", "user_type": "Root", "event_stem": "CONSOLELOGIN"}),
+            json!({"event_source": "iam.amazonaws.com", "user_type": "IAMUser", "event_stem": "DeactivateMFADevice"}),
+        ]
+    );
+    let document = detect(folder.path());
+    for (rule, number) in [("MFA-001", 1), ("ROOT-001", 2), ("ROOT-002", 2), ("ROOT-003", 3), ("MFA-010", 4)] {
+        assert_eq!(ids_of(&document, &[rule]), [format!("00000000-0000-4000-8000-{number:012}")].into(), "{rule}");
+    }
+    // A type that is not AWS's stays as it is.
+    let odd = json!({"Records": [respelt(record(5, |_| ()), "iamUsers", "s3.amazonaws.com", "ListBuckets")]}).to_string();
+    let folder = Folder::new().with("log.json", odd);
+    assert_eq!(sql(folder.path(), "select user_type from events"), [json!({"user_type": "iamUsers"})]);
 }

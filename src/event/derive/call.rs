@@ -10,7 +10,7 @@ use crate::schema::Column;
 pub(super) struct Call<'a> {
     /// `event_stem`, empty without an event name.
     pub(super) stem: &'a str,
-    /// `event_source` without `.amazonaws.com`, as the record spells it.
+    /// `event_source` without `.amazonaws.com`.
     pub(super) service: &'a str,
 }
 
@@ -24,7 +24,7 @@ impl Call<'_> {
 pub(super) fn set<'a>(event: &mut Event<'a>) -> Call<'a> {
     let name = event.text(Column::EventName);
     let stem = name.map(stem);
-    let source = event.text(Column::EventSource).unwrap_or_default();
+    let source = source_in_small_letters(event);
     let call = Call { stem: stem.unwrap_or_default(), service: without_tail(source, ".amazonaws.com").unwrap_or(source) };
     let write = event.flag(Column::ReadOnly).map(|read_only| !read_only).or_else(|| name.map(verb_writes));
     event.set_optional(Column::EventStem, stem);
@@ -35,6 +35,19 @@ pub(super) fn set<'a>(event: &mut Event<'a>) -> Call<'a> {
     event.set_flag(Column::Denied, event.text(Column::ErrorCode).is_some_and(denied));
     event.set_flag(Column::SensitiveWrite, write == Some(true) && sensitive(call));
     call
+}
+
+/// `event_source`, which AWS writes in small letters and other tools as they like; rules compare it exactly.
+fn source_in_small_letters<'a>(event: &mut Event<'a>) -> &'a str {
+    let source = event.text(Column::EventSource).unwrap_or_default();
+    if !source.bytes().any(|letter| letter.is_ascii_uppercase()) {
+        return source;
+    }
+    let copy = event.arena().alloc_str(source);
+    copy.make_ascii_lowercase();
+    let small: &'a str = copy;
+    event.set_text(Column::EventSource, small);
+    small
 }
 
 /// The name without the API date at its end: `\d{8}(v\d+)?$` (Lambda) or `\d{4}_\d\d_\d\d$` (`CloudFront`).
@@ -147,6 +160,17 @@ mod tests {
             let arena = Bump::new();
             assert_eq!(sample(&arena, &[(Column::EventName, name)]).text(Column::EventStem), Some(wanted), "{name}");
         }
+    }
+
+    #[test]
+    fn sources_are_in_small_letters() {
+        let arena = Bump::new();
+        let source = |text| sample(&arena, &[(Column::EventSource, text)]).text(Column::EventSource);
+        assert_eq!(source("SignIn.amazonaws.com"), Some("signin.amazonaws.com"));
+        assert_eq!(source("s3.amazonaws.com"), Some("s3.amazonaws.com"));
+        assert_eq!(source("É"), Some("É"));
+        assert_eq!(source(""), Some(""));
+        assert!(!sample(&arena, &[]).has(Column::EventSource));
     }
 
     #[test]

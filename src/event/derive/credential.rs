@@ -39,11 +39,13 @@ pub(super) fn on_behalf(event: &Event<'_>) -> bool {
 }
 
 /// `AKIA` alone is not enough: the S3 console has been seen with such an id together with a session.
+///
+/// That there was no session shows in the identity. The row of a download has none, so that its key proves nothing.
 fn long_term_key(event: &Event<'_>) -> bool {
     event.text(Column::UserAccessKeyId).is_some_and(|key| key.starts_with("AKIA"))
         && !event.has(Column::SessionCredentialFromConsole)
         && !event.has(Column::SessionCreationTime)
-        && !event.text(Column::UserIdentity).is_some_and(has_creation_date)
+        && event.text(Column::UserIdentity).is_some_and(|identity| !has_creation_date(identity))
 }
 
 /// Whether the identity has a `creationDate`, be it one that could not be read as a time.
@@ -81,9 +83,10 @@ mod tests {
 
     #[test]
     fn long_term_keys() {
-        let is = |fields: &[(Column, &str)]| flag(Column::LongTermKey, fields);
+        let is = |fields: &[(Column, &str)]| flag(Column::LongTermKey, &[&[(Column::UserIdentity, "{}")], fields].concat());
         let key = (Column::UserAccessKeyId, "AKIAIOSFODNN7EXAMPLE");
         assert!(is(&[key]));
+        assert!(!flag(Column::LongTermKey, &[key]), "no identity, so nothing about a session");
         assert!(is(&[key, (Column::UserIdentity, r#"{"type":"IAMUser","sessionContext":{"attributes":{"creationDate":null}}}"#)]));
         assert!(!is(&[(Column::UserAccessKeyId, "ASIAIOSFODNN7EXAMPLE")]));
         assert!(!is(&[(Column::UserAccessKeyId, "akiaIOSFODNN7EXAMPLE")]));

@@ -29,7 +29,7 @@ pub(super) enum UserType {
 }
 
 pub(super) fn set(event: &mut Event<'_>) -> UserType {
-    let identity = event.text(Column::UserType).map_or(UserType::Other, kind);
+    let identity = set_type(event);
     set_principal(event, identity);
     let actor = [
         Column::UserArn,
@@ -47,9 +47,19 @@ pub(super) fn set(event: &mut Event<'_>) -> UserType {
     identity
 }
 
-fn kind(text: &str) -> UserType {
-    use UserType::{AssumedRole, AwsAccount, AwsService, FederatedUser, IamUser, IdentityCenterUser, Root, SamlUser, WebIdentityUser};
-    // A text has one length, so at most two comparisons are made in full.
+/// Spells `user_type` as AWS does, where another tool wrote it in other letters: rules compare it exactly.
+fn set_type(event: &mut Event<'_>) -> UserType {
+    let Some((name, identity)) = event.text(Column::UserType).and_then(known) else { return UserType::Other };
+    event.set_text(Column::UserType, name);
+    identity
+}
+
+/// AWS's spelling of a type that this version knows.
+fn known(text: &str) -> Option<(&'static str, UserType)> {
+    use UserType::{
+        AssumedRole, AwsAccount, AwsService, FederatedUser, IamUser, IdentityCenterUser, Other, Root, SamlUser, WebIdentityUser,
+    };
+    // A text has one length, so few comparisons are made in full.
     let known = [
         ("IAMUser", IamUser),
         ("AssumedRole", AssumedRole),
@@ -60,8 +70,10 @@ fn kind(text: &str) -> UserType {
         ("WebIdentityUser", WebIdentityUser),
         ("IdentityCenterUser", IdentityCenterUser),
         ("AWSAccount", AwsAccount),
+        ("Directory", Other),
+        ("Unknown", Other),
     ];
-    known.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(text)).map_or(UserType::Other, |(_, identity)| identity)
+    known.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(text))
 }
 
 /// Sets `principal`: one name for all sessions of a role, so that thresholds and baselines work over them.
@@ -163,6 +175,18 @@ mod tests {
         ];
         for (identity, fields, wanted) in cases {
             assert_eq!(principal(identity, fields).as_deref(), Some(wanted), "{identity} {fields:?}");
+        }
+    }
+
+    #[test]
+    fn known_types_are_spelt_as_aws_does() {
+        let arena = Bump::new();
+        let spelt = |text| sample(&arena, &[(Column::UserType, text)]).text(Column::UserType);
+        for (text, wanted) in [("iamuser", "IAMUser"), ("ROOT", "Root"), ("samlUser", "SAMLUser"), ("unknown", "Unknown")] {
+            assert_eq!(spelt(text), Some(wanted));
+        }
+        for other in ["future", "", "IAMUser ", "R\u{43e}ot"] {
+            assert_eq!(spelt(other), Some(other));
         }
     }
 

@@ -369,7 +369,7 @@ mod tests {
 
     fn api(identity: &str, authenticated: &str, fields: &[(Column, &str)]) -> String {
         let arena = Bump::new();
-        let mut all = vec![(Column::EventName, "CreateUser"), (Column::UserType, identity)];
+        let mut all = vec![(Column::EventName, "CreateUser"), (Column::UserType, identity), (Column::UserIdentity, "{}")];
         if authenticated != "-" {
             all.extend([(Column::SessionMfaAuthenticated, authenticated), (Column::SessionCreationTime, "2024-01-01T00:00:00Z")]);
         }

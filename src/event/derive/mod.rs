@@ -103,7 +103,8 @@ mod tests {
         for column in Column::ALL {
             assert_eq!(event.has(*column), derived.contains(column), "{column}");
         }
-        for column in derived {
+        // A download can lose the outcome of a call, and nothing else of these.
+        for column in derived.into_iter().filter(|column| *column != Column::Ok) {
             assert_eq!(column.null_means(), "never", "{column}");
         }
     }

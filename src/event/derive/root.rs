@@ -160,7 +160,9 @@ mod tests {
 
     #[test]
     fn row_09_long_term_keys() {
-        assert_eq!(class("Root", &[name("RunInstances"), (Column::UserAccessKeyId, "AKIAIOSFODNN7EXAMPLE")]), "long_term_key");
+        let key = (Column::UserAccessKeyId, "AKIAIOSFODNN7EXAMPLE");
+        assert_eq!(class("Root", &[name("RunInstances"), key, (Column::UserIdentity, "{}")]), "long_term_key");
+        assert_eq!(class("Root", &[name("RunInstances"), key]), "api");
     }
 
     #[test]

@@ -1,0 +1,246 @@
+//! [`Creation`]: a call that made a temporary session, and what it says about MFA.
+//!
+//! # Source
+//! The STS API reference and the `CloudTrail` User Guide (AWS STS and IAM events),
+//! held against real records.
+
+use bumpalo::Bump;
+
+use super::EventPlace;
+use super::view::{Places, Spot, View};
+use crate::event::reader::lookup;
+use crate::schema::Column;
+
+/// What the origin of a session says about MFA.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Verdict {
+    /// AWS checked a second factor.
+    Mfa,
+    /// There was none.
+    NoMfa,
+    /// An identity provider signed in; what it asked for is not in the log.
+    IdpUnknown,
+    /// The log has the origin, and it does not tell.
+    Unknown,
+    /// The log does not have the call that made the session, or one that it depends on.
+    NotInLog,
+}
+
+impl Verdict {
+    /// The word that the column holds.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Mfa => "mfa",
+            Self::NoMfa => "no_mfa",
+            Self::IdpUnknown => "idp_unknown",
+            Self::Unknown => "unknown",
+            Self::NotInLog => "not_in_log",
+        }
+    }
+}
+
+/// The calls that make sessions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Api {
+    /// STS, by a user or role, or for a service.
+    AssumeRole,
+    /// STS, by someone whom a SAML provider knows.
+    AssumeRoleWithSaml,
+    /// STS, by someone whom an OpenID Connect provider knows.
+    AssumeRoleWithWebIdentity,
+    /// STS, from the management account into the root of a member.
+    AssumeRoot,
+    /// STS, by a user for himself.
+    GetSessionToken,
+    /// STS, by a user for someone else.
+    GetFederationToken,
+    /// Identity Center.
+    GetRoleCredentials,
+    /// The console, by a user or root with a password.
+    ConsoleLogin,
+}
+
+impl Api {
+    /// The call's name, as `eventName` has it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::AssumeRole => "AssumeRole",
+            Self::AssumeRoleWithSaml => "AssumeRoleWithSAML",
+            Self::AssumeRoleWithWebIdentity => "AssumeRoleWithWebIdentity",
+            Self::AssumeRoot => "AssumeRoot",
+            Self::GetSessionToken => "GetSessionToken",
+            Self::GetFederationToken => "GetFederationToken",
+            Self::GetRoleCredentials => "GetRoleCredentials",
+            Self::ConsoleLogin => "ConsoleLogin",
+        }
+    }
+
+    /// The call that a row is, where it is one that makes a session and went well.
+    fn of(view: &View, row: u32) -> Option<Self> {
+        let source = view.text(Column::EventSource, row)?;
+        let known: &[Self] = if source.eq_ignore_ascii_case("sts.amazonaws.com") {
+            &[
+                Self::AssumeRole,
+                Self::AssumeRoleWithSaml,
+                Self::AssumeRoleWithWebIdentity,
+                Self::AssumeRoot,
+                Self::GetSessionToken,
+                Self::GetFederationToken,
+            ]
+        } else if source.eq_ignore_ascii_case("signin.amazonaws.com") {
+            &[Self::ConsoleLogin]
+        } else if source.eq_ignore_ascii_case("sso.amazonaws.com") {
+            &[Self::GetRoleCredentials]
+        } else {
+            return None;
+        };
+        let api = known.iter().copied().find(|api| view.same(Column::EventName, row, api.name()))?;
+        view.is(Column::Ok, row).then_some(api)
+    }
+}
+
+/// A call that made a session.
+#[derive(Debug, Clone)]
+pub struct Creation {
+    /// The call.
+    pub api: Api,
+    /// Its event.
+    pub place: EventPlace,
+    /// `recipient_account_id` of the event.
+    pub recipient_account_id: Option<String>,
+    /// The access key id that it issued; a console sign-in names none.
+    pub issued_key: Option<String>,
+    /// The account in which the session acts.
+    pub account_id: Option<String>,
+    /// The `principal` as which the session acts.
+    pub principal: Option<String>,
+    /// The name of the session, where it has one.
+    pub session_name: Option<String>,
+    /// `principal` of the call.
+    pub issued_by: Option<String>,
+    /// `user_access_key_id` of the call.
+    pub caller_key: Option<String>,
+    /// Whether the call named the serial number of an MFA device; it went well, so AWS has checked the code.
+    pub serial_number: bool,
+    /// The `principalId` of the session.
+    pub(super) principal_id: Option<String>,
+    /// What the call's own record says of the caller; nothing where the caller's session has to be asked.
+    pub(super) caller_mfa: Option<Verdict>,
+    /// The session in which the call was made.
+    pub(super) caller: Option<u32>,
+    /// The user of Identity Center who called.
+    pub(super) identity_center_user: Option<String>,
+    pub(super) spot: Spot,
+    shared_event_id: Option<String>,
+    request_id: Option<String>,
+}
+
+impl Creation {
+    /// Reads a row; `None` where it makes no session.
+    pub(super) fn read<'v>(view: &'v View, row: u32, places: &mut Places<'v>, arena: &Bump) -> Option<Self> {
+        let api = Api::of(view, row)?;
+        if api == Api::ConsoleLogin && !["IAMUser", "Root"].iter().any(|kind| view.same(Column::UserType, row, kind)) {
+            // The console takes over a session of a role or federated user that another call made.
+            return None;
+        }
+        let owned = |text: &str| text.to_owned();
+        let request = |path: &[&str]| view.text(Column::RequestParameters, row).and_then(|json| value(json, path, arena));
+        let response = |path: &[&str]| view.text(Column::ResponseElements, row).and_then(|json| value(json, path, arena));
+        let issued_key = response(&["credentials", "accessKeyId"]).or_else(|| response(&["roleCredentials", "accessKeyId"]));
+        let own = |column| view.named(column, row).map(owned);
+        let caller = own(Column::Principal);
+        let (principal, session_name, principal_id) = match api {
+            Api::AssumeRole | Api::AssumeRoleWithSaml | Api::AssumeRoleWithWebIdentity => {
+                (request(&["roleArn"]), request(&["roleSessionName"]), response(&["assumedRoleUser", "assumedRoleId"]))
+            }
+            Api::GetFederationToken => {
+                let name = request(&["name"]);
+                let principal = caller.as_ref().zip(name.as_ref()).map(|(caller, name)| format!("{caller}/{name}"));
+                (principal, name, response(&["federatedUser", "federatedUserId"]))
+            }
+            Api::GetSessionToken | Api::ConsoleLogin => (caller.clone(), None, own(Column::UserPrincipalId)),
+            Api::AssumeRoot => (request(&["targetPrincipal"]), None, None),
+            Api::GetRoleCredentials => (None, None, None),
+        };
+        if issued_key.is_none() && principal_id.is_none() {
+            return None;
+        }
+        let role = response(&["assumedRoleUser", "arn"]).or_else(|| principal.clone());
+        let user = view.named(Column::UserOnBehalfOfId, row).or_else(|| view.named(Column::UserName, row));
+        Some(Self {
+            api,
+            place: places.place(view, row),
+            recipient_account_id: own(Column::RecipientAccountId),
+            issued_key,
+            account_id: role.as_deref().and_then(account_of).map(owned).or_else(|| view.account(row).map(owned)),
+            principal,
+            session_name,
+            caller_key: own(Column::UserAccessKeyId),
+            serial_number: request(&["serialNumber"]).is_some(),
+            principal_id,
+            caller_mfa: caller_mfa(api, view, row),
+            caller: None,
+            identity_center_user: user.filter(|_| api == Api::GetRoleCredentials).map(owned),
+            issued_by: caller,
+            spot: view.spot(row),
+            shared_event_id: own(Column::SharedEventId),
+            request_id: own(Column::RequestId),
+        })
+    }
+
+    /// What the call says about MFA; nothing where its caller's session has to be asked.
+    pub(super) fn verdict(&self) -> Option<Verdict> {
+        match self.api {
+            Api::AssumeRoleWithSaml | Api::AssumeRoleWithWebIdentity => Some(Verdict::IdpUnknown),
+            Api::AssumeRole | Api::GetSessionToken if self.serial_number => Some(Verdict::Mfa),
+            Api::GetSessionToken => Some(Verdict::NoMfa),
+            Api::GetRoleCredentials => Some(self.caller_mfa.unwrap_or(Verdict::IdpUnknown)),
+            Api::AssumeRole | Api::AssumeRoot | Api::GetFederationToken | Api::ConsoleLogin => self.caller_mfa,
+        }
+    }
+
+    /// Whether both records tell of one call, or of two that say the same about their session.
+    ///
+    /// A call into another account has a record in both, with one `sharedEventID`.
+    pub(super) fn agrees(&self, other: &Self) -> bool {
+        let both = |left: &Option<String>, right: &Option<String>| left.is_some() && left == right;
+        both(&self.shared_event_id, &other.shared_event_id)
+            || both(&self.request_id, &other.request_id)
+            || both(&self.place.event_id, &other.place.event_id)
+            || (self.api == other.api
+                && self.issued_by == other.issued_by
+                && self.caller == other.caller
+                && self.verdict() == other.verdict())
+    }
+}
+
+/// What the record says of the caller's own MFA.
+fn caller_mfa(api: Api, view: &View, row: u32) -> Option<Verdict> {
+    match api {
+        Api::ConsoleLogin => Some(match view.text(Column::MfaVerdict, row) {
+            Some("mfa") => Verdict::Mfa,
+            Some("no_mfa") => Verdict::NoMfa,
+            _ => Verdict::Unknown,
+        }),
+        // Its sign-in decides, and that is another event.
+        Api::GetRoleCredentials => None,
+        _ => match view.text(Column::ApiMfa, row) {
+            Some("yes") => Some(Verdict::Mfa),
+            Some("no") => Some(Verdict::NoMfa),
+            Some("idp_unknown") => Some(Verdict::IdpUnknown),
+            // A service called: nobody could be asked for a code.
+            Some("n/a") => Some(Verdict::Unknown),
+            _ => None,
+        },
+    }
+}
+
+/// The text at a path, where there is one that is not empty.
+fn value(json: &str, path: &[&str], arena: &Bump) -> Option<String> {
+    lookup(json, path, arena).filter(|text| !text.is_empty()).map(str::to_owned)
+}
+
+/// The account in an ARN.
+fn account_of(arn: &str) -> Option<&str> {
+    arn.strip_prefix("arn:")?.split(':').nth(3).filter(|account| !account.is_empty())
+}

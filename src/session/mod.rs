@@ -1,0 +1,112 @@
+//! Where temporary credentials came from, and what the users of an account sign in with.
+//!
+//! [`resolve`] goes once over the columns of the loaded events, batch by batch, and
+//! looks into the JSON of those calls only that make a session. It fills the late
+//! columns `origin_verdict`, `origin_event_id` and `origin_principal`, and yields
+//! [`Sessions`]: who made which session, and the tables `sessions` and `users`.
+//!
+//! A session is joined to the call that made it by the access key that the call
+//! issued; where that is not in the log, by principal id and creation time. What it
+//! keeps grows with the sessions and users, not with the events. The answer depends
+//! neither on the order of the batches nor on the number of threads.
+//!
+//! # Hostile input
+//! A log may name a key that two calls issued, a key that was used before it was
+//! issued, or sessions that made each other. The first makes the verdict `unknown`,
+//! the second is no origin, and a chain ends where it comes back to itself and after
+//! [`MAX_DEPTH`] calls.
+
+mod creation;
+mod origin;
+mod scan;
+mod sessions;
+mod sign_in;
+#[cfg(test)]
+mod tests;
+mod users;
+mod view;
+
+use std::sync::Arc;
+
+use crate::schema::Kind;
+use crate::time::EventTime;
+
+pub use creation::{Api, Creation, Verdict};
+pub use origin::{MAX_DEPTH, Sessions, resolve};
+pub use sessions::SESSION_COLUMNS;
+pub use users::USER_COLUMNS;
+
+/// A table that a stage makes of the events: rows of state, each with the events that it rests on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StateTable {
+    /// Its name in rules and SQL.
+    pub name: &'static str,
+    /// Its columns, in order.
+    pub columns: &'static [StateColumn],
+    /// Its rows, in an order that the table's maker documents.
+    pub rows: Vec<StateRow>,
+}
+
+/// One column of a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StateColumn {
+    /// Its name in rules and SQL.
+    pub name: &'static str,
+    /// What it holds.
+    pub kind: Kind,
+    /// What it is made from.
+    pub source: &'static str,
+    /// What it means where the column is null.
+    pub null_means: &'static str,
+}
+
+/// One row of a [`StateTable`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct StateRow {
+    /// The values, in the order of the table's columns.
+    pub cells: Vec<Cell>,
+    /// The events that the row rests on.
+    pub evidence: Vec<EventPlace>,
+}
+
+/// One value of a [`StateRow`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cell {
+    /// No value.
+    Null,
+    /// A text.
+    Text(String),
+    /// A whole number.
+    Int(i64),
+    /// A truth value.
+    Flag(bool),
+    /// A point in time.
+    Time(EventTime),
+}
+
+/// Where an event stands, and which it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventPlace {
+    /// `object` of the event.
+    pub object: Arc<str>,
+    /// `record_index` of the event.
+    pub record_index: u64,
+    /// `event_id`.
+    pub event_id: Option<String>,
+    /// `event_time`.
+    pub time: Option<EventTime>,
+}
+
+impl Cell {
+    fn text(text: Option<&str>) -> Self {
+        text.map_or(Self::Null, |text| Self::Text(text.to_owned()))
+    }
+
+    fn time(micros: Option<i64>) -> Self {
+        micros.and_then(EventTime::from_micros).map_or(Self::Null, Self::Time)
+    }
+
+    fn count(count: u64) -> Self {
+        Self::Int(i64::try_from(count).unwrap_or(i64::MAX))
+    }
+}
