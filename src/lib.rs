@@ -7,7 +7,8 @@
 //! 3. [`ingest`] runs both in parallel and feeds
 //! 4. [`frame`], which holds the events in columns;
 //! 5. [`session`] finds where temporary credentials came from;
-//! 6. [`query`] answers SQL over the frame, and [`detect`] runs the rules of `queries/`;
+//! 6. [`query`] answers SQL over the frame, [`detect`] runs the rules of `queries/`,
+//!    [`timeline`](mod@timeline) puts events in order and [`summary`](mod@summary) says who was there;
 //! 7. [`case`](mod@case) runs the stages over a scope and owns all results, which
 //! 8. [`report`] puts into JSON and text.
 //!
@@ -26,6 +27,8 @@ pub mod report;
 pub mod schema;
 pub mod session;
 pub mod source;
+pub mod summary;
 pub mod time;
+pub mod timeline;
 
 pub use error::Error;

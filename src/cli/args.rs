@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use chrono::FixedOffset;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use trailsift::detect::Severity;
+use trailsift::summary::By;
 
 use super::input;
 
@@ -34,6 +35,10 @@ pub(crate) enum Command {
     Investigate(InvestigateArgs),
     /// Run the detection rules and print what they find
     Detect(DetectArgs),
+    /// Show events in the order of time, with the findings that rest on them
+    Timeline(TimelineArgs),
+    /// Show who was there: one row a principal, address, key or agent
+    Summary(SummaryArgs),
     /// Ask a question of your own, in SQL
     Sql(SqlArgs),
     /// List, explain and check detection rules
@@ -89,6 +94,103 @@ pub(crate) struct DetectArgs {
     pub(crate) output: OutputArgs,
     #[command(flatten)]
     pub(crate) run: RunArgs,
+}
+
+/// `trailsift timeline`.
+#[derive(Debug, Args)]
+#[command(
+    before_long_help = "Examples:
+  trailsift timeline ./AWSLogs --only-findings
+  trailsift timeline ./AWSLogs --principal user/billing-report --since 2026-03-11
+  trailsift timeline ./AWSLogs --event-id 5f33351c-a0b3-4775-b8d1-1759effa9d74 --window 1h",
+    after_help = "Next: trailsift sql SOURCE -c \"select * from events where event_id = 'ID'\""
+)]
+pub(crate) struct TimelineArgs {
+    /// Folders, files, or - for standard input
+    #[arg(value_name = "SOURCE", required = true, help_heading = "Input")]
+    pub(crate) sources: Vec<PathBuf>,
+    /// Events of this principal and of the sessions made from it: an ARN, or its end such as user/ci or root (repeatable)
+    #[arg(long, value_name = "ARN", help_heading = "Filter")]
+    pub(crate) principal: Vec<String>,
+    /// Events from this address (repeatable)
+    #[arg(long, value_name = "IP", help_heading = "Filter")]
+    pub(crate) source_ip: Vec<String>,
+    /// Events of this access key and of the sessions made with it (repeatable)
+    #[arg(long, value_name = "KEY", help_heading = "Filter")]
+    pub(crate) access_key: Vec<String>,
+    /// Events around this event
+    #[arg(long, value_name = "ID", help_heading = "Filter")]
+    pub(crate) event_id: Option<String>,
+    /// How far around it
+    #[arg(long, value_name = "SPAN", default_value = "15m", requires = "event_id", help_heading = "Filter")]
+    pub(crate) window: String,
+    /// Only events that a finding rests on
+    #[arg(long, help_heading = "Filter")]
+    pub(crate) only_findings: bool,
+    /// Rows at most [default: 1000 on a terminal, else all]
+    #[arg(long, value_name = "N", help_heading = "Output")]
+    pub(crate) limit: Option<usize>,
+    #[command(flatten)]
+    pub(crate) filter: FilterArgs,
+    #[command(flatten)]
+    pub(crate) rules: RuleArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+}
+
+/// `trailsift summary`.
+#[derive(Debug, Args)]
+#[command(
+    before_long_help = "Examples:
+  trailsift summary ./AWSLogs
+  trailsift summary ./AWSLogs --by source-ip --since 7d
+  trailsift summary ./AWSLogs --by access-key --format csv -o keys.csv",
+    after_help = "Next: trailsift timeline SOURCE --principal ARN"
+)]
+pub(crate) struct SummaryArgs {
+    /// Folders, files, or - for standard input
+    #[arg(value_name = "SOURCE", required = true, help_heading = "Input")]
+    pub(crate) sources: Vec<PathBuf>,
+    /// What a row is about
+    #[arg(long, value_enum, default_value_t = SummaryBy::Principal, value_name = "WHAT", help_heading = "Output")]
+    pub(crate) by: SummaryBy,
+    /// Rows at most [default: 1000 on a terminal, else all]
+    #[arg(long, value_name = "N", help_heading = "Output")]
+    pub(crate) limit: Option<usize>,
+    #[command(flatten)]
+    pub(crate) filter: FilterArgs,
+    #[command(flatten)]
+    pub(crate) rules: RuleArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+}
+
+/// What a row of `trailsift summary` is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SummaryBy {
+    /// Who called
+    Principal,
+    /// The address
+    SourceIp,
+    /// The access key id
+    AccessKey,
+    /// The program
+    UserAgent,
+}
+
+impl From<SummaryBy> for By {
+    fn from(by: SummaryBy) -> Self {
+        match by {
+            SummaryBy::Principal => Self::Principal,
+            SummaryBy::SourceIp => Self::SourceIp,
+            SummaryBy::AccessKey => Self::AccessKey,
+            SummaryBy::UserAgent => Self::UserAgent,
+        }
+    }
 }
 
 /// `trailsift sql`.
@@ -316,7 +418,7 @@ mod tests {
 
     #[test]
     fn short_help_fits_a_screen() {
-        for name in ["investigate", "detect", "sql", "rules"] {
+        for name in ["investigate", "detect", "timeline", "summary", "sql", "rules"] {
             let mut root = Cli::command();
             let command = root.find_subcommand_mut(name).expect("a command");
             let help = command.render_help().to_string();

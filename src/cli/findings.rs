@@ -16,7 +16,7 @@ use super::table::{Column, Cut, Grid, Screen, hidden_columns, rows_grid};
 use super::text::{count, number, short_principal};
 
 /// A screen of so many columns shows what was found beside the other columns; a smaller one below them.
-const WIDE_ENOUGH: usize = 140;
+pub(crate) const WIDE_ENOUGH: usize = 140;
 
 impl From<&RuleArgs> for CatalogOptions {
     fn from(args: &RuleArgs) -> Self {

@@ -4,6 +4,7 @@
 //! not at all, `table` and `text` make it readable, and `messages` and `progress` own standard
 //! error. The clock, the environment and the terminal are looked at here and nowhere else.
 
+mod answer;
 pub(crate) mod args;
 mod case_folder;
 mod detect;
@@ -18,9 +19,11 @@ mod progress;
 mod rules;
 mod session;
 mod sql;
+mod summarize;
 mod summary;
 mod table;
 mod text;
+mod timeline;
 
 use anyhow::Result;
 
@@ -32,6 +35,8 @@ pub(crate) fn run(cli: &Cli) -> Result<Exit> {
     match &cli.command {
         Command::Investigate(args) => investigate::run(args),
         Command::Detect(args) => detect::run(args),
+        Command::Timeline(args) => timeline::run(args),
+        Command::Summary(args) => summarize::run(args),
         Command::Sql(args) => sql::run(args),
         Command::Rules(args) => rules::run(&args.command),
     }

@@ -13,17 +13,15 @@ use trailsift::problem::{Ledger, Problem};
 use trailsift::query::{self, FILES, FINDINGS, NOTICES, PROBLEMS, SESSIONS, USERS, json_table, state_frame};
 use trailsift::report::json;
 
+use super::answer::{Answer, TERMINAL_ROWS};
 use super::args::{Format, SqlArgs};
 use super::exit::Exit;
 use super::findings::{self, Found};
 use super::messages::Messages;
-use super::output::{Output, line, write_jsonl};
+use super::output::Output;
 use super::session::Session;
-use super::table::{Column, Grid, hidden_columns, rows_grid};
+use super::table::{Column, Grid};
 use super::text::{count, number};
-
-/// Rows that a terminal shows where nothing else is said.
-const TERMINAL_ROWS: usize = 1_000;
 
 pub(crate) fn run(args: &SqlArgs) -> Result<Exit> {
     if args.schema {
@@ -44,42 +42,13 @@ pub(crate) fn run(args: &SqlArgs) -> Result<Exit> {
     let answer = answer(&statement, &case, found.as_ref(), limit);
     drop(display);
     let (answer, cut) = answer?;
-    answer.write(&session.output, session.messages, &case.ledger)?;
+    answer.write("sql", &session.output, session.messages, &case.ledger)?;
     if cut {
         let rows = count(number(answer.rows.len()), "row");
         session.messages.say(&format!("cut after {rows}: --limit N shows more"));
     }
     let alert = found.is_some_and(|found| found.alert);
     Ok(session.end(&case, alert, true, "the table problems, or -v"))
-}
-
-/// Rows, and the names of their columns.
-#[derive(Debug)]
-struct Answer {
-    names: Vec<String>,
-    rows: Vec<Map<String, Value>>,
-}
-
-impl Answer {
-    fn write(&self, output: &Output, messages: Messages, ledger: &Ledger) -> Result<()> {
-        match output.format {
-            Format::Json => output.write_document(&json::rows("sql", ledger, self.rows.clone())),
-            Format::Jsonl => output.write(|out| write_jsonl(out, &self.rows)),
-            Format::Csv => output.write_csv(&self.names, &self.rows),
-            Format::Table => {
-                let screen = output.screen();
-                let mut hidden = 0;
-                output.write(|out| {
-                    hidden = rows_grid(&self.names, &self.rows, &screen).write(out, &screen)?;
-                    line(out, &count(number(self.rows.len()), "row"))
-                })?;
-                if let Some(text) = hidden_columns(hidden) {
-                    messages.say(&text);
-                }
-                Ok(())
-            }
-        }
-    }
 }
 
 fn schema(output: &Output, messages: Messages) -> Result<Exit> {
@@ -90,7 +59,7 @@ fn schema(output: &Output, messages: Messages) -> Result<Exit> {
         return Ok(Exit::Clean);
     }
     let names = rows.first().map(|row| row.keys().cloned().collect()).unwrap_or_default();
-    Answer { names, rows }.write(output, messages, &Ledger::default())?;
+    Answer { names, rows }.write("sql", output, messages, &Ledger::default())?;
     Ok(Exit::Clean)
 }
 
@@ -157,7 +126,7 @@ mod tests {
     #[test]
     fn the_rules_run_only_for_their_table() {
         assert!(names_table("select rule_id from Findings f", "findings"));
-        assert!(names_table("with a as (select * from \"findings\", "findings") select * from a"));
+        assert!(names_table("with a as (select * from \"findings\") select * from a", "findings"));
         assert!(!names_table("select findings_count from events", "findings"));
     }
 }

@@ -269,7 +269,8 @@ impl Sessions {
         let mut at = session;
         loop {
             let made_by = self.sessions.get(index(at)).and_then(|session| session.made_by);
-            let Some((made_by, creation)) = made_by.and_then(|made_by| Some((made_by, self.creations.get(index(made_by.creation))?))) else {
+            let Some((made_by, creation)) = made_by.and_then(|made_by| Some((made_by, self.creations.get(index(made_by.creation))?)))
+            else {
                 return Verdict::NotInLog;
             };
             if chain.len() >= MAX_DEPTH || chain.contains(&made_by.creation) {

@@ -104,7 +104,8 @@ impl Log {
     /// Verdict, event and principal of the origin of an event.
     fn origin(&self, event_id: &str) -> (Option<String>, Option<String>, Option<String>) {
         let frame = self.events.to_frame();
-        let text = |column: Column, row: usize| frame.column(column.name()).expect("known").str().expect("text").get(row).map(str::to_owned);
+        let text =
+            |column: Column, row: usize| frame.column(column.name()).expect("known").str().expect("text").get(row).map(str::to_owned);
         let row = (0..frame.height()).find(|row| text(Column::EventId, *row).as_deref() == Some(event_id)).expect("the event");
         (text(Column::OriginVerdict, row), text(Column::OriginEventId, row), text(Column::OriginPrincipal, row))
     }
@@ -424,9 +425,11 @@ fn odd_records_do_no_harm() {
     for (number, response) in odd.iter().enumerate() {
         for name in ["AssumeRole", "GetSessionToken", "AssumeRoot", "GetFederationToken", "CreateLoginProfile"] {
             for source in ["sts.amazonaws.com", "iam.amazonaws.com"] {
-                let more = json!({"userIdentity": odd[(number + 1) % odd.len()], "requestParameters": response, "responseElements": response});
+                let more =
+                    json!({"userIdentity": odd[(number + 1) % odd.len()], "requestParameters": response, "responseElements": response});
                 records.push(record("odd", 10, source, name, &more));
-                let more = json!({"userIdentity": user(), "eventTime": response, "requestParameters": response, "responseElements": response});
+                let more =
+                    json!({"userIdentity": user(), "eventTime": response, "requestParameters": response, "responseElements": response});
                 records.push(record("odd", 10, source, name, &more));
             }
         }
@@ -517,8 +520,14 @@ fn users_and_their_consoles() {
     assert_eq!((shown(&ops, "first_event"), shown(&ops, "last_event")), (seconds(1), seconds(9)));
     assert_eq!(evidence(&ops), ["in", "key", "key-again"]);
     let new = log.user("new");
-    assert_eq!((shown(&new, "has_console"), shown(&new, "console_since"), shown(&new, "created")), (Cell::Flag(true), seconds(21), seconds(20)));
-    assert_eq!((shown(&new, "principal"), shown(&new, "first_event")), (Cell::Text("arn:aws:iam::111122223333:user/new".to_owned()), Cell::Null));
+    assert_eq!(
+        (shown(&new, "has_console"), shown(&new, "console_since"), shown(&new, "created")),
+        (Cell::Flag(true), seconds(21), seconds(20))
+    );
+    assert_eq!(
+        (shown(&new, "principal"), shown(&new, "first_event")),
+        (Cell::Text("arn:aws:iam::111122223333:user/new".to_owned()), Cell::Null)
+    );
     assert_eq!(evidence(&new), ["profile"]);
     let gone = log.user("gone");
     assert_eq!((shown(&gone, "has_console"), shown(&gone, "console_since")), (Cell::Flag(false), Cell::Null));

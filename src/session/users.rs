@@ -157,11 +157,7 @@ impl Change {
         if !view.same(Column::EventSource, row, "iam.amazonaws.com") {
             return None;
         }
-        let known = [
-            ("CreateUser", What::UserMade),
-            ("CreateLoginProfile", What::ProfileMade),
-            ("DeleteLoginProfile", What::ProfileGone),
-        ];
+        let known = [("CreateUser", What::UserMade), ("CreateLoginProfile", What::ProfileMade), ("DeleteLoginProfile", What::ProfileGone)];
         let what = known.into_iter().find(|(name, _)| view.same(Column::EventName, row, name)).map(|(_, what)| what)?;
         if !view.is(Column::Ok, row) {
             return None;

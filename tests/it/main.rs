@@ -24,4 +24,5 @@ mod sample;
 mod sessions;
 mod sql;
 mod support;
+mod timeline;
 mod verdicts;

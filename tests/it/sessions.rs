@@ -43,10 +43,8 @@ fn the_way_into_the_second_account_is_followed() {
         "events": rows[1]["events"], "addresses": 1,
     });
     assert_eq!(rows[1], second);
-    let secrets = sql(
-        &sample,
-        "select distinct origin_event_id from events where event_name = 'GetSecretValue' and session_name = 'sync-02'",
-    );
+    let secrets =
+        sql(&sample, "select distinct origin_event_id from events where event_name = 'GetSecretValue' and session_name = 'sync-02'");
     assert_eq!(one(&secrets)["origin_event_id"], "d109374c-72c5-4b5a-9844-ab13bc2627a6");
 }
 
@@ -59,7 +57,8 @@ fn only_temporary_sessions_have_an_origin() {
     let verdicts = sql(&sample, "select distinct origin_verdict from events where user_access_key_id like 'ASIA%'");
     assert!(verdicts.iter().all(|row| !row["origin_verdict"].is_null()), "{verdicts:?}");
     // All sessions of the sample were made within it, or by services.
-    let lost = sql(&sample, "select origin_event_id, count(*) as n from events where origin_verdict = 'not_in_log' group by origin_event_id");
+    let lost =
+        sql(&sample, "select origin_event_id, count(*) as n from events where origin_verdict = 'not_in_log' group by origin_event_id");
     assert!(lost.iter().all(|row| row["origin_event_id"].is_null()), "{lost:?}");
 }
 
@@ -90,7 +89,9 @@ fn the_schema_names_the_tables() {
 fn threads_change_nothing() {
     let answer = |jobs: &str| {
         let statement = "select * from sessions";
-        trailsift(["sql", project("sample-logs").to_str().expect("UTF-8"), "-c", statement, "--format", "jsonl", "--jobs", jobs]).expect(0).stdout
+        trailsift(["sql", project("sample-logs").to_str().expect("UTF-8"), "-c", statement, "--format", "jsonl", "--jobs", jobs])
+            .expect(0)
+            .stdout
     };
     assert_eq!(answer("1"), answer("2"));
 }
