@@ -12,12 +12,14 @@
 )]
 
 mod bad_input;
+mod browser;
 mod case_folder;
 mod conservation;
 mod determinism;
 mod labels;
 mod oddities;
 mod panther;
+mod report;
 mod rules;
 mod sample;
 mod sql;
