@@ -1,7 +1,7 @@
 //! Making a [`Report`] of what a case holds. Numbers are asked of the case, sentences are made here.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde_json::{Map, Value};
 
@@ -92,15 +92,21 @@ impl Report {
 }
 
 fn head(case: &Case, run: &Run) -> Head {
-    let texts = |values: &std::collections::BTreeSet<String>| values.iter().take(SHOWN_OTHERS).map(|value| Text::new(value)).collect();
     let range = &case.scope.options.filter.range;
     Head {
         name: Text::new(&run.name),
         window: Text::new(&window(range).unwrap_or_else(|| "all times".to_owned())),
-        accounts: texts(&case.coverage.accounts),
-        regions: texts(&case.coverage.regions),
+        accounts: some(&case.coverage.accounts),
+        regions: some(&case.coverage.regions),
         events: height(case),
     }
+}
+
+/// The first of the values, and how many more there are.
+fn some(values: &BTreeSet<String>) -> Vec<Text> {
+    let more = beyond(values.len(), SHOWN_OTHERS);
+    let rest = (!more.is_zero()).then(|| Text::new(&format!("and {more} more")));
+    values.iter().take(SHOWN_OTHERS).map(|value| Text::new(value)).chain(rest).collect()
 }
 
 fn height(case: &Case) -> Count {

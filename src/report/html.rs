@@ -41,6 +41,7 @@ struct Page<'r> {
 
 impl Page<'_> {
     /// What rows are sorted by: the place of a severity among all, the least one first.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the template passes references")]
     fn rank(severity: &Severity) -> usize {
         Severity::ALL.iter().position(|known| known == severity).unwrap_or_default()
     }
