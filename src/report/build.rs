@@ -380,13 +380,17 @@ fn tables(detections: &Detections, catalog: &Catalog) -> Tables {
             more: beyond(table.rows.len(), SHOWN_ROWS),
         }
     };
-    Tables { tables: detections.tables.iter().map(table).collect() }
+    // What root did comes first.
+    let mut tables: Vec<&detect::RuleTable> = detections.tables.iter().collect();
+    tables.sort_by_key(|table| !table.rule_id.starts_with("ROOT-"));
+    Tables { tables: tables.into_iter().map(table).collect() }
 }
 
 fn cell(value: &Value) -> Cell {
     match value {
         Value::Null => Cell::Absent,
         Value::Number(number) => Cell::Number(Text::new(&number.as_u64().map_or_else(|| number.to_string(), thousands))),
+        Value::String(text) if EventTime::parse_plain(text).is_some() => Cell::Time(Text::new(text)),
         Value::String(text) => Cell::Text(Text::new(text)),
         Value::Array(items) => {
             let items: Vec<String> = items.iter().map(|item| item.as_str().map_or_else(|| item.to_string(), str::to_owned)).collect();

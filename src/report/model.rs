@@ -418,6 +418,8 @@ pub enum Cell {
     Absent,
     /// A number.
     Number(Text),
+    /// A time.
+    Time(Text),
     /// Any other value.
     Text(Text),
 }
