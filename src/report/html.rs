@@ -80,9 +80,9 @@ fn base64(bytes: &[u8]) -> String {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::new();
     for part in bytes.chunks(3) {
-        let bits = (0..3).fold(0_usize, |bits, place| bits << 8 | usize::from(part.get(place).copied().unwrap_or_default()));
+        let bits = (0..3).fold(0_usize, |bits, place| (bits << 8) | usize::from(part.get(place).copied().unwrap_or_default()));
         for place in 0..4 {
-            let letter = LETTERS.get(bits >> (18 - 6 * place) & 63).copied().unwrap_or_default();
+            let letter = LETTERS.get((bits >> (18 - 6 * place)) & 63).copied().unwrap_or_default();
             text.push(if place > part.len() { '=' } else { char::from(letter) });
         }
     }
