@@ -63,6 +63,8 @@ const ALL_RAW_BYTES: usize = 4 << 20;
 const SHOWN_ROWS: usize = 500;
 /// Rows of the lists beside the main ones.
 const SHOWN_OTHERS: usize = 200;
+/// Letters that are kept on one line, as many as a time with a fraction has.
+const ONE_LINE: usize = 27;
 /// Addresses and regions that an identity lists.
 const SHOWN_VALUES: usize = 5;
 
@@ -390,13 +392,14 @@ fn cell(value: &Value) -> Cell {
     match value {
         Value::Null => Cell::Absent,
         Value::Number(number) => Cell::Number(Text::new(&number.as_u64().map_or_else(|| number.to_string(), thousands))),
-        Value::String(text) if EventTime::parse_plain(text).is_some() => Cell::Time(Text::new(text)),
+        Value::String(text) if text.chars().count() <= ONE_LINE => Cell::Short(Text::new(text)),
         Value::String(text) => Cell::Text(Text::new(text)),
         Value::Array(items) => {
             let items: Vec<String> = items.iter().map(|item| item.as_str().map_or_else(|| item.to_string(), str::to_owned)).collect();
             Cell::Text(Text::new(&items.join(", ")))
         }
-        Value::Bool(_) | Value::Object(_) => Cell::Text(Text::new(&value.to_string())),
+        Value::Bool(flag) => Cell::Short(Text::new(&flag.to_string())),
+        Value::Object(_) => Cell::Text(Text::new(&value.to_string())),
     }
 }
 

@@ -418,8 +418,8 @@ pub enum Cell {
     Absent,
     /// A number.
     Number(Text),
-    /// A time.
-    Time(Text),
+    /// A text that is kept on one line, such as a time.
+    Short(Text),
     /// Any other value.
     Text(Text),
 }
