@@ -113,8 +113,8 @@ impl Catalog {
 
     /// SHA-256 over id and SHA-256 of each rule that runs, by id, with a tab between them and a line end behind.
     pub fn sha256(&self) -> String {
-        let list: String = self.rules.iter().map(|rule| format!("{}\t{}\n", rule.id, rule.sha256)).collect();
-        sha256_hex(list.as_bytes())
+        let lines: Vec<String> = self.rules.iter().map(|rule| format!("{}\t{}\n", rule.id, rule.sha256)).collect();
+        sha256_hex(lines.concat().as_bytes())
     }
 
     fn from_texts(texts: &[RuleText], options: &CatalogOptions) -> Result<Self, Error> {

@@ -110,7 +110,7 @@ mod tests {
     fn contrast(one: &str, other: &str) -> f64 {
         let light = |color: &str| {
             let part = |at: usize| {
-                let part = f64::from(u8::from_str_radix(&color[at..at + 2], 16).expect("hex")) / 255.0;
+                let part = f64::from(u8::from_str_radix(color.get(at..at + 2).expect("two digits"), 16).expect("hex")) / 255.0;
                 if part <= 0.040_45 { part / 12.92 } else { ((part + 0.055) / 1.055).powf(2.4) }
             };
             0.2126 * part(1) + 0.7152 * part(3) + 0.0722 * part(5) + 0.05
