@@ -13,12 +13,14 @@
 
 mod accept;
 mod bad_input;
+mod browser;
 mod case_folder;
 mod conservation;
 mod determinism;
 mod labels;
 mod oddities;
 mod panther;
+mod report;
 mod rules;
 mod sample;
 mod sessions;
