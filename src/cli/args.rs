@@ -112,13 +112,15 @@ pub(crate) struct TimelineArgs {
     /// Folders, files, or - for standard input
     #[arg(value_name = "SOURCE", required = true, help_heading = "Input")]
     pub(crate) sources: Vec<PathBuf>,
-    /// Events of this principal and of the sessions made from it: an ARN, or its end such as user/ci or root (repeatable)
+    /// Events of this principal, such as user/ci, and its sessions (repeatable)
+    ///
+    /// An ARN, or its end from a colon on; the sessions are followed through the roles that they assume.
     #[arg(long, value_name = "ARN", help_heading = "Filter")]
     pub(crate) principal: Vec<String>,
     /// Events from this address (repeatable)
     #[arg(long, value_name = "IP", help_heading = "Filter")]
     pub(crate) source_ip: Vec<String>,
-    /// Events of this access key and of the sessions made with it (repeatable)
+    /// Events of this access key and its sessions (repeatable)
     #[arg(long, value_name = "KEY", help_heading = "Filter")]
     pub(crate) access_key: Vec<String>,
     /// Events around this event
