@@ -149,7 +149,7 @@ fn the_policy_names_what_stands_in_the_page_and_nothing_else() {
 
 /// Base64 by bits, unlike the one under test.
 fn base64(bytes: &[u8]) -> String {
-    let bits: String = bytes.iter().map(|byte| format!("{byte:08b}")).collect();
+    let bits = bytes.iter().map(|byte| format!("{byte:08b}")).collect::<Vec<_>>().concat();
     let letters: Vec<char> = ('A'..='Z').chain('a'..='z').chain('0'..='9').chain(['+', '/']).collect();
     let mut text = String::new();
     for part in bits.as_bytes().chunks(6) {
