@@ -1,6 +1,6 @@
-//! [`summary`]: who was there: one [`SummaryRow`] for each principal, address, key or agent.
+//! [`summary`]: who was there, one [`SummaryRow`] for each principal, address, key or agent; and [`activity`], when.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use polars::prelude::{BooleanChunked, DataFrame, Int64Chunked, StringChunked};
 use rayon::prelude::*;
@@ -272,4 +272,161 @@ fn group<'e>(batch: &'e DataFrame, places: &Places<'_>, by: By) -> Result<HashMa
         }
     }
     Ok(groups)
+}
+
+/// What happened within one hour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hour {
+    /// Its first moment.
+    pub start: EventTime,
+    /// How many events there are.
+    pub events: u64,
+    /// Events that `write`.
+    pub writes: u64,
+}
+
+/// How busy the time was that the events cover.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Activity {
+    /// The hours with events, in order.
+    pub hours: Vec<Hour>,
+    /// Events without a time.
+    pub untimed: u64,
+}
+
+const HOUR_MICROS: i64 = 3_600_000_000;
+
+/// The events of each hour; hours without any are left out.
+///
+/// # Errors
+/// [`Error::Frame`] where a batch lacks a column.
+pub fn activity(events: &EventFrame) -> Result<Activity, Error> {
+    let parts = events.batches().par_iter().map(hours).collect::<Result<Vec<_>, _>>()?;
+    let mut hours: BTreeMap<i64, (u64, u64)> = BTreeMap::new();
+    let mut untimed = 0;
+    for (part, without) in parts {
+        untimed += without;
+        for (hour, (events, writes)) in part {
+            let known = hours.entry(hour).or_default();
+            *known = (known.0 + events, known.1 + writes);
+        }
+    }
+    let hour = |(hour, (events, writes))| Some(Hour { start: EventTime::from_micros(hour)?, events, writes });
+    Ok(Activity { hours: hours.into_iter().filter_map(hour).collect(), untimed })
+}
+
+/// For the first moment of each hour, its events and writes; and the events without a time.
+type Hours = (HashMap<i64, (u64, u64)>, u64);
+
+fn hours(batch: &DataFrame) -> Result<Hours, Error> {
+    let times = batch.column(Column::EventTime.name())?.datetime()?.physical();
+    let writes = batch.column(Column::Write.name())?.bool()?;
+    let (mut hours, mut untimed) = (HashMap::new(), 0);
+    for row in 0..batch.height() {
+        let Some(micros) = times.get(row) else {
+            untimed += 1;
+            continue;
+        };
+        let known: &mut (u64, u64) = hours.entry(micros - micros.rem_euclid(HOUR_MICROS)).or_default();
+        known.0 += 1;
+        known.1 += u64::from(writes.get(row) == Some(true));
+    }
+    Ok((hours, untimed))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::case::{Case, Scope};
+    use crate::detect::Catalog;
+    use crate::ingest::Progress;
+
+    fn call(id: u32, user: &str, change: impl FnOnce(&mut Value)) -> Value {
+        let mut record = json!({
+            "eventVersion": "1.11",
+            "userIdentity": {"type": "IAMUser", "arn": format!("arn:aws:iam::111122223333:user/{user}"), "accountId": "111122223333",
+                "accessKeyId": "AKIAEXAMPLE", "userName": user},
+            "eventTime": format!("2026-03-01T08:00:{id:02}Z"), "eventSource": "s3.amazonaws.com", "eventName": "ListBuckets",
+            "awsRegion": "eu-west-1", "sourceIPAddress": format!("198.51.100.{id}"), "readOnly": true,
+            "eventID": format!("00000000-0000-4000-8000-{id:012}"), "eventType": "AwsApiCall", "recipientAccountId": "111122223333",
+        });
+        change(&mut record);
+        record
+    }
+
+    fn login(id: u32, mfa: &str, result: &str) -> Value {
+        call(id, "alice", |record| {
+            record["eventSource"] = json!("signin.amazonaws.com");
+            record["eventName"] = json!("ConsoleLogin");
+            record["readOnly"] = json!(false);
+            record["responseElements"] = json!({"ConsoleLogin": result});
+            record["additionalEventData"] = json!({"MFAUsed": mfa});
+            record["userIdentity"]["accessKeyId"] = json!("");
+        })
+    }
+
+    fn case(records: &[Value]) -> Case {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("a.json"), json!({ "Records": records }).to_string()).expect("written");
+        let scope = Scope { sources: vec![folder.path().to_owned()], ..Scope::default() };
+        Case::read(scope, &Progress::default()).expect("read")
+    }
+
+    #[test]
+    fn a_row_counts_each_event_once() {
+        let denied = call(4, "bob", |record| {
+            record["errorCode"] = json!("AccessDenied");
+            record["eventTime"] = json!("2026-03-01T10:59:59Z");
+        });
+        let nobody = call(5, "x", |record| {
+            record["userIdentity"] = json!(null);
+            record["eventTime"] = json!("no time");
+        });
+        let case = case(&[
+            login(1, "Yes", "Success"),
+            login(2, "No", "Success"),
+            login(3, "No", "Failure"),
+            call(6, "alice", |_| ()),
+            denied,
+            nobody,
+        ]);
+        let findings = case.detect(&Catalog::builtin().expect("rules")).expect("runs").findings;
+        let rows = summary(&case.events, &findings, By::Principal).expect("rows");
+        let names: Vec<_> = rows.iter().map(|row| row.key.as_deref().unwrap_or("-")).collect();
+        assert_eq!(names, ["arn:aws:iam::111122223333:user/alice", "-", "arn:aws:iam::111122223333:user/bob"]);
+        let [alice, nobody, bob] = rows.as_slice() else { panic!("{rows:?}") };
+        // The long-term key has no MFA, the failed sign-in says nothing.
+        assert_eq!((alice.events, alice.errors, alice.writes), (4, 1, 3));
+        assert_eq!((alice.mfa_yes, alice.mfa_no, alice.mfa_unknown), (1, 2, 0));
+        assert_eq!((alice.source_ip_count, alice.apis, alice.principals), (4, 2, 1));
+        assert_eq!(alice.source_ips, ["198.51.100.1", "198.51.100.2", "198.51.100.3", "198.51.100.6"]);
+        assert_eq!(
+            (alice.first_time.map(EventTime::epoch), alice.last_time.map(EventTime::epoch)),
+            (Some(1_772_352_001), Some(1_772_352_006))
+        );
+        assert!(alice.findings >= 1 && alice.worst == Some(Severity::High), "MFA-001: {alice:?}");
+        assert_eq!((bob.errors, bob.denied, bob.findings, bob.worst), (1, 1, 0, None));
+        assert_eq!((nobody.first_time, nobody.principals), (None, 0));
+        let all: u64 = rows.iter().map(|row| row.events).sum();
+        for by in [By::SourceIp, By::AccessKey, By::UserAgent] {
+            let rows = summary(&case.events, &findings, by).expect("rows");
+            assert_eq!(rows.iter().map(|row| row.events).sum::<u64>(), all, "{by:?}");
+        }
+
+        let activity = activity(&case.events).expect("hours");
+        assert_eq!(activity.untimed, 1);
+        let hours: Vec<_> = activity.hours.iter().map(|hour| (hour.start.hour_text(), hour.events, hour.writes)).collect();
+        assert_eq!(hours, [("2026-03-01T08".to_owned(), 4, 3), ("2026-03-01T10".to_owned(), 1, 0)]);
+    }
+
+    #[test]
+    fn long_lists_are_cut_and_counted() {
+        let records: Vec<Value> = (0..59).map(|id| call(id, "alice", |_| ())).collect();
+        let rows = summary(&case(&records).events, &[], By::Principal).expect("rows");
+        let row = rows.first().expect("a row");
+        assert_eq!((row.source_ips.len(), row.source_ip_count), (SHOWN_VALUES, 59));
+        assert!(row.source_ips.is_sorted());
+    }
 }
