@@ -183,6 +183,18 @@ pub fn parse_span(text: &str) -> Option<i64> {
     digits.parse::<i64>().ok()?.checked_mul(unit).filter(|seconds| *seconds <= TimeDelta::days(36_500).num_seconds())
 }
 
+/// Seconds in the largest unit that holds them whole, as [`parse_span`] reads them.
+///
+/// # Examples
+/// ```
+/// assert_eq!([600, 86_400, 90, 0].map(trailsift::time::span_text), ["10m", "1d", "90s", "0s"]);
+/// ```
+pub fn span_text(seconds: i64) -> String {
+    let units = [(86_400, "d"), (3_600, "h"), (60, "m")];
+    let fits = units.into_iter().find(|(unit, _)| seconds > 0 && seconds % unit == 0);
+    fits.map_or_else(|| format!("{seconds}s"), |(unit, letter)| format!("{}{letter}", seconds / unit))
+}
+
 fn digit(byte: u8) -> Option<u32> {
     byte.is_ascii_digit().then(|| u32::from(byte - b'0'))
 }

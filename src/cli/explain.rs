@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use serde_json::{Map, Value, json};
-use trailsift::detect::{Logic, Rule};
+use trailsift::detect::Rule;
 
 use super::output::line;
 use super::table::Screen;
@@ -50,7 +50,7 @@ pub(crate) fn row(rule: &Rule) -> Map<String, Value> {
         "cis": rule.cis,
         "description": rule.description.trim(),
         "looks_for": rule.text,
-        "conditions": conditions(rule),
+        "conditions": rule.conditions(),
         "fields": fields,
         "false_positives": rule.false_positives,
         "next_steps": rule.next_steps,
@@ -73,7 +73,7 @@ fn fields(rule: &Rule) -> Vec<(&'static str, String)> {
     let levels: Vec<&str> = rule.severity.levels.iter().map(|(severity, _)| severity.name()).collect();
     let severity =
         if levels.is_empty() { String::new() } else { format!("{}, or by the event {}", rule.severity.default, levels.join(", ")) };
-    let kind = [Some(rule.kind().name().to_owned()), conditions(rule)].into_iter().flatten().collect::<Vec<_>>().join(": ");
+    let kind = [Some(rule.kind().name().to_owned()), rule.conditions()].into_iter().flatten().collect::<Vec<_>>().join(": ");
     vec![
         ("Severity", severity),
         ("Kind", kind),
@@ -90,37 +90,4 @@ fn fields(rule: &Rule) -> Vec<(&'static str, String)> {
         ("Source", if rule.source == rule.place { rule.source.clone() } else { format!("{} ({})", rule.source, rule.place) }),
         ("Doubt", rule.doubt.as_ref().map(|(_, reason)| reason.clone()).unwrap_or_default()),
     ]
-}
-
-/// What makes matching events a finding, in words.
-fn conditions(rule: &Rule) -> Option<String> {
-    match &rule.logic {
-        Logic::Single { roll_up, .. } => {
-            let roll_up = roll_up.as_ref()?;
-            Some(format!("one finding for each {} and {}", roll_up.by.join(", "), span(roll_up.every)))
-        }
-        Logic::Threshold { by, within, at_least, distinct, .. } => {
-            let what = distinct.as_ref().map_or_else(|| "events".to_owned(), |name| format!("values of {name}"));
-            let by = if by.is_empty() { String::new() } else { format!(" by {}", by.join(", ")) };
-            Some(format!("at least {at_least} {what}{by} within {}", span(*within)))
-        }
-        _ => None,
-    }
-}
-
-/// Seconds in the largest unit that holds them whole.
-fn span(seconds: i64) -> String {
-    let units = [(86_400, "d"), (3_600, "h"), (60, "m")];
-    let fits = units.into_iter().find(|(unit, _)| seconds > 0 && seconds % unit == 0);
-    fits.map_or_else(|| format!("{seconds}s"), |(unit, letter)| format!("{}{letter}", seconds / unit))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn spans_as_rules_write_them() {
-        assert_eq!([span(600), span(86_400), span(90), span(0)], ["10m", "1d", "90s", "0s"]);
-    }
 }

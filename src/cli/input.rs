@@ -8,6 +8,7 @@ use chrono::FixedOffset;
 use trailsift::Error;
 use trailsift::case::Scope;
 use trailsift::ingest::{Filter, Options};
+pub(crate) use trailsift::report::text::window as window_text;
 use trailsift::time::{EventTime, TimeRange, parse_bound};
 
 use super::args::{FilterArgs, RunArgs};
@@ -61,16 +62,6 @@ fn window(filter: &FilterArgs, now: EventTime) -> Result<TimeRange, Error> {
 
 fn no_time(flag: &str, text: &str) -> Error {
     Error::setting(flag, format!("`{text}` is no time: write 2026-03-01T00:00:00Z, 2026-03-01, or a span back from now such as 7d or 36h"))
-}
-
-/// The window in words; `None` where it is open at both ends.
-pub(crate) fn window_text(range: &TimeRange) -> Option<String> {
-    match (range.since, range.until) {
-        (None, None) => None,
-        (Some(since), None) => Some(format!("{since} (included) and later")),
-        (None, Some(until)) => Some(format!("before {until} (not included)")),
-        (Some(since), Some(until)) => Some(format!("{since} (included) to {until} (not included)")),
-    }
 }
 
 /// Reads an account id.

@@ -10,6 +10,7 @@ use super::fields::FieldPath;
 use super::finding::{RunStatus, Severity};
 use super::predicate::Predicate;
 use super::template::Template;
+use crate::time::span_text;
 
 /// What a rule looks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -179,6 +180,22 @@ impl Rule {
     pub const fn condition(&self) -> Option<&Predicate> {
         match &self.logic {
             Logic::Single { condition, .. } | Logic::Threshold { condition, .. } => Some(condition),
+            Logic::Table { .. } => None,
+        }
+    }
+
+    /// What makes matching events a finding, in words; `None` where each event is one.
+    pub fn conditions(&self) -> Option<String> {
+        match &self.logic {
+            Logic::Single { roll_up, .. } => {
+                let roll_up = roll_up.as_ref()?;
+                Some(format!("one finding for each {} and {}", roll_up.by.join(", "), span_text(roll_up.every)))
+            }
+            Logic::Threshold { by, within, at_least, distinct, .. } => {
+                let what = distinct.as_ref().map_or_else(|| "events".to_owned(), |name| format!("values of {name}"));
+                let by = if by.is_empty() { String::new() } else { format!(" by {}", by.join(", ")) };
+                Some(format!("at least {at_least} {what}{by} within {}", span_text(*within)))
+            }
             Logic::Table { .. } => None,
         }
     }
