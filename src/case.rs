@@ -1,6 +1,7 @@
 //! [`Case`]: runs the stages over a [`Scope`] and owns all of their results.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -108,6 +109,20 @@ impl Case {
             .flat_map(|finding| &finding.evidence)
             .filter_map(|evidence| Some((Arc::from(evidence.object.as_str()), evidence.record_index?)));
         revisit(&self.objects, &self.reports, &by_object(places), &self.scope.options)
+    }
+
+    /// SHA-256 over the list of all objects that were read, in lower-case hex.
+    ///
+    /// # Shape
+    /// The list has a line for each object, in the order of the names: name, size in bytes as it is stored and SHA-256
+    /// of its inflated bytes, with a tab between them and a line end behind.
+    pub fn input_sha256(&self) -> String {
+        let mut list = String::new();
+        for (object, report) in self.objects.iter().zip(&self.reports) {
+            let sha256 = report.bytes.as_ref().map_or("", |bytes| bytes.sha256.as_str());
+            let _ = writeln!(list, "{}\t{}\t{sha256}", object.name, object.size);
+        }
+        sha256_hex(list.as_bytes())
     }
 
     /// The rows of the SQL table `files`: every object, with what became of it.

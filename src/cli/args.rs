@@ -64,6 +64,9 @@ pub(crate) struct InvestigateArgs {
     /// It is written under a temporary name and renamed when it is whole. With --force it replaces an earlier case folder.
     #[arg(long, value_name = "DIR", help_heading = "Output")]
     pub(crate) out: Option<PathBuf>,
+    /// Write the HTML report here too; the case folder has it as report.html
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub(crate) html: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) run: RunArgs,
 }

@@ -107,6 +107,11 @@ impl CaseFolder {
         self.write(name, |out| write_jsonl(out, values))
     }
 
+    /// Writes a text.
+    pub(crate) fn write_text(&mut self, name: &str, text: &str) -> Result<(), Error> {
+        self.write(name, |out| out.write_all(text.as_bytes()))
+    }
+
     /// Writes the manifest, to which the files written so far are added, and gives the folder its name.
     pub(crate) fn finish(mut self, manifest: &Value) -> Result<(), Error> {
         let mut manifest = manifest.clone();

@@ -13,12 +13,15 @@ use trailsift::event::redact;
 use trailsift::ingest::RawRecord;
 use trailsift::problem::{Ledger, Problem};
 use trailsift::report;
+use trailsift::report::build::{Run, Sources};
+use trailsift::report::model::Report;
 use trailsift::time::EventTime;
 
 use super::args::{InvestigateArgs, RuleArgs};
 use super::case_folder::CaseFolder;
 use super::exit::Exit;
 use super::findings::{self, Found};
+use super::output::{check_target, write_file};
 use super::session::Session;
 use super::summary::Summary;
 use super::text::{count, number};
@@ -26,6 +29,9 @@ use super::text::{count, number};
 pub(crate) fn run(args: &InvestigateArgs) -> Result<Exit> {
     let session = Session::open(&args.sources, &args.filter, &args.output, &args.run)?;
     let catalog = findings::load(&args.rules)?;
+    if let Some(path) = &args.html {
+        check_target(path, args.output.force)?;
+    }
     let mut folder = CaseFolder::new(&out(args, session.now), args.output.force)?;
     // Where the lock would lie among the logs it is taken only once they are listed.
     let among_logs = folder.is_under(&args.sources);
@@ -37,15 +43,22 @@ pub(crate) fn run(args: &InvestigateArgs) -> Result<Exit> {
     display.stage("detecting");
     let found = Found::new(case.detect(&catalog)?, args.rules.min_severity, args.run.fail_on);
     display.stage("writing the case");
-    let evidence = evidence(&found.detections.findings, &case)?;
+    let records = case.evidence(&found.detections.findings)?;
+    let evidence = evidence(&found.detections.findings, &records);
+    let page = page(&session, &folder.name(), &catalog, &case, &found, &records)?;
     let lost = evidence.iter().filter(|line| line.raw.is_none()).count();
     folder.begin()?;
     folder.write_lines("findings.jsonl", &found.detections.findings)?;
     folder.write_lines("evidence.jsonl", &evidence)?;
     folder.write_lines("problems.jsonl", &problems(&case.ledger))?;
+    folder.write_text("report.html", &page)?;
     let path = folder.path().to_owned();
     let name = folder.name();
     folder.finish(&manifest(&session, &args.rules, &catalog, &case, &found))?;
+    if let Some(path) = &args.html {
+        check_target(path, args.output.force)?;
+        write_file(path, |out| out.write_all(page.as_bytes()))?;
+    }
     drop(display);
     let summary = Summary { name: &name, folder: &path, session: &session, catalog: &catalog, case: &case, found: &found };
     found.write(&session.output, |detections| report::json::investigate(&case, detections), |out| summary.write(out))?;
@@ -78,9 +91,24 @@ struct EvidenceLine {
     redacted: bool,
 }
 
+/// The HTML report.
+fn page(session: &Session, name: &str, catalog: &Catalog, case: &Case, found: &Found, records: &[RawRecord]) -> Result<String> {
+    let run = Run {
+        name: name.to_owned(),
+        command_line: command_line(),
+        started: session.now,
+        below: found.least.map(|least| (least, number(found.below))),
+    };
+    let report = Report::new(&Sources { case, catalog, detections: &found.detections, records, run: &run })?;
+    Ok(report::html::page(&report)?)
+}
+
+fn command_line() -> Vec<String> {
+    env::args_os().map(|word| word.to_string_lossy().into_owned()).collect()
+}
+
 /// Every record that a finding rests on, once, in the order of the places.
-fn evidence(findings: &[Finding], case: &Case) -> Result<Vec<EvidenceLine>> {
-    let records = case.evidence(findings)?;
+fn evidence(findings: &[Finding], records: &[RawRecord]) -> Vec<EvidenceLine> {
     let mut lines: BTreeMap<(&str, Option<u64>), EvidenceLine> = BTreeMap::new();
     for finding in findings {
         for piece in &finding.evidence {
@@ -97,7 +125,7 @@ fn evidence(findings: &[Finding], case: &Case) -> Result<Vec<EvidenceLine>> {
             line.rules.insert(finding.rule_id.clone());
         }
     }
-    for RawRecord { object, record_index, offset, text } in &records {
+    for RawRecord { object, record_index, offset, text } in records {
         if let Some(line) = lines.get_mut(&(object.as_ref(), Some(*record_index))) {
             let (raw, redacted) = redact(text);
             line.offset = Some(*offset);
@@ -105,7 +133,7 @@ fn evidence(findings: &[Finding], case: &Case) -> Result<Vec<EvidenceLine>> {
             line.redacted = redacted;
         }
     }
-    Ok(lines.into_values().collect())
+    lines.into_values().collect()
 }
 
 /// Problems, then notices, each with its class.
@@ -132,7 +160,7 @@ fn manifest(session: &Session, rules: &RuleArgs, catalog: &Catalog, case: &Case,
         "version": env!("CARGO_PKG_VERSION"),
         "run": {
             "started": session.now.to_string(),
-            "command_line": env::args_os().map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>(),
+            "command_line": command_line(),
         },
         "options": {
             "sources": case.scope.sources.iter().map(|source| source.display().to_string()).collect::<Vec<_>>(),

@@ -92,7 +92,7 @@ impl Output {
 }
 
 /// Refuses a target that cannot be written, or is there already.
-fn check_target(path: &Path, force: bool) -> Result<(), Error> {
+pub(crate) fn check_target(path: &Path, force: bool) -> Result<(), Error> {
     match fs::metadata(path) {
         Ok(found) if found.is_dir() => Err(Error::io("write", path, io::Error::other("it is a folder"))),
         Ok(found) if found.is_file() && !force => Err(Error::Exists(path.display().to_string())),
@@ -109,7 +109,7 @@ fn check_target(path: &Path, force: bool) -> Result<(), Error> {
 }
 
 /// Writes a file under a temporary name beside it and renames it when it is whole; devices are written as they are.
-fn write_file(path: &Path, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Error> {
+pub(crate) fn write_file(path: &Path, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Error> {
     let failed = |cause| Error::io("write", path, cause);
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     if fs::metadata(&target).is_ok_and(|found| !found.is_file()) {

@@ -111,6 +111,12 @@ impl Catalog {
         self.rules.iter().find(|rule| rule.id == id)
     }
 
+    /// SHA-256 over id and SHA-256 of each rule that runs, by id, with a tab between them and a line end behind.
+    pub fn sha256(&self) -> String {
+        let lines: Vec<String> = self.rules.iter().map(|rule| format!("{}\t{}\n", rule.id, rule.sha256)).collect();
+        sha256_hex(lines.concat().as_bytes())
+    }
+
     fn from_texts(texts: &[RuleText], options: &CatalogOptions) -> Result<Self, Error> {
         let Loaded { compiled: (rules, bad), ids } = compile_all(texts, options)?;
         for (flag, wanted) in [("--only", &options.only), ("--exclude", &options.exclude)] {
