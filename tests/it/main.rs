@@ -12,6 +12,7 @@
 )]
 
 mod bad_input;
+mod browser;
 mod case_folder;
 mod conservation;
 mod determinism;
