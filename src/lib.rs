@@ -10,7 +10,8 @@
 //! 6. [`case`](mod@case) runs the stages over a scope and owns all results, which
 //! 7. [`report`] puts into JSON and text.
 //!
-//! [`error`], [`problem`], [`schema`] and [`time`] stand left of all of them.
+//! [`error`], [`problem`], [`schema`] and [`time`] stand left of all of them, and [`iam::policy`], which the
+//! reader ranks policies with, left of [`event`].
 //! Nothing is printed here, no clock is read and no socket opened.
 
 pub mod case;
@@ -18,6 +19,7 @@ pub mod detect;
 pub mod error;
 pub mod event;
 pub mod frame;
+pub mod iam;
 pub mod ingest;
 pub mod problem;
 pub mod query;
