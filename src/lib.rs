@@ -5,7 +5,7 @@
 //! 1. [`source`] lists objects and yields their bytes, inflated and hashed;
 //! 2. [`event`] reads records out of those bytes;
 //! 3. [`ingest`] runs both in parallel and feeds
-//! 4. [`frame`], which holds the events in columns;
+//! 4. [`frame`], which holds the events in columns, some of which [`iam`] adds once all events are there;
 //! 5. [`query`] answers SQL over the frame, and [`detect`] runs the rules of `queries/`;
 //! 6. [`case`](mod@case) runs the stages over a scope and owns all results, which
 //! 7. [`report`] puts into JSON and text.

@@ -37,6 +37,7 @@ impl fmt::Display for Kind {
     }
 }
 
+// At most 128: an `Event` keeps one bit a column in a `u128`. A test holds the list to that.
 macro_rules! columns {
     ($($variant:ident $name:literal $kind:ident $source:literal $null:literal;)*) => {
         /// One column of the event frame, in the order of the frame.
@@ -162,6 +163,11 @@ columns! {
     ApiMfa "api_mfa" Text "credential and session of a call: yes, no, n/a, idp_unknown, unknown" "never";
     RootClass "root_class" Text "identity, event and session: none, console_login, console_login_failed, api, console_action, long_term_key, root_credential_event, assume_root_call, assumed_root, service, on_behalf" "never";
     SensitiveWrite "sensitive_write" Flag "write, event_source and event_stem: a change to identities, keys, logging or guards" "never";
+    // What the call hands out, and to whom. The `trust` columns need all of the log and are filled after loading.
+    IssuedKey "issued_key" Text "responseElements.credentials.accessKeyId of STS, accessKey.accessKeyId of CreateAccessKey" "no key was issued, or it is not named";
+    PolicyRank "policy_rank" Text "requestParameters.policyDocument of IAM calls but UpdateAssumeRolePolicy: none, privesc, admin; conditions and Deny are not weighed" "no document that could be read";
+    TrustExternal "trust_external" Text "the trust policy that CreateRole or UpdateAssumeRolePolicy asks for: accounts outside one's own, with commas between, or *; Deny is not weighed" "nobody from outside is let in, or no document that could be read";
+    TrustGuarded "trust_guarded" Flag "the same: each statement that lets outsiders in asks for sts:ExternalId or aws:PrincipalOrgID" "trust_external is null";
     // The parts that stay JSON.
     UserIdentity "user_identity" Json "userIdentity" "absent or null";
     RequestParameters "request_parameters" Json "requestParameters" "absent or null";

@@ -7,4 +7,4 @@ mod events;
 
 pub use builder::{Batch, BatchBuilder};
 pub use duplicates::Duplicates;
-pub use events::EventFrame;
+pub use events::{EventFrame, Late};

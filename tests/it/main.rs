@@ -18,6 +18,7 @@ mod determinism;
 mod labels;
 mod oddities;
 mod panther;
+mod policies;
 mod rules;
 mod sample;
 mod sql;
