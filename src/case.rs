@@ -10,7 +10,8 @@ use serde_json::{Map, Value, json};
 
 use crate::detect::{Accepted, Catalog, Detections, Finding, detect};
 use crate::error::Error;
-use crate::frame::EventFrame;
+use crate::frame::{EventFrame, Late};
+use crate::iam;
 use crate::ingest::{self, ObjectReport, Progress, RawRecord, Status, revisit};
 use crate::problem::{Filtered, Ledger, ObjectCounts, RecordCounts, Skipped};
 use crate::schema::Column;
@@ -25,6 +26,8 @@ pub struct Scope {
     pub sources: Vec<PathBuf>,
     /// How to read them, and what to leave out.
     pub options: ingest::Options,
+    /// What is known and answered for; its accounts count as one's own beside those that the logs are of.
+    pub accepted: Accepted,
 }
 
 /// All that is known after the sources have been read.
@@ -74,10 +77,14 @@ impl Case {
         let (mut events, duplicates) = EventFrame::without_duplicates(read.batches)?;
         if !duplicates.differing.is_empty() {
             let records = revisit(&listing.objects, &read.reports, &by_object(duplicates.differing.iter().cloned()), &scope.options)?;
-            let hashes =
-                records.into_iter().map(|record| ((record.object, record.record_index), sha256_hex(record.text.as_bytes()))).collect();
-            events.set_record_sha256(&hashes)?;
+            let mut hashes: Late<String> = Late::new();
+            for record in records {
+                hashes.entry(record.object).or_default().insert(record.record_index, sha256_hex(record.text.as_bytes()));
+            }
+            events.set_late_text(Column::RecordSha256, &hashes)?;
         }
+        let own_accounts = own_accounts(&scope, &listing.objects, &events)?;
+        iam::late_columns(&mut events, &own_accounts)?;
         let sessions = session::resolve(&mut events)?;
         let mut ledger = Ledger { skipped: listing.skipped, problems: listing.problems, notices: duplicates.notices, ..Ledger::default() };
         ledger.objects = ObjectCounts { listed, read: 0, skipped: to_u64(ledger.skipped.len()), problems: to_u64(ledger.problems.len()) };
@@ -99,9 +106,9 @@ impl Case {
     ///
     /// # Errors
     /// What the table engine says.
-    pub fn detect(&self, catalog: &Catalog, accepted: &Accepted) -> Result<Detections, Error> {
+    pub fn detect(&self, catalog: &Catalog) -> Result<Detections, Error> {
         let mut detections = detect(catalog, &self.events)?;
-        accepted.apply(&mut detections, &self.events)?;
+        self.scope.accepted.apply(&mut detections, &self.events)?;
         Ok(detections)
     }
 
@@ -165,6 +172,14 @@ impl Case {
         rows.sort_by_key(|row| row.get("object").map(Value::to_string));
         rows
     }
+}
+
+/// One's own accounts: those of the records and of the files' names, and those that are said to be.
+fn own_accounts(scope: &Scope, objects: &[Object], events: &EventFrame) -> Result<BTreeSet<String>, Error> {
+    let mut own = events.distinct(Column::RecipientAccountId)?;
+    own.extend(objects.iter().filter_map(|object| object.key.as_ref()).map(|key| key.account_id.clone()));
+    own.extend(scope.accepted.accounts().map(str::to_owned));
+    Ok(own)
 }
 
 fn by_object(places: impl Iterator<Item = (Arc<str>, u64)>) -> BTreeMap<Arc<str>, BTreeSet<u64>> {

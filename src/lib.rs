@@ -5,14 +5,15 @@
 //! 1. [`source`] lists objects and yields their bytes, inflated and hashed;
 //! 2. [`event`] reads records out of those bytes;
 //! 3. [`ingest`] runs both in parallel and feeds
-//! 4. [`frame`], which holds the events in columns;
-//! 5. [`session`] finds where temporary credentials came from;
+//! 4. [`frame`], which holds the events in columns, some of which [`iam`] and
+//! 5. [`session`] add once all events are there: whom policies trust, where credentials came from;
 //! 6. [`query`] answers SQL over the frame, [`detect`] runs the rules of `queries/`,
 //!    [`timeline`](mod@timeline) puts events in order and [`summary`](mod@summary) says who was there;
 //! 7. [`case`](mod@case) runs the stages over a scope and owns all results, which
 //! 8. [`report`] puts into JSON and text.
 //!
-//! [`error`], [`problem`], [`schema`] and [`time`] stand left of all of them.
+//! [`error`], [`problem`], [`schema`] and [`time`] stand left of all of them, and [`iam::policy`], which the
+//! reader ranks policies with, left of [`event`].
 //! Nothing is printed here, no clock is read and no socket opened.
 
 pub mod case;
@@ -20,6 +21,7 @@ pub mod detect;
 pub mod error;
 pub mod event;
 pub mod frame;
+pub mod iam;
 pub mod ingest;
 pub mod problem;
 pub mod query;

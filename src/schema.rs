@@ -37,6 +37,7 @@ impl fmt::Display for Kind {
     }
 }
 
+// At most 128: an `Event` keeps one bit a column in a `u128`. A test holds the list to that.
 macro_rules! columns {
     ($($variant:ident $name:literal $kind:ident $source:literal $null:literal;)*) => {
         /// One column of the event frame, in the order of the frame.
@@ -165,6 +166,11 @@ columns! {
     OriginVerdict "origin_verdict" Text "the calls that made the session, after loading: mfa, no_mfa, idp_unknown, unknown, not_in_log" "not a temporary session";
     OriginEventId "origin_event_id" Text "event_id of the first of these calls, after loading" "not a temporary session, not in the log, or without an id";
     OriginPrincipal "origin_principal" Text "principal of the first of these calls, after loading" "not a temporary session, or not in the log";
+    // What the call hands out, and to whom. The `trust` columns need all of the log and are filled after loading.
+    IssuedKey "issued_key" Text "responseElements.credentials.accessKeyId of STS, accessKey.accessKeyId of CreateAccessKey" "no key was issued, or it is not named";
+    PolicyRank "policy_rank" Text "requestParameters.policyDocument of IAM calls but UpdateAssumeRolePolicy: none, privesc, admin; conditions and Deny are not weighed" "no document that could be read";
+    TrustExternal "trust_external" Text "the trust policy that CreateRole or UpdateAssumeRolePolicy asks for: accounts outside one's own, with commas between, or *; Deny is not weighed" "nobody from outside is let in, or no document that could be read";
+    TrustGuarded "trust_guarded" Flag "the same: each statement that lets outsiders in asks for sts:ExternalId or aws:PrincipalOrgID" "trust_external is null";
     // The parts that stay JSON.
     UserIdentity "user_identity" Json "userIdentity" "absent or null";
     RequestParameters "request_parameters" Json "requestParameters" "absent or null";

@@ -340,7 +340,7 @@ mod tests {
 
     use super::*;
     use crate::case::{Case, Scope};
-    use crate::detect::{Accepted, Catalog};
+    use crate::detect::Catalog;
     use crate::ingest::Progress;
 
     fn call(id: u32, user: &str, change: impl FnOnce(&mut Value)) -> Value {
@@ -392,7 +392,7 @@ mod tests {
             denied,
             nobody,
         ]);
-        let findings = case.detect(&Catalog::builtin().expect("rules"), &Accepted::default()).expect("runs").findings;
+        let findings = case.detect(&Catalog::builtin().expect("rules")).expect("runs").findings;
         let rows = summary(&case.events, &findings, By::Principal).expect("rows");
         let names: Vec<_> = rows.iter().map(|row| row.key.as_deref().unwrap_or("-")).collect();
         assert_eq!(names, ["arn:aws:iam::111122223333:user/alice", "-", "arn:aws:iam::111122223333:user/bob"]);

@@ -12,12 +12,12 @@ use super::output::line;
 use super::session::Session;
 
 pub(crate) fn run(args: &DetectArgs) -> Result<Exit> {
-    let session = Session::open(&args.sources, &args.filter, &args.output, &args.run)?;
+    let mut session = Session::open(&args.sources, &args.filter, &args.output, &args.run)?;
+    session.scope.accepted = findings::accepted(&args.rules)?;
     let catalog = findings::load(&args.rules)?;
-    let accepted = findings::accepted(&args.rules)?;
     let (case, display) = session.read()?;
     display.stage("detecting");
-    let detections = case.detect(&catalog, &accepted)?;
+    let detections = case.detect(&catalog)?;
     drop(display);
     let found = Found::new(detections, args.rules.min_severity, args.run.fail_on);
     let table = |out: &mut dyn Write| -> io::Result<()> {

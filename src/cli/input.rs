@@ -36,7 +36,7 @@ pub(crate) fn scope(sources: &[PathBuf], filter: &FilterArgs, run: &RunArgs, now
     let range = window(filter, now)?;
     let filter = Filter { range, accounts: filter.account.clone(), regions: filter.region.clone() };
     let options = Options { jobs: run.jobs.map_or(0, usize::from), filter, ..Options::default() };
-    Ok(Scope { sources: sources.to_vec(), options })
+    Ok(Scope { sources: sources.to_vec(), options, ..Scope::default() })
 }
 
 fn refuse_s3(source: &Path) -> Result<(), Error> {

@@ -27,9 +27,9 @@ use super::summary::Summary;
 use super::text::{count, number};
 
 pub(crate) fn run(args: &InvestigateArgs) -> Result<Exit> {
-    let session = Session::open(&args.sources, &args.filter, &args.output, &args.run)?;
+    let mut session = Session::open(&args.sources, &args.filter, &args.output, &args.run)?;
+    session.scope.accepted = findings::accepted(&args.rules)?;
     let catalog = findings::load(&args.rules)?;
-    let accepted = findings::accepted(&args.rules)?;
     if let Some(path) = &args.html {
         check_target(path, args.output.force)?;
     }
@@ -42,7 +42,7 @@ pub(crate) fn run(args: &InvestigateArgs) -> Result<Exit> {
     let (case, display) = session.read()?;
     folder.lock(session.now)?;
     display.stage("detecting");
-    let found = Found::new(case.detect(&catalog, &accepted)?, args.rules.min_severity, args.run.fail_on);
+    let found = Found::new(case.detect(&catalog)?, args.rules.min_severity, args.run.fail_on);
     display.stage("writing the case");
     let records = case.evidence(&found.detections.findings)?;
     let evidence = evidence(&found.detections.findings, &records);

@@ -16,12 +16,12 @@ use super::text::{count, number, short_principal, thousands};
 
 pub(crate) fn run(args: &TimelineArgs) -> Result<Exit> {
     let wanted = wanted(args)?;
-    let session = Session::open(&args.sources, &args.filter, &args.output, &args.run)?;
+    let mut session = Session::open(&args.sources, &args.filter, &args.output, &args.run)?;
+    session.scope.accepted = findings::accepted(&args.rules)?;
     let catalog = findings::load(&args.rules)?;
-    let accepted = findings::accepted(&args.rules)?;
     let (case, display) = session.read()?;
     display.stage("detecting");
-    let found = Found::new(case.detect(&catalog, &accepted)?, args.rules.min_severity, args.run.fail_on);
+    let found = Found::new(case.detect(&catalog)?, args.rules.min_severity, args.run.fail_on);
     display.stage("ordering");
     let mut entries = timeline(&case.events, &found.detections.findings, &case.sessions, &wanted)?;
     drop(display);

@@ -1,13 +1,17 @@
 //! [`EventFrame`]: all events of a run.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use polars::prelude::{
-    DataFrame, DataType, Field, IntoSeries as _, PlSmallStr, PolarsError, PolarsResult, Schema, StringChunked, TimeUnit, TimeZone,
+    BooleanChunked, Column as FrameColumn, DataFrame, DataType, Field, IntoSeries as _, PlSmallStr, PolarsError, PolarsResult, Schema,
+    Series, StringChunked, TimeUnit, TimeZone,
 };
 
 use crate::schema::{Column, Kind};
+
+/// Values for a column that are known only after loading: by object, then by record index.
+pub type Late<T> = BTreeMap<Arc<str>, BTreeMap<u64, T>>;
 
 /// All events of a run, in the order of (object, record index), as frames of one schema.
 ///
@@ -43,31 +47,59 @@ impl EventFrame {
         frame
     }
 
-    /// Gives `record_sha256` to the records at those places.
+    /// Gives a text column values that are known only after loading; other records keep what they have.
     ///
     /// # Errors
-    /// What polars says.
-    pub fn set_record_sha256(&mut self, hashes: &BTreeMap<(Arc<str>, u64), String>) -> PolarsResult<()> {
-        let objects: HashSet<&str> = hashes.keys().map(|(object, _)| object.as_ref()).collect();
-        for batch in 0..self.batches.len() {
-            let Some(frame) = self.batches.get(batch) else { continue };
-            let named = frame.column(Column::Object.name())?.str()?;
-            if !named.iter().flatten().any(|object| objects.contains(object)) {
-                continue;
-            }
-            let known = frame.column(Column::RecordSha256.name())?.str()?;
+    /// What polars says, also where the column holds no text.
+    pub fn set_late_text(&mut self, column: Column, values: &Late<String>) -> PolarsResult<()> {
+        self.set_late(column, values, |known, late| {
+            let known = known.str()?;
+            Ok(known.iter().zip(late).map(|(known, late)| late.map(String::as_str).or(known)).collect::<StringChunked>().into_series())
+        })
+    }
+
+    /// The same for a truth column.
+    ///
+    /// # Errors
+    /// What polars says, also where the column holds no truth values.
+    pub fn set_late_flag(&mut self, column: Column, values: &Late<bool>) -> PolarsResult<()> {
+        self.set_late(column, values, |known, late| {
+            let known = known.bool()?;
+            Ok(known.iter().zip(late).map(|(known, late)| late.copied().or(known)).collect::<BooleanChunked>().into_series())
+        })
+    }
+
+    /// Calls `merge` with the column and the late values of its rows, for each batch that has any of the objects.
+    fn set_late<T>(
+        &mut self,
+        column: Column,
+        values: &Late<T>,
+        merge: impl Fn(&FrameColumn, Vec<Option<&T>>) -> PolarsResult<Series>,
+    ) -> PolarsResult<()> {
+        if values.is_empty() {
+            return Ok(());
+        }
+        for frame in &mut self.batches {
+            let objects = frame.column(Column::Object.name())?.str()?;
             let indices = frame.column(Column::RecordIndex.name())?.i64()?;
-            let values: StringChunked = named
+            // Rows of one object follow each other.
+            let (mut name, mut records) = (None, None);
+            let late: Vec<Option<&T>> = objects
                 .iter()
                 .zip(indices.iter())
-                .zip(known.iter())
-                .map(|((object, index), known)| {
-                    let place = (Arc::from(object?), u64::try_from(index?).ok()?);
-                    hashes.get(&place).map(String::as_str).or(known)
+                .map(|(object, index)| {
+                    if object != name {
+                        name = object;
+                        records = object.and_then(|object| values.get(object));
+                    }
+                    records?.get(&u64::try_from(index?).ok()?)
                 })
                 .collect();
-            let values = values.with_name(PlSmallStr::from_static(Column::RecordSha256.name()));
-            self.set_columns(batch, values.into_series().into_frame())?;
+            if late.iter().all(Option::is_none) {
+                continue;
+            }
+            let merged = merge(frame.column(column.name())?, late)?.with_name(PlSmallStr::from_static(column.name()));
+            frame.replace(column.name(), merged.into())?;
         }
         Ok(())
     }
@@ -123,5 +155,51 @@ pub(crate) fn data_type(kind: Kind) -> DataType {
         Kind::Int => DataType::Int64,
         Kind::Time => DataType::Datetime(TimeUnit::Microseconds, Some(TimeZone::UTC)),
         Kind::TextList => DataType::List(Box::new(DataType::String)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use polars::prelude::{IntoColumn as _, NamedFrom as _};
+
+    use super::*;
+
+    /// A batch with the columns that late values need, and two that take them.
+    fn batch(places: &[(&str, i64)]) -> DataFrame {
+        let name = |column: Column| PlSmallStr::from_static(column.name());
+        let objects: Vec<&str> = places.iter().map(|(object, _)| *object).collect();
+        let indices: Vec<i64> = places.iter().map(|(_, index)| *index).collect();
+        let columns = vec![
+            Series::new(name(Column::Object), objects).into_column(),
+            Series::new(name(Column::RecordIndex), indices).into_column(),
+            Series::new(name(Column::RecordSha256), vec![Some("known"); places.len()]).into_column(),
+            Series::full_null(name(Column::TrustGuarded), places.len(), &DataType::Boolean).into_column(),
+        ];
+        DataFrame::new(places.len(), columns).expect("columns of one length")
+    }
+
+    #[test]
+    fn late_values_go_to_their_records_and_to_no_other() {
+        let mut events = EventFrame::new(vec![batch(&[("a", 0), ("a", 1), ("b", 0), ("a", 2)]), batch(&[("b", 1), ("c", 0)])]);
+        let late = Late::from([(Arc::from("a"), BTreeMap::from([(1, "x".to_owned()), (2, "y".to_owned()), (9, "z".to_owned())]))]);
+        events.set_late_text(Column::RecordSha256, &late).expect("a text column");
+        let late = Late::from([(Arc::from("b"), BTreeMap::from([(0, true), (1, false)]))]);
+        events.set_late_flag(Column::TrustGuarded, &late).expect("a truth column");
+        let texts: Vec<Option<String>> = events
+            .batches()
+            .iter()
+            .flat_map(|frame| {
+                let column = frame.column(Column::RecordSha256.name()).expect("there").str().expect("texts");
+                column.iter().map(|text| text.map(str::to_owned)).collect::<Vec<_>>()
+            })
+            .collect();
+        assert_eq!(texts.iter().flatten().collect::<Vec<_>>(), ["known", "x", "known", "y", "known", "known"]);
+        let flags: Vec<Option<bool>> = events
+            .batches()
+            .iter()
+            .flat_map(|frame| frame.column(Column::TrustGuarded.name()).expect("there").bool().expect("flags").iter().collect::<Vec<_>>())
+            .collect();
+        assert_eq!(flags, [None, None, Some(true), None, Some(false), None]);
+        assert!(events.set_late_flag(Column::RecordSha256, &late).is_err());
     }
 }

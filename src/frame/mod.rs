@@ -7,5 +7,5 @@ mod events;
 
 pub use builder::{Batch, BatchBuilder};
 pub use duplicates::Duplicates;
-pub use events::EventFrame;
 pub(crate) use events::data_type;
+pub use events::{EventFrame, Late};

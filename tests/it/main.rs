@@ -20,6 +20,7 @@ mod determinism;
 mod labels;
 mod oddities;
 mod panther;
+mod policies;
 mod report;
 mod rules;
 mod sample;

@@ -1,5 +1,6 @@
 //! The columns that follow from a record's own fields: how it ended, where it
-//! came from, who acted, and what its credentials prove about MFA and root.
+//! came from, who acted, what its credentials prove about MFA and root, and what
+//! a policy in it grants.
 //!
 //! [`derive()`] sets them all, once a record and after its JSON fields. Nothing
 //! here looks at other records: where a verdict needs one (the call that made a
@@ -16,6 +17,7 @@ mod credential;
 mod identity;
 mod mfa;
 mod network;
+mod policy;
 mod root;
 
 use super::Event;
@@ -31,6 +33,7 @@ pub fn derive(event: &mut Event<'_>) {
     let credential = credential::set(event, identity, console_agent);
     mfa::set(event, call, identity, credential);
     root::set(event, call, identity, credential);
+    policy::set(event, call);
 }
 
 /// Whether a text column holds `wanted`, in any case.

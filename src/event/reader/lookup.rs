@@ -17,6 +17,12 @@ pub fn lookup<'a>(json: &'a str, path: &[&str], arena: &'a Bump) -> Option<&'a s
     }
 }
 
+/// The document that a request carries under `parameter`: the text, or the JSON of an object, as some exports write it.
+pub(crate) fn request_document<'a>(request: &'a str, parameter: &str, arena: &'a Bump) -> Option<&'a str> {
+    let json = find(request, &[parameter], arena)?;
+    if json.starts_with('"') { text_of(json, arena) } else { Some(json) }
+}
+
 /// The JSON of the value at a path of object keys; arrays on the way give their first element.
 fn find<'a>(json: &'a str, path: &[&str], arena: &'a Bump) -> Option<&'a str> {
     let mut scanner = Scanner::new(json, arena);

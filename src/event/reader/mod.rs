@@ -12,6 +12,7 @@ mod whole;
 use bumpalo::Bump;
 
 pub use lookup::lookup;
+pub(crate) use lookup::request_document;
 
 use super::json::{Fault, Scanner, text_of};
 use super::{Event, derive};
