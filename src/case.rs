@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 
 use serde_json::{Map, Value, json};
 
-use crate::detect::{Catalog, Detections, Finding, detect};
+use crate::detect::{Catalog, DetectOptions, Detections, Finding, detect};
 use crate::error::Error;
 use crate::frame::EventFrame;
 use crate::ingest::{self, ObjectReport, Progress, RawRecord, Status, revisit};
@@ -94,8 +94,8 @@ impl Case {
     ///
     /// # Errors
     /// What the table engine says.
-    pub fn detect(&self, catalog: &Catalog) -> Result<Detections, Error> {
-        detect(catalog, &self.events)
+    pub fn detect(&self, catalog: &Catalog, options: &DetectOptions<'_>) -> Result<Detections, Error> {
+        detect(catalog, &self.events, options)
     }
 
     /// The raw records that the findings rest on, in the order of their places.

@@ -6,7 +6,8 @@
 //! 2. [`event`] reads records out of those bytes;
 //! 3. [`ingest`] runs both in parallel and feeds
 //! 4. [`frame`], which holds the events in columns;
-//! 5. [`query`] answers SQL over the frame, and [`detect`] runs the rules of `queries/`;
+//! 5. [`query`] answers SQL over the frame, [`session`] makes tables of state of it, and
+//!    [`detect`] runs the rules of `queries/`;
 //! 6. [`case`](mod@case) runs the stages over a scope and owns all results, which
 //! 7. [`report`] puts into JSON and text.
 //!
@@ -23,6 +24,7 @@ pub mod problem;
 pub mod query;
 pub mod report;
 pub mod schema;
+pub mod session;
 pub mod source;
 pub mod time;
 

@@ -274,6 +274,12 @@ pub(crate) struct RuleArgs {
     /// Set a rule's parameter (repeatable)
     #[arg(long, value_name = "ID.NAME=VALUE")]
     pub(crate) set: Vec<String>,
+    /// Take the events before this time as what is usual, for rules of kind first-seen
+    #[arg(long, value_name = "TIME")]
+    pub(crate) baseline_until: Option<String>,
+    /// Take what an earlier case saw as what is usual, for rules of kind first-seen
+    #[arg(long, value_name = "DIR")]
+    pub(crate) baseline_case: Option<PathBuf>,
 }
 
 /// The form of the answer.

@@ -3,20 +3,23 @@
 use std::io::{self, Write};
 
 use anyhow::Result;
+use trailsift::detect::DetectOptions;
 use trailsift::report::json;
 
 use super::args::DetectArgs;
 use super::exit::Exit;
 use super::findings::{self, Found};
+use super::input;
 use super::output::line;
 use super::session::Session;
 
 pub(crate) fn run(args: &DetectArgs) -> Result<Exit> {
     let session = Session::open(&args.sources, &args.filter, &args.output, &args.run)?;
     let catalog = findings::load(&args.rules)?;
+    let options = DetectOptions { baseline: input::baseline(&args.rules, session.now)?, ..DetectOptions::default() };
     let (case, display) = session.read()?;
     display.stage("detecting");
-    let detections = case.detect(&catalog)?;
+    let detections = case.detect(&catalog, &options)?;
     drop(display);
     let found = Found::new(detections, args.rules.min_severity, args.run.fail_on);
     let table = |out: &mut dyn Write| -> io::Result<()> {

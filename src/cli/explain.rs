@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use serde_json::{Map, Value, json};
-use trailsift::detect::{Logic, Rule};
+use trailsift::detect::{Logic, Rule, Sequence, Sum};
 
 use super::output::line;
 use super::table::Screen;
@@ -99,13 +99,52 @@ fn conditions(rule: &Rule) -> Option<String> {
             let roll_up = roll_up.as_ref()?;
             Some(format!("one finding for each {} and {}", roll_up.by.join(", "), span(roll_up.every)))
         }
-        Logic::Threshold { by, within, at_least, distinct, .. } => {
+        Logic::Threshold { by, within, at_least, distinct, or_sum, .. } => {
             let what = distinct.as_ref().map_or_else(|| "events".to_owned(), |name| format!("values of {name}"));
-            let by = if by.is_empty() { String::new() } else { format!(" by {}", by.join(", ")) };
-            Some(format!("at least {at_least} {what}{by} within {}", span(*within)))
+            let sum = or_sum.as_ref().map(|Sum { of, at_least }| format!(", or a sum of {of} of at least {at_least},"));
+            Some(format!("at least {at_least} {what}{}{} within {}", sum.unwrap_or_default(), by_text(by), span(*within)))
         }
+        Logic::Sequence(sequence) => Some(sequence_text(sequence)),
+        Logic::FirstSeen { key, quiet_days, known_by, .. } => {
+            let known = if known_by.is_empty() { "" } else { " and known from other events" };
+            let key = key.join(", ");
+            Some(match quiet_days {
+                Some(days) => format!("the first event of a {key} that was quiet for {days} days"),
+                None => format!("the first event of a {key} that is not in the baseline{known}"),
+            })
+        }
+        Logic::State { table, by, .. } => Some(format!("rows of the table {table}{}", by_text(by))),
         _ => None,
     }
+}
+
+fn by_text(by: &[String]) -> String {
+    if by.is_empty() { String::new() } else { format!(" by {}", by.join(", ")) }
+}
+
+fn sequence_text(sequence: &Sequence) -> String {
+    let steps: Vec<String> = sequence
+        .steps
+        .iter()
+        .map(|step| {
+            let times = if step.at_least > 1 { format!("{} times ", step.at_least) } else { String::new() };
+            let binds: Vec<String> = step.bind.iter().map(|(name, source)| format!(":{name} = {source}")).collect();
+            let binds = if binds.is_empty() { String::new() } else { format!(" (binds {})", binds.join(", ")) };
+            format!("{times}{}{binds}{}", step.name, if step.optional { " if there" } else { "" })
+        })
+        .collect();
+    let (joint, order) = if sequence.ordered { (", then ", "") } else { (" and ", " in any order") };
+    let mut text = format!("{}{order}{}", steps.join(joint), by_text(&sequence.by));
+    if sequence.within > 0 {
+        text.push_str(&format!(" within {}", span(sequence.within)));
+    }
+    if let Some(absent) = &sequence.absent {
+        let spans =
+            [absent.within.map(|within| format!("{} after", span(within))), absent.before.map(|before| format!("{} before", span(before)))];
+        let spans: Vec<String> = spans.into_iter().flatten().collect();
+        text.push_str(&format!("; absent for {} the last", spans.join(" and ")));
+    }
+    text
 }
 
 /// Seconds in the largest unit that holds them whole.

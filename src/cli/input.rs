@@ -7,10 +7,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use chrono::FixedOffset;
 use trailsift::Error;
 use trailsift::case::Scope;
+use trailsift::detect::Baseline;
 use trailsift::ingest::{Filter, Options};
 use trailsift::time::{EventTime, TimeRange, parse_bound};
 
-use super::args::{FilterArgs, RunArgs};
+use super::args::{FilterArgs, RuleArgs, RunArgs};
 
 /// The time that the run calls now: `SOURCE_DATE_EPOCH` where it is set, else the clock's.
 pub(crate) fn now() -> Result<EventTime, Error> {
@@ -57,6 +58,14 @@ fn window(filter: &FilterArgs, now: EventTime) -> Result<TimeRange, Error> {
         return Err(Error::setting("--since", format!("{since} is not before --until {until}")));
     }
     Ok(TimeRange { since, until })
+}
+
+/// The time before the period that is asked about.
+pub(crate) fn baseline(rules: &RuleArgs, now: EventTime) -> Result<Baseline, Error> {
+    let until = |text: &String| parse_bound(text, now).ok_or_else(|| no_time("--baseline-until", text));
+    let until = rules.baseline_until.as_ref().map(until).transpose()?;
+    let seen = rules.baseline_case.as_deref().map(Baseline::read_case).transpose()?;
+    Ok(Baseline { until, seen })
 }
 
 fn no_time(flag: &str, text: &str) -> Error {

@@ -8,7 +8,7 @@ use anyhow::Result;
 use serde::Serialize;
 use serde_json::{Value, json};
 use trailsift::case::Case;
-use trailsift::detect::{Catalog, Finding, Integrity};
+use trailsift::detect::{Catalog, DetectOptions, Finding, Integrity, SEEN_FILE};
 use trailsift::event::redact;
 use trailsift::ingest::RawRecord;
 use trailsift::problem::{Ledger, Problem};
@@ -19,6 +19,7 @@ use super::args::{InvestigateArgs, RuleArgs};
 use super::case_folder::CaseFolder;
 use super::exit::Exit;
 use super::findings::{self, Found};
+use super::input;
 use super::session::Session;
 use super::summary::Summary;
 use super::text::{count, number};
@@ -26,6 +27,7 @@ use super::text::{count, number};
 pub(crate) fn run(args: &InvestigateArgs) -> Result<Exit> {
     let session = Session::open(&args.sources, &args.filter, &args.output, &args.run)?;
     let catalog = findings::load(&args.rules)?;
+    let options = DetectOptions { baseline: input::baseline(&args.rules, session.now)?, ..DetectOptions::default() };
     let mut folder = CaseFolder::new(&out(args, session.now), args.output.force)?;
     // Where the lock would lie among the logs it is taken only once they are listed.
     let among_logs = folder.is_under(&args.sources);
@@ -35,7 +37,7 @@ pub(crate) fn run(args: &InvestigateArgs) -> Result<Exit> {
     let (case, display) = session.read()?;
     folder.lock(session.now)?;
     display.stage("detecting");
-    let found = Found::new(case.detect(&catalog)?, args.rules.min_severity, args.run.fail_on);
+    let found = Found::new(case.detect(&catalog, &options)?, args.rules.min_severity, args.run.fail_on);
     display.stage("writing the case");
     let evidence = evidence(&found.detections.findings, &case)?;
     let lost = evidence.iter().filter(|line| line.raw.is_none()).count();
@@ -43,6 +45,7 @@ pub(crate) fn run(args: &InvestigateArgs) -> Result<Exit> {
     folder.write_lines("findings.jsonl", &found.detections.findings)?;
     folder.write_lines("evidence.jsonl", &evidence)?;
     folder.write_lines("problems.jsonl", &problems(&case.ledger))?;
+    folder.write_lines(SEEN_FILE, &found.detections.seen)?;
     let path = folder.path().to_owned();
     let name = folder.name();
     folder.finish(&manifest(&session, &args.rules, &catalog, &case, &found))?;
@@ -147,6 +150,8 @@ fn manifest(session: &Session, rules: &RuleArgs, catalog: &Catalog, case: &Case,
             "exclude": rules.exclude,
             "min_severity": rules.min_severity,
             "set": rules.set,
+            "baseline_until": rules.baseline_until,
+            "baseline_case": rules.baseline_case.as_ref().map(|path| path.display().to_string()),
         },
         "rules": rule_rows(catalog, found),
         "keys": [],

@@ -8,7 +8,7 @@ use anyhow::Result;
 use serde_json::{Map, Value};
 use trailsift::Error;
 use trailsift::case::Case;
-use trailsift::detect::Catalog;
+use trailsift::detect::{Catalog, DetectOptions};
 use trailsift::problem::{Ledger, Problem};
 use trailsift::query::{self, FILES, FINDINGS, NOTICES, PROBLEMS, json_table};
 use trailsift::report::json;
@@ -37,7 +37,7 @@ pub(crate) fn run(args: &SqlArgs) -> Result<Exit> {
     let (case, display) = session.read()?;
     display.stage("querying");
     let found = if names_findings(&statement) || args.run.fail_on.is_some() {
-        Some(Found::new(case.detect(&catalog)?, None, args.run.fail_on))
+        Some(Found::new(case.detect(&catalog, &DetectOptions::default())?, None, args.run.fail_on))
     } else {
         None
     };

@@ -43,16 +43,12 @@ impl Kind {
         }
     }
 
-    /// The kind of that name, if the engine can run it.
+    /// The kind of that name.
     pub(super) fn built(word: &str) -> Result<Self, String> {
-        let Some(kind) = Self::ALL.into_iter().find(|kind| kind.name() == word) else {
+        Self::ALL.into_iter().find(|kind| kind.name() == word).ok_or_else(|| {
             let names: Vec<_> = Self::ALL.iter().map(|kind| kind.name()).collect();
-            return Err(format!("`{word}` is no kind of rule: use {}", names.join(", ")));
-        };
-        match kind {
-            Self::Single | Self::Threshold | Self::Table => Ok(kind),
-            Self::Sequence | Self::FirstSeen | Self::State => Err(format!("kind {kind} is not built yet")),
-        }
+            format!("`{word}` is no kind of rule: use {}", names.join(", "))
+        })
     }
 }
 
@@ -143,12 +139,95 @@ pub enum Logic {
         at_least: u64,
         /// The column or field whose values are counted in place of events; nulls are left out.
         distinct: Option<String>,
+        /// A sum that fills a window too.
+        or_sum: Option<Sum>,
+    },
+    /// Events one after another.
+    Sequence(Sequence),
+    /// An event whose key was not there before, or not for long.
+    FirstSeen {
+        /// The condition on the event.
+        condition: Predicate,
+        /// The columns and fields whose values are looked for in the past.
+        key: Vec<String>,
+        /// For how many days the key must not have been there; without it, never before the period.
+        quiet_days: Option<u64>,
+        /// Other events that make a key known.
+        known_by: Vec<KnownBy>,
+    },
+    /// Rows of a table of state.
+    State {
+        /// The table's name.
+        table: String,
+        /// The condition on each row.
+        condition: Predicate,
+        /// The columns whose values rows of one finding share; empty where each row is a finding.
+        by: Vec<String>,
     },
     /// A table for the report.
     Table {
         /// The statement over `events`.
         sql: String,
     },
+}
+
+/// A number of each event whose sum fills a window of a `threshold` rule.
+#[derive(Debug, Clone)]
+pub struct Sum {
+    /// The column or field.
+    pub of: String,
+    /// The least sum.
+    pub at_least: u64,
+}
+
+/// Events one after another.
+#[derive(Debug, Clone)]
+pub struct Sequence {
+    /// What has to come, in order.
+    pub steps: Vec<Step>,
+    /// The columns and fields whose values all events share; nulls are one value.
+    pub by: Vec<String>,
+    /// How long after the first event the last one may be, in seconds.
+    pub within: i64,
+    /// Whether the steps have to come in their order.
+    pub ordered: bool,
+    /// What must not be around the last event.
+    pub absent: Option<Absent>,
+}
+
+/// One step of a sequence.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// Its name in messages.
+    pub name: String,
+    /// The condition on each event, which may name what earlier steps bind.
+    pub condition: Predicate,
+    /// How many events it needs.
+    pub at_least: u64,
+    /// Whether a finding can do without it.
+    pub optional: bool,
+    /// The names that it gives to values of its last event: name, then column or field.
+    pub bind: Vec<(String, String)>,
+}
+
+/// What must not be around the last event of a sequence.
+#[derive(Debug, Clone)]
+pub struct Absent {
+    /// The condition on the event that must not be there.
+    pub condition: Predicate,
+    /// How long after the last event it must not be, in seconds.
+    pub within: Option<i64>,
+    /// How long before the last event it must not be, in seconds.
+    pub before: Option<i64>,
+}
+
+/// Events that make a key of a `first-seen` rule known.
+#[derive(Debug, Clone)]
+pub struct KnownBy {
+    /// The condition on the event.
+    pub condition: Predicate,
+    /// The columns and fields that stand for those of the rule's key.
+    pub key: Vec<String>,
 }
 
 /// How matches of a `single` rule become one finding.
@@ -171,26 +250,44 @@ impl Rule {
         match self.logic {
             Logic::Single { .. } => Kind::Single,
             Logic::Threshold { .. } => Kind::Threshold,
+            Logic::Sequence(_) => Kind::Sequence,
+            Logic::FirstSeen { .. } => Kind::FirstSeen,
+            Logic::State { .. } => Kind::State,
             Logic::Table { .. } => Kind::Table,
         }
     }
 
-    /// The condition on single events, for the kinds that have one.
-    pub const fn condition(&self) -> Option<&Predicate> {
+    /// The conditions that it lays on events: of a sequence, those of its steps and then what has to be
+    /// absent; of `first-seen`, its own and then those of `known_by`.
+    pub(super) fn conditions(&self) -> Vec<&Predicate> {
         match &self.logic {
-            Logic::Single { condition, .. } | Logic::Threshold { condition, .. } => Some(condition),
-            Logic::Table { .. } => None,
+            Logic::Single { condition, .. } | Logic::Threshold { condition, .. } => vec![condition],
+            Logic::Sequence(Sequence { steps, absent, .. }) => {
+                let steps = steps.iter().map(|step| &step.condition);
+                steps.chain(absent.iter().map(|absent| &absent.condition)).collect()
+            }
+            Logic::FirstSeen { condition, known_by, .. } => {
+                std::iter::once(condition).chain(known_by.iter().map(|known| &known.condition)).collect()
+            }
+            Logic::State { .. } | Logic::Table { .. } => Vec::new(),
         }
     }
 
     /// The columns and fields whose values a finding needs, besides those that every finding has.
-    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
-        let (by, distinct) = match &self.logic {
-            Logic::Single { roll_up: Some(roll_up), .. } => (roll_up.by.as_slice(), None),
-            Logic::Threshold { by, distinct, .. } => (by.as_slice(), distinct.as_deref()),
-            Logic::Single { roll_up: None, .. } | Logic::Table { .. } => (&[][..], None),
-        };
-        by.iter().map(String::as_str).chain(distinct).chain(self.message.iter().flat_map(Template::names))
+    pub(super) fn names(&self) -> Vec<&str> {
+        let mut names: Vec<&String> = Vec::new();
+        match &self.logic {
+            Logic::Single { roll_up, .. } => names.extend(roll_up.iter().flat_map(|roll_up| &roll_up.by)),
+            Logic::Threshold { by, distinct, or_sum, .. } => {
+                names.extend(by.iter().chain(distinct).chain(or_sum.as_ref().map(|sum| &sum.of)));
+            }
+            Logic::Sequence(Sequence { steps, by, .. }) => {
+                names.extend(by.iter().chain(steps.iter().flat_map(|step| step.bind.iter().map(|(_, source)| source))));
+            }
+            Logic::FirstSeen { key, known_by, .. } => names.extend(key.iter().chain(known_by.iter().flat_map(|known| &known.key))),
+            Logic::State { .. } | Logic::Table { .. } => {}
+        }
+        names.into_iter().map(String::as_str).chain(self.message.iter().flat_map(Template::names)).collect()
     }
 
     /// The conditions of its severity, with their places among the levels.

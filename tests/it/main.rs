@@ -15,6 +15,7 @@ mod bad_input;
 mod case_folder;
 mod conservation;
 mod determinism;
+mod kinds;
 mod labels;
 mod oddities;
 mod panther;
