@@ -14,7 +14,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use bumpalo::Bump;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
-use trailsift::detect::{Catalog, detect};
+use trailsift::detect::{Catalog, DetectOptions, detect};
 use trailsift::event::envelope::{Found, RecordSpan, Sink, Walker};
 use trailsift::frame::{BatchBuilder, EventFrame};
 use trailsift::ingest::{Options, Progress, ingest};
@@ -140,7 +140,7 @@ fn stages(criterion: &mut Criterion) {
         let events = EventFrame::without_duplicates(read.batches).unwrap_or_default().0;
         if let Ok(catalog) = Catalog::builtin() {
             group.bench_function(format!("detection, all rules ({unit})"), |bench| {
-                bench.iter(|| black_box(detect(&catalog, &events).is_ok()));
+                bench.iter(|| black_box(detect(&catalog, &events, &DetectOptions::default()).is_ok()));
             });
         }
     }

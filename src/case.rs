@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 
 use serde_json::{Map, Value, json};
 
-use crate::detect::{Accepted, Catalog, Detections, Finding, detect};
+use crate::detect::{Accepted, Baseline, Catalog, DetectOptions, Detections, Finding, detect};
 use crate::error::Error;
 use crate::frame::{EventFrame, Late};
 use crate::iam;
@@ -28,6 +28,8 @@ pub struct Scope {
     pub options: ingest::Options,
     /// What is known and answered for; its accounts count as one's own beside those that the logs are of.
     pub accepted: Accepted,
+    /// What was seen before, for rules that ask what is new.
+    pub baseline: Baseline,
 }
 
 /// All that is known after the sources have been read.
@@ -107,7 +109,9 @@ impl Case {
     /// # Errors
     /// What the table engine says.
     pub fn detect(&self, catalog: &Catalog) -> Result<Detections, Error> {
-        let mut detections = detect(catalog, &self.events)?;
+        let tables = [self.user_table()?, self.session_table()?];
+        let options = DetectOptions { baseline: self.scope.baseline.clone(), tables: &tables };
+        let mut detections = detect(catalog, &self.events, &options)?;
         self.scope.accepted.apply(&mut detections, &self.events)?;
         Ok(detections)
     }

@@ -384,6 +384,12 @@ pub(crate) struct RuleArgs {
     /// List findings about accepted things apart: a TOML file
     #[arg(long, value_name = "FILE")]
     pub(crate) accept: Option<PathBuf>,
+    /// Take the events before this time as what is usual, for rules of kind first-seen
+    #[arg(long, value_name = "TIME")]
+    pub(crate) baseline_until: Option<String>,
+    /// Take what an earlier case saw as what is usual, for rules of kind first-seen
+    #[arg(long, value_name = "DIR")]
+    pub(crate) baseline_case: Option<PathBuf>,
 }
 
 /// The form of the answer.

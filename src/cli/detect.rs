@@ -12,9 +12,7 @@ use super::output::line;
 use super::session::Session;
 
 pub(crate) fn run(args: &DetectArgs) -> Result<Exit> {
-    let mut session = Session::open(&args.sources, &args.filter, &args.output, &args.run)?;
-    session.scope.accepted = findings::accepted(&args.rules)?;
-    let catalog = findings::load(&args.rules)?;
+    let (session, catalog) = Session::with_rules(&args.sources, &args.filter, &args.output, &args.run, &args.rules)?;
     let (case, display) = session.read()?;
     display.stage("detecting");
     let detections = case.detect(&catalog)?;

@@ -50,7 +50,7 @@ pub(crate) fn row(rule: &Rule) -> Map<String, Value> {
         "cis": rule.cis,
         "description": rule.description.trim(),
         "looks_for": rule.text,
-        "conditions": rule.conditions(),
+        "conditions": rule.in_words(),
         "fields": fields,
         "false_positives": rule.false_positives,
         "next_steps": rule.next_steps,
@@ -73,7 +73,7 @@ fn fields(rule: &Rule) -> Vec<(&'static str, String)> {
     let levels: Vec<&str> = rule.severity.levels.iter().map(|(severity, _)| severity.name()).collect();
     let severity =
         if levels.is_empty() { String::new() } else { format!("{}, or by the event {}", rule.severity.default, levels.join(", ")) };
-    let kind = [Some(rule.kind().name().to_owned()), rule.conditions()].into_iter().flatten().collect::<Vec<_>>().join(": ");
+    let kind = [Some(rule.kind().name().to_owned()), rule.in_words()].into_iter().flatten().collect::<Vec<_>>().join(": ");
     vec![
         ("Severity", severity),
         ("Kind", kind),

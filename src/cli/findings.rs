@@ -1,6 +1,5 @@
 //! Findings for people: the table that `detect` and `investigate` share, and what the rules left unsaid.
 
-use std::fs;
 use std::io::{self, Write};
 
 use anyhow::Result;
@@ -225,13 +224,6 @@ pub(crate) fn write_accepted(out: &mut dyn Write, detections: &Detections, scree
 }
 
 /// Loads the rules that the flags ask for.
-pub(crate) fn load(args: &RuleArgs) -> Result<Catalog, Error> {
-    Catalog::load(&CatalogOptions::from(args))
-}
-
-/// Reads the file of accepted things, if there is one.
-pub(crate) fn accepted(args: &RuleArgs) -> Result<Accepted, Error> {
-    let Some(path) = &args.accept else { return Ok(Accepted::default()) };
-    let text = fs::read_to_string(path).map_err(|cause| Error::io("read", path, cause))?;
-    Accepted::parse(&text, &path.display().to_string())
+pub(crate) fn load(args: &RuleArgs, accepted: &Accepted) -> Result<Catalog, Error> {
+    Catalog::load(&CatalogOptions { accepted: accepted.lists(), ..CatalogOptions::from(args) })
 }

@@ -1,17 +1,19 @@
 //! What was typed, made into a [`Scope`]; and the clock, which is read here and nowhere else.
 
 use std::env;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use chrono::FixedOffset;
 use trailsift::Error;
 use trailsift::case::Scope;
+use trailsift::detect::{Accepted, Baseline};
 use trailsift::ingest::{Filter, Options};
 pub(crate) use trailsift::report::text::window as window_text;
 use trailsift::time::{EventTime, TimeRange, parse_bound};
 
-use super::args::{FilterArgs, RunArgs};
+use super::args::{FilterArgs, RuleArgs, RunArgs};
 
 /// The time that the run calls now: `SOURCE_DATE_EPOCH` where it is set, else the clock's.
 pub(crate) fn now() -> Result<EventTime, Error> {
@@ -58,6 +60,21 @@ fn window(filter: &FilterArgs, now: EventTime) -> Result<TimeRange, Error> {
         return Err(Error::setting("--since", format!("{since} is not before --until {until}")));
     }
     Ok(TimeRange { since, until })
+}
+
+/// Reads the file of accepted things, if there is one.
+pub(crate) fn accepted(rules: &RuleArgs) -> Result<Accepted, Error> {
+    let Some(path) = &rules.accept else { return Ok(Accepted::default()) };
+    let text = fs::read_to_string(path).map_err(|cause| Error::io("read", path, cause))?;
+    Accepted::parse(&text, &path.display().to_string())
+}
+
+/// The time before the period that is asked about.
+pub(crate) fn baseline(rules: &RuleArgs, now: EventTime) -> Result<Baseline, Error> {
+    let until = |text: &String| parse_bound(text, now).ok_or_else(|| no_time("--baseline-until", text));
+    let until = rules.baseline_until.as_ref().map(until).transpose()?;
+    let seen = rules.baseline_case.as_deref().map(Baseline::read_case).transpose()?;
+    Ok(Baseline { until, seen })
 }
 
 fn no_time(flag: &str, text: &str) -> Error {

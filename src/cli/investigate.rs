@@ -8,7 +8,7 @@ use anyhow::Result;
 use serde::Serialize;
 use serde_json::{Value, json};
 use trailsift::case::Case;
-use trailsift::detect::{Catalog, Finding, Integrity};
+use trailsift::detect::{Catalog, Finding, Integrity, SEEN_FILE};
 use trailsift::event::redact;
 use trailsift::ingest::RawRecord;
 use trailsift::problem::{Ledger, Problem};
@@ -27,9 +27,7 @@ use super::summary::Summary;
 use super::text::{count, number};
 
 pub(crate) fn run(args: &InvestigateArgs) -> Result<Exit> {
-    let mut session = Session::open(&args.sources, &args.filter, &args.output, &args.run)?;
-    session.scope.accepted = findings::accepted(&args.rules)?;
-    let catalog = findings::load(&args.rules)?;
+    let (session, catalog) = Session::with_rules(&args.sources, &args.filter, &args.output, &args.run, &args.rules)?;
     if let Some(path) = &args.html {
         check_target(path, args.output.force)?;
     }
@@ -54,6 +52,7 @@ pub(crate) fn run(args: &InvestigateArgs) -> Result<Exit> {
     folder.write_lines("evidence.jsonl", &evidence)?;
     folder.write_lines("problems.jsonl", &problems(&case.ledger))?;
     folder.write_text("report.html", &page)?;
+    folder.write_lines(SEEN_FILE, &found.detections.seen)?;
     let path = folder.path().to_owned();
     let name = folder.name();
     folder.finish(&manifest(&session, &args.rules, &catalog, &case, &found))?;
@@ -178,6 +177,8 @@ fn manifest(session: &Session, rules: &RuleArgs, catalog: &Catalog, case: &Case,
             "min_severity": rules.min_severity,
             "set": rules.set,
             "accept": rules.accept.as_ref().map(|path| path.display().to_string()),
+            "baseline_until": rules.baseline_until,
+            "baseline_case": rules.baseline_case.as_ref().map(|path| path.display().to_string()),
         },
         "rules": rule_rows(catalog, found),
         "keys": [],

@@ -6,11 +6,13 @@ use std::sync::Arc;
 use anyhow::Result;
 use trailsift::Error;
 use trailsift::case::{Case, Scope};
+use trailsift::detect::Catalog;
 use trailsift::ingest::Progress;
 use trailsift::time::EventTime;
 
-use super::args::{FilterArgs, OutputArgs, RunArgs};
+use super::args::{FilterArgs, OutputArgs, RuleArgs, RunArgs};
 use super::exit::Exit;
+use super::findings;
 use super::input;
 use super::messages::Messages;
 use super::output::Output;
@@ -35,6 +37,21 @@ impl Session {
         let messages = Messages::new(output.quiet, output.verbose);
         let output = Output::open(output)?;
         Ok(Self { now, scope, output, messages, run: run.clone() })
+    }
+
+    /// The same for a command that runs rules; yields the rules too.
+    pub(crate) fn with_rules(
+        sources: &[PathBuf],
+        filter: &FilterArgs,
+        output: &OutputArgs,
+        run: &RunArgs,
+        rules: &RuleArgs,
+    ) -> Result<(Self, Catalog), Error> {
+        let mut session = Self::open(sources, filter, output, run)?;
+        session.scope.accepted = input::accepted(rules)?;
+        session.scope.baseline = input::baseline(rules, session.now)?;
+        let catalog = findings::load(rules, &session.scope.accepted)?;
+        Ok((session, catalog))
     }
 
     /// Reads the logs; the display goes on until it is dropped, and nothing else may be written before.

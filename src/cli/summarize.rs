@@ -14,9 +14,7 @@ use super::text::{count, number, short_principal, thousands};
 
 pub(crate) fn run(args: &SummaryArgs) -> Result<Exit> {
     let by = By::from(args.by);
-    let mut session = Session::open(&args.sources, &args.filter, &args.output, &args.run)?;
-    session.scope.accepted = findings::accepted(&args.rules)?;
-    let catalog = findings::load(&args.rules)?;
+    let (session, catalog) = Session::with_rules(&args.sources, &args.filter, &args.output, &args.run, &args.rules)?;
     let (case, display) = session.read()?;
     display.stage("detecting");
     let found = Found::new(case.detect(&catalog)?, args.rules.min_severity, args.run.fail_on);

@@ -94,7 +94,7 @@ impl Summary<'_> {
             line(out, &format!("{} more: trailsift detect {sources}", thousands(more)))?;
         }
         line(out, "")?;
-        let files = "report.html, case.json, findings.jsonl, suppressed.jsonl, evidence.jsonl, problems.jsonl";
+        let files = "report.html, case.json, findings.jsonl, suppressed.jsonl, evidence.jsonl, problems.jsonl, seen.jsonl";
         labelled(out, "Written to", &format!("{}: {files}", self.folder.display()), screen)?;
         let worst = self.found.detections.findings.first();
         if let Some(finding) = worst {

@@ -13,6 +13,7 @@ use serde::Deserialize;
 use toml::Spanned;
 use toml::value::Datetime;
 
+use super::catalog::AcceptedLists;
 use super::fields::{Extractor, FieldPath};
 use super::finding::{Detections, Evidence, Finding, Suppressed};
 use super::predicate::network_range;
@@ -143,14 +144,18 @@ impl Accepted {
         self.entries.iter().filter_map(|entry| if let Thing::Account(id) = &entry.thing { Some(id.as_str()) } else { None })
     }
 
-    /// The principals that apply infrastructure as code.
-    pub fn iac(&self) -> impl Iterator<Item = &str> {
-        self.entries.iter().filter_map(|entry| if let Thing::Iac(arn) = &entry.thing { Some(arn.as_str()) } else { None })
-    }
-
-    /// The networks, as they are written.
-    pub fn networks(&self) -> impl Iterator<Item = &str> {
-        self.entries.iter().filter_map(|entry| if let Thing::Network(text, ..) = &entry.thing { Some(text.as_str()) } else { None })
+    /// The lists by which rules can name what is accepted.
+    pub fn lists(&self) -> AcceptedLists {
+        let mut lists = AcceptedLists::default();
+        for entry in &self.entries {
+            match &entry.thing {
+                Thing::Iac(arn) => lists.iac.push(arn.clone()),
+                Thing::Network(text, ..) => lists.networks.push(text.clone()),
+                Thing::Account(id) => lists.accounts.push(id.clone()),
+                _ => {}
+            }
+        }
+        lists
     }
 
     /// Moves the findings that are accepted from `findings` to `suppressed`.
@@ -230,6 +235,9 @@ fn entry(raw: RawEntry) -> Result<Entry, String> {
     let (word, text) = thing.words();
     if text.trim_matches('*').is_empty() {
         return Err(format!("`{word}` is empty, which would accept everything: write what is meant"));
+    }
+    if matches!(thing, Thing::Iac(_)) && text.contains('*') {
+        return Err("`iac` names one principal whole, as rules compare it exactly".to_owned());
     }
     // An account is trusted, and a pipeline told apart, also where no finding is to be suppressed.
     let rules = match (raw.rules, &thing) {

@@ -35,6 +35,27 @@ pub struct CatalogOptions {
     pub set: Vec<String>,
     /// Go on without the rules that cannot be loaded.
     pub skip_bad_rules: bool,
+    /// What the user has accepted, for rules to leave out.
+    pub accepted: AcceptedLists,
+}
+
+/// The lists that every rule can name: `accepted_iac`, `accepted_networks` and `accepted_accounts`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AcceptedLists {
+    /// Principals that deploy infrastructure from code.
+    pub iac: Vec<String>,
+    /// Networks: an address, or an address and a length.
+    pub networks: Vec<String>,
+    /// Account ids.
+    pub accounts: Vec<String>,
+}
+
+impl AcceptedLists {
+    /// The lists by their names in rules.
+    fn by_name(&self) -> BTreeMap<String, Vec<String>> {
+        let lists = [("accepted_iac", &self.iac), ("accepted_networks", &self.networks), ("accepted_accounts", &self.accounts)];
+        lists.into_iter().map(|(name, items)| (name.to_owned(), items.clone())).collect()
+    }
 }
 
 /// The rules of a run, by id, and those that do not take part.
@@ -198,6 +219,7 @@ fn compile_all(texts: &[RuleText], options: &CatalogOptions) -> Result<Loaded, E
     let settings = settings(&options.set, &ids)?;
     let mut rules = Vec::new();
     let mut names = Names::default();
+    let accepted = options.accepted.by_name();
     for (place, source, mut file) in files {
         let id = file.id.value.clone();
         let lines = file.fields.iter().map(|(name, path)| (name.clone(), path.referenced.line())).collect();
@@ -205,7 +227,7 @@ fn compile_all(texts: &[RuleText], options: &CatalogOptions) -> Result<Loaded, E
         for (flag, name, value) in settings.iter().filter(|(flag, ..)| setting_id(flag) == id) {
             file.set(name, value).map_err(|reason| Error::setting(format!("--set {flag}"), reason))?;
         }
-        let compiled = Rule::compile(file, place, source).and_then(|rule| names.add(&rule, id_line, &lines).map(|()| rule));
+        let compiled = Rule::compile(file, place, source, &accepted).and_then(|rule| names.add(&rule, id_line, &lines).map(|()| rule));
         match compiled {
             Ok(rule) => rules.push(rule),
             Err(error) => bad.push((place.clone(), BadRule { id: Some(id), error })),

@@ -8,7 +8,8 @@ use std::str::FromStr;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use super::rule::Kind;
+use super::baseline::Seen;
+use super::rule::{Kind, Rule};
 use crate::time::EventTime;
 
 /// How bad a finding is.
@@ -148,7 +149,7 @@ pub struct Finding {
     /// The time of the last event that has one.
     #[serde(serialize_with = "time_text")]
     pub last_time: Option<EventTime>,
-    /// How many events there are.
+    /// How many events there are; of a table of state, how many rows.
     pub count: u64,
     /// One sentence with the values that matter.
     pub message: String,
@@ -169,6 +170,35 @@ pub struct Finding {
 }
 
 impl Finding {
+    /// A finding of that rule, without any event yet.
+    pub(super) fn of(rule: &Rule) -> Self {
+        Self {
+            rule_id: rule.id.clone(),
+            title: rule.title.clone(),
+            severity: rule.severity.default,
+            family: rule.family().to_owned(),
+            kind: rule.kind(),
+            attack: rule.attack.clone(),
+            cis: rule.cis.clone(),
+            account_id: None,
+            region: None,
+            principal: None,
+            source_ip_address: None,
+            event_name: None,
+            first_time: None,
+            last_time: None,
+            count: 0,
+            message: String::new(),
+            event_ids: Vec::new(),
+            evidence: Vec::new(),
+            false_positives: rule.false_positives.clone(),
+            next_steps: rule.next_steps.clone(),
+            source: rule.source.clone(),
+            author: rule.author.clone(),
+            license: rule.license.clone(),
+        }
+    }
+
     /// The order in which findings are shown: the worst first, then by time, rule and place.
     pub fn order(&self, other: &Self) -> Ordering {
         let key = |finding: &Self| (Reverse(finding.severity), finding.first_time.is_none(), finding.first_time);
@@ -243,6 +273,8 @@ pub struct Detections {
     pub rules: Vec<RuleStatus>,
     /// What was found and accepted.
     pub suppressed: Vec<Suppressed>,
+    /// What the `first-seen` rules saw, by rule, part and key.
+    pub seen: Vec<Seen>,
 }
 
 #[expect(clippy::ref_option, reason = "serde calls it with a reference to the field")]

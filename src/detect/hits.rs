@@ -7,8 +7,10 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use polars::prelude::{BooleanChunked, DataFrame, DataType, Int64Chunked, StringChunked};
 
 use super::finding::{Evidence, EvidenceKind, Finding, Integrity, Severity};
+use super::predicate::Datum;
 use super::rule::Rule;
-use super::scan::Matches;
+use super::scan::{Match, Matches};
+use super::template::{Facts, Word};
 use crate::error::Error;
 use crate::schema::Column;
 use crate::time::EventTime;
@@ -21,13 +23,26 @@ pub(super) enum Value<'m> {
     Int(i64),
     Flag(bool),
     Time(EventTime),
+    /// A list, which is there and nothing more.
+    List,
 }
 
-impl Value<'_> {
+impl<'m> Value<'m> {
+    /// The value as predicates see it; `None` for null.
+    pub(super) fn datum(self) -> Option<Datum<'m>> {
+        match self {
+            Self::Null => None,
+            Self::Text(text) => Some(Datum::Text(text.into())),
+            Self::Int(number) => Some(Datum::Int(number)),
+            Self::Flag(flag) => Some(Datum::Flag(flag)),
+            Self::Time(_) | Self::List => Some(Datum::Opaque),
+        }
+    }
+
     /// The value as a sentence shows it; `None` for null.
     pub(super) fn shown(self) -> Option<String> {
         match self {
-            Self::Null => None,
+            Self::Null | Self::List => None,
             Self::Text(text) => Some(text.to_owned()),
             Self::Int(number) => Some(number.to_string()),
             Self::Flag(flag) => Some(flag.to_string()),
@@ -48,6 +63,8 @@ enum Cells<'m> {
     Int(&'m Int64Chunked),
     Flag(&'m BooleanChunked),
     Time(&'m Int64Chunked),
+    /// Whether there is a list.
+    List(BooleanChunked),
 }
 
 impl<'m> Rows<'m> {
@@ -59,6 +76,7 @@ impl<'m> Rows<'m> {
                 DataType::Int64 => Cells::Int(column.i64()?),
                 DataType::Boolean => Cells::Flag(column.bool()?),
                 DataType::Datetime(..) => Cells::Time(column.datetime()?.physical()),
+                DataType::List(_) => Cells::List(column.is_not_null()),
                 _ => continue,
             };
             columns.insert(column.name().as_str(), cells);
@@ -66,12 +84,13 @@ impl<'m> Rows<'m> {
         Ok(Self { columns })
     }
 
-    fn value(&self, row: usize, name: &str) -> Value<'m> {
+    pub(super) fn value(&self, row: usize, name: &str) -> Value<'m> {
         let value = match self.columns.get(name) {
             Some(Cells::Text(cells)) => cells.get(row).map(Value::Text),
             Some(Cells::Int(cells)) => cells.get(row).map(Value::Int),
             Some(Cells::Flag(cells)) => cells.get(row).map(Value::Flag),
             Some(Cells::Time(cells)) => cells.get(row).and_then(EventTime::from_micros).map(Value::Time),
+            Some(Cells::List(there)) => there.get(row).filter(|there| *there).map(|_| Value::List),
             None => None,
         };
         value.unwrap_or(Value::Null)
@@ -87,20 +106,47 @@ pub(super) struct Hit<'m> {
     pub(super) time: Option<EventTime>,
     /// How bad the rule calls it.
     pub(super) severity: Severity,
+    /// For how many matching events it is counted.
+    pub(super) stands_for: u64,
 }
 
 impl<'m> Hit<'m> {
+    /// The event of that row.
+    pub(super) fn new(rows: &'m Rows<'m>, found: Match) -> Self {
+        let time = match rows.value(found.row, Column::EventTime.name()) {
+            Value::Time(time) => Some(time),
+            _ => None,
+        };
+        Self { rows, row: found.row, time, severity: found.severity, stands_for: found.stands_for }
+    }
+
     /// The value of a column or field.
     pub(super) fn value(&self, name: &str) -> Value<'m> {
         self.rows.value(self.row, name)
     }
 
-    fn column(&self, column: Column) -> Value<'m> {
+    /// The value of a column.
+    pub(super) fn column(&self, column: Column) -> Value<'m> {
         self.value(column.name())
     }
 
+    /// Its row among the matches.
+    pub(super) const fn row(&self) -> usize {
+        self.row
+    }
+
+    /// Its place in the evidence, which no other event has.
+    pub(super) fn place(&self) -> (Value<'m>, Value<'m>) {
+        (self.column(Column::Object), self.column(Column::RecordIndex))
+    }
+
+    /// Whole seconds since 1970, which is CloudTrail's own resolution; the least number without a time.
+    pub(super) fn epoch(&self) -> i64 {
+        self.time.map_or(i64::MIN, EventTime::epoch)
+    }
+
     /// The total order of events: by time (those without one last), id and place.
-    fn order(&self, other: &Self) -> Ordering {
+    pub(super) fn order(&self, other: &Self) -> Ordering {
         let by = |column| self.column(column).cmp(&other.column(column));
         (self.time.is_none(), self.time)
             .cmp(&(other.time.is_none(), other.time))
@@ -129,17 +175,11 @@ impl<'m> Hit<'m> {
     }
 }
 
-/// The hits of a rule over all batches, in order.
+/// The hits of a condition over all batches, in order.
 pub(super) fn hits<'m>(matches: &[Matches], rows: &'m [Rows<'m>], number: usize) -> Vec<Hit<'m>> {
     let mut hits = Vec::new();
     for (matches, rows) in matches.iter().zip(rows) {
-        for (row, severity) in matches.rows.get(number).into_iter().flatten() {
-            let time = match rows.value(*row, Column::EventTime.name()) {
-                Value::Time(time) => Some(time),
-                _ => None,
-            };
-            hits.push(Hit { rows, row: *row, time, severity: *severity });
-        }
+        hits.extend(matches.rows.get(&number).into_iter().flatten().map(|found| Hit::new(rows, *found)));
     }
     hits.sort_by(Hit::order);
     hits
@@ -154,22 +194,65 @@ pub(super) fn grouped<'m>(hits: Vec<Hit<'m>>, by: &[String]) -> BTreeMap<Vec<Val
     groups
 }
 
+/// What a finding is besides its events.
+#[derive(Debug, Default)]
+pub(super) struct Extra<'f, 'm> {
+    /// The number of distinct values.
+    pub(super) distinct: u64,
+    /// The sum of a number of each event.
+    pub(super) sum: i64,
+    /// The steps of a sequence with their events.
+    pub(super) steps: Vec<(&'f str, Vec<Hit<'m>>)>,
+    /// When the key was seen before.
+    pub(super) last_seen: Option<EventTime>,
+    /// How many whole days ago that was.
+    pub(super) quiet: i64,
+    /// How bad it is; the worst of the events where that is not said.
+    pub(super) severity: Option<Severity>,
+}
+
+/// The events of a finding, for its message.
+struct Told<'f, 'm> {
+    hits: &'f [Hit<'m>],
+    extra: &'f Extra<'f, 'm>,
+}
+
+impl<'f, 'm> Told<'f, 'm> {
+    fn step(&self, name: &str) -> &'f [Hit<'m>] {
+        let step = self.extra.steps.iter().find(|(step, _)| *step == name);
+        step.map(|(_, hits)| hits.as_slice()).unwrap_or_default()
+    }
+}
+
+impl Facts for Told<'_, '_> {
+    fn values(&self, step: Option<&str>, name: &str) -> Vec<Option<String>> {
+        let hits = step.map_or(self.hits, |step| self.step(step));
+        hits.iter().map(|hit| hit.value(name).shown()).collect()
+    }
+
+    fn step_count(&self, step: &str) -> u64 {
+        u64::try_from(self.step(step).len()).unwrap_or(u64::MAX)
+    }
+
+    fn word(&self, word: Word) -> String {
+        match word {
+            Word::Count => self.hits.len().to_string(),
+            Word::Distinct => self.extra.distinct.to_string(),
+            Word::Sum => self.extra.sum.to_string(),
+            Word::LastSeen => self.extra.last_seen.map(|time| time.to_string()).unwrap_or_else(|| "-".to_owned()),
+            Word::Quiet => self.extra.quiet.to_string(),
+        }
+    }
+}
+
 /// The finding that `hits` make, which are in order and not empty.
-pub(super) fn finding(rule: &Rule, hits: &[Hit<'_>], distinct: u64) -> Finding {
-    let count = u64::try_from(hits.len()).unwrap_or(u64::MAX);
-    let values = |name: &str| hits.iter().map(|hit| hit.value(name).shown()).collect();
+pub(super) fn finding(rule: &Rule, hits: &[Hit<'_>], extra: &Extra<'_, '_>) -> Finding {
     let evidence: Vec<Evidence> = hits.iter().map(Hit::evidence).collect();
     let mut known = HashSet::new();
     let ids = evidence.iter().filter_map(|evidence| evidence.event_id.as_ref());
     let event_ids = ids.filter(|id| known.insert(id.as_str())).cloned().collect();
     Finding {
-        rule_id: rule.id.clone(),
-        title: rule.title.clone(),
-        severity: hits.iter().map(|hit| hit.severity).max().unwrap_or(rule.severity.default),
-        family: rule.family().to_owned(),
-        kind: rule.kind(),
-        attack: rule.attack.clone(),
-        cis: rule.cis.clone(),
+        severity: extra.severity.or_else(|| hits.iter().map(|hit| hit.severity).max()).unwrap_or(rule.severity.default),
         account_id: shared(hits, |hit| hit.text(Column::RecipientAccountId).or_else(|| hit.text(Column::UserAccountId))),
         region: shared(hits, |hit| hit.text(Column::AwsRegion)),
         principal: shared(hits, |hit| hit.text(Column::Principal)),
@@ -177,15 +260,11 @@ pub(super) fn finding(rule: &Rule, hits: &[Hit<'_>], distinct: u64) -> Finding {
         event_name: shared(hits, |hit| hit.text(Column::EventName)),
         first_time: hits.iter().find_map(|hit| hit.time),
         last_time: hits.iter().rev().find_map(|hit| hit.time),
-        count,
-        message: rule.message.as_ref().map(|message| message.fill(count, distinct, values)).unwrap_or_default(),
+        count: u64::try_from(hits.len()).unwrap_or(u64::MAX),
+        message: rule.message.as_ref().map(|message| message.fill(&Told { hits, extra })).unwrap_or_default(),
         event_ids,
         evidence,
-        false_positives: rule.false_positives.clone(),
-        next_steps: rule.next_steps.clone(),
-        source: rule.source.clone(),
-        author: rule.author.clone(),
-        license: rule.license.clone(),
+        ..Finding::of(rule)
     }
 }
 

@@ -9,16 +9,22 @@
 //! caller puts that in.
 
 mod accept;
+mod baseline;
 mod catalog;
 mod compile;
+mod ends;
 pub mod fields;
 mod finding;
+mod first_seen;
 mod hits;
 pub mod predicate;
+mod rounds;
 mod rule;
 mod rule_file;
 mod scan;
+mod sequence;
 mod single;
+mod state;
 mod template;
 #[cfg(test)]
 mod tests;
@@ -27,45 +33,68 @@ mod threshold;
 use rayon::prelude::*;
 
 pub use accept::Accepted;
-pub use catalog::{BUILTIN_SOURCE, Catalog, CatalogOptions, CheckedRule};
+pub use baseline::{Baseline, SEEN_FILE, Seen};
+pub use catalog::{AcceptedLists, BUILTIN_SOURCE, Catalog, CatalogOptions, CheckedRule};
 pub use finding::{Detections, Evidence, EvidenceKind, Finding, Integrity, RuleStatus, RuleTable, RunStatus, Severity, Suppressed};
-pub use rule::{Kind, Logic, RollUp, Rule, SeverityRule};
+pub use rule::{Absent, Kind, KnownBy, Logic, RollUp, Rule, Sequence, SeverityRule, Step, Sum};
 pub use template::Template;
 
+use first_seen::FirstSeen;
 use hits::Rows;
-use scan::{Matches, Plan};
+use sequence::LogEnds;
 use threshold::Threshold;
 
 use crate::error::Error;
 use crate::frame::EventFrame;
+use crate::session::StateTable;
+
+/// What a run of the rules needs besides the events.
+#[derive(Debug, Clone, Default)]
+pub struct DetectOptions<'s> {
+    /// The time before the period that is asked about.
+    pub baseline: Baseline,
+    /// The tables of state that have been made.
+    pub tables: &'s [StateTable],
+}
 
 /// Runs the rules of `catalog` over `events`.
 ///
 /// The answer depends neither on the order of the batches nor on the number of
-/// threads. Insights events take no part. A `table` rule whose statement fails is
-/// listed as not run; the others go on.
+/// threads. Insights events take no part. A rule that needs what is not there, and
+/// a `table` rule whose statement fails, are listed as not run; the others go on.
 ///
 /// # Errors
 /// [`Error::Frame`] where the table engine fails.
-pub fn detect(catalog: &Catalog, events: &EventFrame) -> Result<Detections, Error> {
-    let on_events: Vec<&Rule> = catalog.rules().iter().filter(|rule| rule.condition().is_some()).collect();
-    let plan = Plan::new(&on_events)?;
-    // In parallel, as planning takes as long as a small batch; the answers come in the batches' order.
-    let scanned = events.batches().par_iter().map(|batch| plan.scan(batch)).collect::<Result<Vec<_>, _>>()?;
-    let matches: Vec<Matches> = scanned.into_iter().flatten().collect();
-    let rows = matches.iter().map(|matches| Rows::new(&matches.frame)).collect::<Result<Vec<_>, _>>()?;
-    let found: Vec<Vec<Finding>> =
-        on_events.par_iter().enumerate().map(|(number, rule)| findings(rule, hits::hits(&matches, &rows, number))).collect();
-
+pub fn detect(catalog: &Catalog, events: &EventFrame, options: &DetectOptions<'_>) -> Result<Detections, Error> {
     let mut detections = Detections::default();
-    for (rule, findings) in on_events.iter().zip(found) {
-        detections.rules.push(status(rule, findings.len()));
-        detections.findings.extend(findings);
-    }
+    let mut on_events: Vec<&Rule> = Vec::new();
     for rule in catalog.rules() {
-        if let Logic::Table { sql } = &rule.logic {
-            detections.rules.push(table(rule, sql, events, &mut detections.tables));
+        match &rule.logic {
+            Logic::Table { sql } => detections.rules.push(table(rule, sql, events, &mut detections.tables)),
+            Logic::State { table, condition, by } => match options.tables.iter().find(|known| known.name == table) {
+                Some(table) => detections.add(rule, RuleFindings::of(state::findings(rule, table, condition, by))),
+                None => detections.rules.push(not_run(rule, format!("the table `{table}` has not been made"))),
+            },
+            _ => match options.baseline.refusal(rule) {
+                Some(reason) => detections.rules.push(not_run(rule, reason)),
+                None => on_events.push(rule),
+            },
         }
+    }
+    let found = rounds::scan(&on_events, events, options.baseline.until)?;
+    let rows = found.matches.iter().map(|matches| Rows::new(&matches.frame)).collect::<Result<Vec<_>, _>>()?;
+    let ends = if on_events.iter().any(|rule| asks_for_log_ends(rule)) { LogEnds::of(events)? } else { LogEnds::default() };
+    let context = Context { baseline: &options.baseline, ends: &ends };
+    let made: Vec<RuleFindings> = on_events
+        .par_iter()
+        .zip(&found.first_ids)
+        .map(|(rule, first)| {
+            let parts = (0..rule.conditions().len()).map(|part| hits::hits(&found.matches, &rows, first + part));
+            context.findings(rule, parts.collect())
+        })
+        .collect();
+    for (rule, made) in on_events.iter().zip(made) {
+        detections.add(rule, made);
     }
     detections.rules.extend(catalog.left_out().iter().cloned());
     detections.rules.sort_by(|left, right| left.id.cmp(&right.id).then_with(|| left.reason.cmp(&right.reason)));
@@ -73,15 +102,73 @@ pub fn detect(catalog: &Catalog, events: &EventFrame) -> Result<Detections, Erro
     Ok(detections)
 }
 
-fn findings(rule: &Rule, hits: Vec<hits::Hit<'_>>) -> Vec<Finding> {
-    match &rule.logic {
-        Logic::Single { roll_up, .. } => single::findings(rule, hits, roll_up.as_ref()),
-        Logic::Threshold { by, within, at_least, distinct, .. } => {
-            let threshold = Threshold { by, within: *within, at_least: *at_least, distinct: distinct.as_deref() };
-            threshold::findings(rule, hits, threshold)
-        }
-        Logic::Table { .. } => Vec::new(),
+/// What one rule yields.
+#[derive(Debug, Default)]
+struct RuleFindings {
+    findings: Vec<Finding>,
+    /// Why it may have found less than there is.
+    limit: Option<String>,
+    seen: Vec<Seen>,
+}
+
+impl RuleFindings {
+    fn of(findings: Vec<Finding>) -> Self {
+        Self { findings, ..Self::default() }
     }
+}
+
+impl Detections {
+    fn add(&mut self, rule: &Rule, made: RuleFindings) {
+        let mut status = status(rule, made.findings.len());
+        if let (RunStatus::Run, Some(limit)) = (status.status, made.limit) {
+            status.status = RunStatus::Degraded;
+            status.reason = Some(limit);
+        }
+        self.rules.push(status);
+        self.findings.extend(made.findings);
+        self.seen.extend(made.seen);
+    }
+}
+
+/// What rules look at besides their own events.
+#[derive(Debug, Clone, Copy)]
+struct Context<'s> {
+    baseline: &'s Baseline,
+    ends: &'s LogEnds,
+}
+
+impl Context<'_> {
+    /// The findings of a rule; `parts` are the events of each of its conditions.
+    fn findings(self, rule: &Rule, mut parts: Vec<Vec<hits::Hit<'_>>>) -> RuleFindings {
+        match &rule.logic {
+            Logic::Single { roll_up, .. } => RuleFindings::of(single::findings(rule, parts.pop().unwrap_or_default(), roll_up.as_ref())),
+            Logic::Threshold { by, within, at_least, distinct, or_sum, .. } => {
+                let (distinct, or_sum) = (distinct.as_deref(), or_sum.as_ref());
+                let threshold = Threshold { by, within: *within, at_least: *at_least, distinct, or_sum };
+                RuleFindings::of(threshold::findings(rule, parts.pop().unwrap_or_default(), threshold))
+            }
+            Logic::Sequence(sequence) => {
+                let (findings, limit) = sequence::findings(rule, sequence, parts, self.ends);
+                RuleFindings { findings, limit, ..RuleFindings::default() }
+            }
+            Logic::FirstSeen { key, quiet_days, known_by, .. } => {
+                let keys = std::iter::once(key.as_slice()).chain(known_by.iter().map(|known| known.key.as_slice())).collect();
+                let first_seen = FirstSeen { keys, quiet_days: *quiet_days, baseline: self.baseline };
+                let (findings, seen) = first_seen::findings(rule, &first_seen, parts);
+                RuleFindings { findings, seen, ..RuleFindings::default() }
+            }
+            Logic::State { .. } | Logic::Table { .. } => RuleFindings::default(),
+        }
+    }
+}
+
+/// Whether a rule judges by where the log of an account ends.
+fn asks_for_log_ends(rule: &Rule) -> bool {
+    matches!(&rule.logic, Logic::Sequence(sequence) if sequence.absent.as_ref().is_some_and(|absent| absent.within.is_some()))
+}
+
+fn not_run(rule: &Rule, reason: String) -> RuleStatus {
+    RuleStatus { id: rule.id.clone(), status: RunStatus::NotRun, reason: Some(reason), findings: 0 }
 }
 
 fn status(rule: &Rule, findings: usize) -> RuleStatus {
@@ -100,9 +187,6 @@ fn table(rule: &Rule, sql: &str, events: &EventFrame, tables: &mut Vec<RuleTable
             tables.push(RuleTable { rule_id: rule.id.clone(), rows: crate::query::rows(&frame) });
             status(rule, 0)
         }
-        Err(error) => {
-            let reason = Some(error.to_string());
-            RuleStatus { id: rule.id.clone(), status: RunStatus::NotRun, reason, findings: 0 }
-        }
+        Err(error) => not_run(rule, error.to_string()),
     }
 }

@@ -44,16 +44,12 @@ impl Kind {
         }
     }
 
-    /// The kind of that name, if the engine can run it.
+    /// The kind of that name.
     pub(super) fn built(word: &str) -> Result<Self, String> {
-        let Some(kind) = Self::ALL.into_iter().find(|kind| kind.name() == word) else {
+        Self::ALL.into_iter().find(|kind| kind.name() == word).ok_or_else(|| {
             let names: Vec<_> = Self::ALL.iter().map(|kind| kind.name()).collect();
-            return Err(format!("`{word}` is no kind of rule: use {}", names.join(", ")));
-        };
-        match kind {
-            Self::Single | Self::Threshold | Self::Table => Ok(kind),
-            Self::Sequence | Self::FirstSeen | Self::State => Err(format!("kind {kind} is not built yet")),
-        }
+            format!("`{word}` is no kind of rule: use {}", names.join(", "))
+        })
     }
 }
 
@@ -144,12 +140,95 @@ pub enum Logic {
         at_least: u64,
         /// The column or field whose values are counted in place of events; nulls are left out.
         distinct: Option<String>,
+        /// A sum that fills a window too.
+        or_sum: Option<Sum>,
+    },
+    /// Events one after another.
+    Sequence(Sequence),
+    /// An event whose key was not there before, or not for long.
+    FirstSeen {
+        /// The condition on the event.
+        condition: Predicate,
+        /// The columns and fields whose values are looked for in the past.
+        key: Vec<String>,
+        /// For how many days the key must not have been there; without it, never before the period.
+        quiet_days: Option<u64>,
+        /// Other events that make a key known.
+        known_by: Vec<KnownBy>,
+    },
+    /// Rows of a table of state.
+    State {
+        /// The table's name.
+        table: String,
+        /// The condition on each row.
+        condition: Predicate,
+        /// The columns whose values rows of one finding share; empty where each row is a finding.
+        by: Vec<String>,
     },
     /// A table for the report.
     Table {
         /// The statement over `events`.
         sql: String,
     },
+}
+
+/// A number of each event whose sum fills a window of a `threshold` rule.
+#[derive(Debug, Clone)]
+pub struct Sum {
+    /// The column or field.
+    pub of: String,
+    /// The least sum.
+    pub at_least: u64,
+}
+
+/// Events one after another.
+#[derive(Debug, Clone)]
+pub struct Sequence {
+    /// What has to come, in order.
+    pub steps: Vec<Step>,
+    /// The columns and fields whose values all events share; nulls are one value.
+    pub by: Vec<String>,
+    /// How long after the first event the last one may be, in seconds.
+    pub within: i64,
+    /// Whether the steps have to come in their order.
+    pub ordered: bool,
+    /// What must not be around the last event.
+    pub absent: Option<Absent>,
+}
+
+/// One step of a sequence.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// Its name in messages.
+    pub name: String,
+    /// The condition on each event, which may name what earlier steps bind.
+    pub condition: Predicate,
+    /// How many events it needs.
+    pub at_least: u64,
+    /// Whether a finding can do without it.
+    pub optional: bool,
+    /// The names that it gives to values of its last event: name, then column or field.
+    pub bind: Vec<(String, String)>,
+}
+
+/// What must not be around the last event of a sequence.
+#[derive(Debug, Clone)]
+pub struct Absent {
+    /// The condition on the event that must not be there.
+    pub condition: Predicate,
+    /// How long after the last event it must not be, in seconds.
+    pub within: Option<i64>,
+    /// How long before the last event it must not be, in seconds.
+    pub before: Option<i64>,
+}
+
+/// Events that make a key of a `first-seen` rule known.
+#[derive(Debug, Clone)]
+pub struct KnownBy {
+    /// The condition on the event.
+    pub condition: Predicate,
+    /// The columns and fields that stand for those of the rule's key.
+    pub key: Vec<String>,
 }
 
 /// How matches of a `single` rule become one finding.
@@ -172,46 +251,105 @@ impl Rule {
         match self.logic {
             Logic::Single { .. } => Kind::Single,
             Logic::Threshold { .. } => Kind::Threshold,
+            Logic::Sequence(_) => Kind::Sequence,
+            Logic::FirstSeen { .. } => Kind::FirstSeen,
+            Logic::State { .. } => Kind::State,
             Logic::Table { .. } => Kind::Table,
         }
     }
 
-    /// The condition on single events, for the kinds that have one.
-    pub const fn condition(&self) -> Option<&Predicate> {
+    /// The conditions that it lays on events: of a sequence, those of its steps and then what has to be
+    /// absent; of `first-seen`, its own and then those of `known_by`.
+    pub(super) fn conditions(&self) -> Vec<&Predicate> {
         match &self.logic {
-            Logic::Single { condition, .. } | Logic::Threshold { condition, .. } => Some(condition),
-            Logic::Table { .. } => None,
+            Logic::Single { condition, .. } | Logic::Threshold { condition, .. } => vec![condition],
+            Logic::Sequence(Sequence { steps, absent, .. }) => {
+                let steps = steps.iter().map(|step| &step.condition);
+                steps.chain(absent.iter().map(|absent| &absent.condition)).collect()
+            }
+            Logic::FirstSeen { condition, known_by, .. } => {
+                std::iter::once(condition).chain(known_by.iter().map(|known| &known.condition)).collect()
+            }
+            Logic::State { .. } | Logic::Table { .. } => Vec::new(),
         }
     }
 
     /// What makes matching events a finding, in words; `None` where each event is one.
-    pub fn conditions(&self) -> Option<String> {
+    pub fn in_words(&self) -> Option<String> {
         match &self.logic {
             Logic::Single { roll_up, .. } => {
                 let roll_up = roll_up.as_ref()?;
                 Some(format!("one finding for each {} and {}", roll_up.by.join(", "), span_text(roll_up.every)))
             }
-            Logic::Threshold { by, within, at_least, distinct, .. } => {
+            Logic::Threshold { by, within, at_least, distinct, or_sum, .. } => {
                 let what = distinct.as_ref().map_or_else(|| "events".to_owned(), |name| format!("values of {name}"));
-                let by = if by.is_empty() { String::new() } else { format!(" by {}", by.join(", ")) };
-                Some(format!("at least {at_least} {what}{by} within {}", span_text(*within)))
+                let sum = or_sum.as_ref().map(|Sum { of, at_least }| format!(", or a sum of {of} of at least {at_least},"));
+                Some(format!("at least {at_least} {what}{}{} within {}", sum.unwrap_or_default(), by_text(by), span_text(*within)))
             }
+            Logic::Sequence(sequence) => Some(sequence_text(sequence)),
+            Logic::FirstSeen { key, quiet_days, known_by, .. } => {
+                let known = if known_by.is_empty() { "" } else { " and known from other events" };
+                let key = key.join(", ");
+                Some(match quiet_days {
+                    Some(days) => format!("the first event of a {key} that was quiet for {days} days"),
+                    None => format!("the first event of a {key} that is not in the baseline{known}"),
+                })
+            }
+            Logic::State { table, by, .. } => Some(format!("rows of the table {table}{}", by_text(by))),
             Logic::Table { .. } => None,
         }
     }
 
     /// The columns and fields whose values a finding needs, besides those that every finding has.
-    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
-        let (by, distinct) = match &self.logic {
-            Logic::Single { roll_up: Some(roll_up), .. } => (roll_up.by.as_slice(), None),
-            Logic::Threshold { by, distinct, .. } => (by.as_slice(), distinct.as_deref()),
-            Logic::Single { roll_up: None, .. } | Logic::Table { .. } => (&[][..], None),
-        };
-        by.iter().map(String::as_str).chain(distinct).chain(self.message.iter().flat_map(Template::names))
+    pub(super) fn names(&self) -> Vec<&str> {
+        let mut names: Vec<&String> = Vec::new();
+        match &self.logic {
+            Logic::Single { roll_up, .. } => names.extend(roll_up.iter().flat_map(|roll_up| &roll_up.by)),
+            Logic::Threshold { by, distinct, or_sum, .. } => {
+                names.extend(by.iter().chain(distinct).chain(or_sum.as_ref().map(|sum| &sum.of)));
+            }
+            Logic::Sequence(Sequence { steps, by, .. }) => {
+                names.extend(by.iter().chain(steps.iter().flat_map(|step| step.bind.iter().map(|(_, source)| source))));
+            }
+            Logic::FirstSeen { key, known_by, .. } => names.extend(key.iter().chain(known_by.iter().flat_map(|known| &known.key))),
+            Logic::State { .. } | Logic::Table { .. } => {}
+        }
+        names.into_iter().map(String::as_str).chain(self.message.iter().flat_map(Template::names)).collect()
     }
 
     /// The conditions of its severity, with their places among the levels.
     pub(super) fn level_conditions(&self) -> impl Iterator<Item = &Predicate> {
         self.severity.levels.iter().map(|(_, condition)| condition)
     }
+}
+
+fn by_text(by: &[String]) -> String {
+    if by.is_empty() { String::new() } else { format!(" by {}", by.join(", ")) }
+}
+
+fn sequence_text(sequence: &Sequence) -> String {
+    let steps: Vec<String> = sequence
+        .steps
+        .iter()
+        .map(|step| {
+            let times = if step.at_least > 1 { format!("{} times ", step.at_least) } else { String::new() };
+            let binds: Vec<String> = step.bind.iter().map(|(name, source)| format!(":{name} = {source}")).collect();
+            let binds = if binds.is_empty() { String::new() } else { format!(" (binds {})", binds.join(", ")) };
+            format!("{times}{}{binds}{}", step.name, if step.optional { " if there" } else { "" })
+        })
+        .collect();
+    let (joint, order) = if sequence.ordered { (", then ", "") } else { (" and ", " in any order") };
+    let mut text = format!("{}{order}{}", steps.join(joint), by_text(&sequence.by));
+    if sequence.within > 0 {
+        text.push_str(&format!(" within {}", span_text(sequence.within)));
+    }
+    if let Some(absent) = &sequence.absent {
+        let spans = [
+            absent.within.map(|within| format!("{} after", span_text(within))),
+            absent.before.map(|before| format!("{} before", span_text(before))),
+        ];
+        let spans: Vec<String> = spans.into_iter().flatten().collect();
+        text.push_str(&format!("; absent for {} the last", spans.join(" and ")));
+    }
+    text
 }

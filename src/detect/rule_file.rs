@@ -44,6 +44,14 @@ pub(super) struct RuleFile {
     pub(super) within: Option<Spanned<String>>,
     pub(super) at_least: Option<Spanned<u64>>,
     pub(super) distinct: Option<Spanned<String>>,
+    pub(super) or_sum: Option<Spanned<SumForm>>,
+    pub(super) steps: Option<Spanned<Vec<StepForm>>>,
+    pub(super) ordered: Option<Spanned<bool>>,
+    pub(super) absent: Option<Spanned<AbsentForm>>,
+    pub(super) key: Option<Spanned<Vec<String>>>,
+    pub(super) quiet_days: Option<Spanned<u64>>,
+    pub(super) known_by: Option<Spanned<Vec<KnownByForm>>>,
+    pub(super) table: Option<Spanned<String>>,
     pub(super) sql: Option<Spanned<String>>,
     pub(super) message: Option<Spanned<String>>,
     #[serde(default)]
@@ -54,6 +62,47 @@ pub(super) struct RuleFile {
     pub(super) references: Vec<String>,
     pub(super) author: Option<String>,
     pub(super) license: Option<String>,
+}
+
+/// `or_sum` of a threshold.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SumForm {
+    pub(super) of: Spanned<String>,
+    pub(super) at_least: Spanned<u64>,
+}
+
+/// One of the `steps` of a sequence.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StepForm {
+    pub(super) name: Spanned<String>,
+    #[serde(rename = "where")]
+    pub(super) condition: Spanned<String>,
+    pub(super) at_least: Option<Spanned<u64>>,
+    #[serde(default)]
+    pub(super) optional: bool,
+    #[serde(default)]
+    pub(super) bind: BTreeMap<String, Spanned<String>>,
+}
+
+/// `absent` of a sequence.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AbsentForm {
+    #[serde(rename = "where")]
+    pub(super) condition: Spanned<String>,
+    pub(super) within: Option<Spanned<String>>,
+    pub(super) before: Option<Spanned<String>>,
+}
+
+/// One entry of `known_by`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct KnownByForm {
+    #[serde(rename = "where")]
+    pub(super) condition: Spanned<String>,
+    pub(super) key: Spanned<Vec<String>>,
 }
 
 /// A severity: a word, or a word and conditions for other words.
@@ -175,22 +224,18 @@ impl RuleFile {
         serde_saphyr::from_str_with_options(text, options).map_err(|error| bad(yaml_error(&error, place)))
     }
 
-    /// Gives a parameter another value: `within`, `every`, `at_least` or a name under `params`.
+    /// Gives a parameter another value: a length of time, a number, or a name under `params`.
     pub(super) fn set(&mut self, name: &str, value: &str) -> Result<(), String> {
-        let spans = [("within", &mut self.within), ("every", &mut self.every)];
-        for (key, span) in spans {
-            if let Some(span) = span.as_mut().filter(|_| key == name) {
-                value.clone_into(&mut span.value);
-                return Ok(());
+        let mut known: Vec<String> = Vec::new();
+        for (key, number) in self.own_parameters() {
+            if key == name {
+                return number.set(value);
             }
+            known.push(key);
         }
-        if let Some(number) = self.at_least.as_mut().filter(|_| name == "at_least") {
-            number.value = value.parse().map_err(|_| format!("`{value}` is not a whole number"))?;
-            return Ok(());
-        }
+        known.extend(self.params.keys().cloned());
         let Some(param) = self.params.get_mut(name) else {
-            let known: Vec<&str> = self.parameters();
-            return Err(match (nearest(name, known.iter().copied()), known.is_empty()) {
+            return Err(match (nearest(name, known.iter().map(String::as_str)), known.is_empty()) {
                 (_, true) => format!("rule {} has no parameters", self.id.value),
                 (Some(near), _) => format!("rule {} has no parameter `{name}`: did you mean `{near}`?", self.id.value),
                 (None, _) => format!("rule {} has no parameter `{name}`: it has {}", self.id.value, known.join(", ")),
@@ -204,10 +249,46 @@ impl RuleFile {
         Ok(())
     }
 
-    fn parameters(&self) -> Vec<&str> {
-        let named = [("within", self.within.is_some()), ("every", self.every.is_some()), ("at_least", self.at_least.is_some())];
-        let named = named.into_iter().filter(|(_, given)| *given).map(|(name, _)| name);
-        named.chain(self.params.keys().map(String::as_str)).collect()
+    /// The keys that can be set, where the rule has them.
+    fn own_parameters(&mut self) -> Vec<(String, Own<'_>)> {
+        let spans = [("within", &mut self.within), ("every", &mut self.every)];
+        let mut own: Vec<_> = spans.into_iter().filter_map(|(name, span)| Some((name.to_owned(), Own::span(span.as_mut()?)))).collect();
+        let numbers = [("at_least", &mut self.at_least), ("quiet_days", &mut self.quiet_days)];
+        own.extend(numbers.into_iter().filter_map(|(name, number)| Some((name.to_owned(), Own::number(number.as_mut()?)))));
+        own.extend(self.or_sum.as_mut().map(|sum| ("or_sum.at_least".to_owned(), Own::number(&mut sum.value.at_least))));
+        for step in self.steps.iter_mut().flat_map(|steps| &mut steps.value) {
+            let name = format!("{}.at_least", step.name.value);
+            own.extend(step.at_least.as_mut().map(|number| (name, Own::number(number))));
+        }
+        if let Some(absent) = &mut self.absent {
+            let spans = [("absent.within", &mut absent.value.within), ("absent.before", &mut absent.value.before)];
+            own.extend(spans.into_iter().filter_map(|(name, span)| Some((name.to_owned(), Own::span(span.as_mut()?)))));
+        }
+        own
+    }
+}
+
+/// A key of a rule that can be set from outside.
+enum Own<'f> {
+    Span(&'f mut String),
+    Number(&'f mut u64),
+}
+
+impl<'f> Own<'f> {
+    const fn span(span: &'f mut Spanned<String>) -> Self {
+        Self::Span(&mut span.value)
+    }
+
+    const fn number(number: &'f mut Spanned<u64>) -> Self {
+        Self::Number(&mut number.value)
+    }
+
+    fn set(self, value: &str) -> Result<(), String> {
+        match self {
+            Self::Span(span) => value.clone_into(span),
+            Self::Number(number) => *number = value.parse().map_err(|_| format!("`{value}` is not a whole number"))?,
+        }
+        Ok(())
     }
 }
 

@@ -1,4 +1,4 @@
-//! The scan: which events of a batch match which rules.
+//! The scan: which events of a batch match which conditions of the rules.
 //!
 //! One select computes for every event the upper bounds of all conditions, which
 //! need plain columns only. Events that pass any of them are taken out with the
@@ -9,8 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use polars::prelude::{BooleanChunked, ChunkFilter as _, DataFrame, Expr, IntoLazy as _, col};
 
+use super::ends::Ends;
 use super::fields::Extractor;
 use super::finding::Severity;
+use super::hits::Rows;
 use super::predicate::{Predicate, not_insight};
 use super::rule::Rule;
 use crate::error::Error;
@@ -29,59 +31,93 @@ const ALWAYS: [Column; 9] = [
     Column::SourceIpAddress,
 ];
 
-/// What is computed for every batch, made once from all rules.
+/// One condition of a rule on events.
+#[derive(Debug, Clone)]
+pub(super) struct Watch<'r> {
+    /// The rule.
+    pub(super) rule: &'r Rule,
+    /// Its place among the conditions of all rules.
+    pub(super) id: usize,
+    /// What has to hold of the event, which names nothing from outside it.
+    pub(super) condition: Predicate,
+    /// Which of the matches are kept, where not all of them are.
+    pub(super) ends: Option<Ends<'r>>,
+}
+
+impl Watch<'_> {
+    /// Whether its matches can be thinned out before any field is known.
+    fn thins_early(&self) -> bool {
+        self.condition.fields().is_empty() && self.ends.is_some_and(|ends| ends.is_plain())
+    }
+}
+
+/// What is computed for every batch, made once from all conditions.
 #[derive(Debug)]
 pub(super) struct Plan<'r> {
-    rules: Vec<Planned<'r>>,
+    watches: Vec<Planned<'r>>,
     bounds: Vec<Expr>,
     second: Vec<Expr>,
     kept: BTreeSet<Column>,
     extractor: Extractor,
 }
 
-/// A rule that looks at events, and what it needs.
+/// A condition on events, and what it needs.
 #[derive(Debug)]
 struct Planned<'r> {
-    rule: &'r Rule,
+    watch: Watch<'r>,
     roots: BTreeSet<Column>,
     /// Whether its condition names fields, so that the bound is not the whole answer.
     refined: bool,
 }
 
-/// The events of a batch that match some rule, and which they match.
+/// One event that matches a condition.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Match {
+    /// Its row in the frame of the matches.
+    pub(super) row: usize,
+    /// How bad the rule calls it.
+    pub(super) severity: Severity,
+    /// For how many matching events it is counted.
+    pub(super) stands_for: u64,
+}
+
+/// The events of a batch that match some condition, and which they match.
 #[derive(Debug)]
 pub(super) struct Matches {
-    /// The events, with the columns and fields that the rules show or group by.
+    /// The events, with the columns and fields that the rules show, group by or compare.
     pub(super) frame: DataFrame,
-    /// For each rule of the plan, the rows that match it with their severity.
-    pub(super) rows: Vec<Vec<(usize, Severity)>>,
+    /// For each condition's id, the rows that match it.
+    pub(super) rows: BTreeMap<usize, Vec<Match>>,
 }
 
 impl<'r> Plan<'r> {
-    /// The plan for rules, each of which has a condition on events.
-    pub(super) fn new(rules: &[&'r Rule]) -> Result<Self, Error> {
+    /// The plan for those conditions.
+    pub(super) fn new(watches: Vec<Watch<'r>>) -> Result<Self, Error> {
         let mut fields = BTreeMap::new();
         let mut integers = BTreeSet::new();
         let mut kept = BTreeSet::from(ALWAYS);
         kept.insert(Column::EventName);
-        let mut plan = Self { rules: Vec::new(), bounds: Vec::new(), second: Vec::new(), kept, extractor: Extractor::default() };
-        for rule in rules {
-            let Some(condition) = rule.condition() else { continue };
-            let number = plan.rules.len();
+        let mut plan = Self { watches: Vec::new(), bounds: Vec::new(), second: Vec::new(), kept, extractor: Extractor::default() };
+        for watch in watches {
+            let (rule, condition) = (watch.rule, &watch.condition);
+            let number = plan.watches.len();
             let refined = !condition.fields().is_empty();
-            plan.bounds.push(condition.weaken().expr()?.and(not_insight()).alias(rule_column(number)));
+            plan.bounds.push(condition.weaken().expr()?.and(not_insight()).alias(watch_column(number)));
             if refined {
-                plan.second.push(condition.expr()?.alias(rule_column(number)));
+                plan.second.push(condition.expr()?.alias(watch_column(number)));
             }
             for (level, predicate) in rule.level_conditions().enumerate() {
                 plan.second.push(predicate.expr()?.alias(level_column(number, level)));
             }
             let conditions = || std::iter::once(condition).chain(rule.level_conditions());
-            plan.kept.extend(rule.names().filter_map(Column::from_name));
+            plan.kept.extend(rule.names().into_iter().filter_map(Column::from_name));
             plan.kept.extend(conditions().filter(|_| refined || !rule.severity.levels.is_empty()).flat_map(Predicate::columns));
+            // What is compared with bound values is looked at once these are known.
+            let later = rule.conditions().into_iter().filter(|condition| !condition.outside().is_empty());
+            plan.kept.extend(later.flat_map(Predicate::columns));
             integers.extend(conditions().flat_map(Predicate::integer_fields).map(str::to_owned));
             fields.extend(rule.fields.iter().map(|(name, path)| (name.as_str(), path)));
-            plan.rules.push(Planned { rule, roots: roots(rule), refined });
+            plan.watches.push(Planned { roots: roots(rule), refined, watch });
         }
         plan.extractor = Extractor::new(fields, integers);
         Ok(plan)
@@ -89,14 +125,15 @@ impl<'r> Plan<'r> {
 
     /// Finds the matches of a batch; `None` where there are none.
     pub(super) fn scan(&self, batch: &DataFrame) -> Result<Option<Matches>, Error> {
-        if batch.height() == 0 || self.rules.is_empty() {
+        if batch.height() == 0 || self.watches.is_empty() {
             return Ok(None);
         }
         let bounds = batch.clone().lazy().select(&self.bounds).collect()?;
-        let mut masks = Vec::with_capacity(self.rules.len());
-        for number in 0..self.rules.len() {
-            masks.push(bounds.column(&rule_column(number))?.bool()?.clone());
+        let mut masks = Vec::with_capacity(self.watches.len());
+        for number in 0..self.watches.len() {
+            masks.push(bounds.column(&watch_column(number))?.bool()?.clone());
         }
+        let thinned = self.thin(batch, &mut masks)?;
         let Some(union) = masks.iter().cloned().reduce(|left, right| &left | &right) else { return Ok(None) };
         if union.sum().unwrap_or_default() == 0 {
             return Ok(None);
@@ -113,14 +150,40 @@ impl<'r> Plan<'r> {
             frame.drop_in_place(root.name())?;
         }
         let second = self.second(&frame)?;
-        let rows = self.rows(&masks, second.as_ref())?;
-        Ok(Some(Matches { frame, rows }))
+        let mut rows = self.rows(&masks, second.as_ref(), &frame)?;
+        // Where the counts of the batch stand in the frame.
+        let places: Vec<usize> = union.iter().enumerate().filter(|(_, kept)| *kept == Some(true)).map(|(place, _)| place).collect();
+        for (id, counts) in &thinned {
+            for found in rows.get_mut(id).into_iter().flatten() {
+                found.stands_for = places.get(found.row).and_then(|place| counts.get(place)).copied().unwrap_or(1);
+            }
+        }
+        Matches { frame, rows }.without_unused()
+    }
+
+    /// Takes out of the masks what the ends of a day make needless; yields the counts by id and row of the batch.
+    fn thin(&self, batch: &DataFrame, masks: &mut [BooleanChunked]) -> Result<BTreeMap<usize, BTreeMap<usize, u64>>, Error> {
+        let mut thinned = BTreeMap::new();
+        if !self.watches.iter().any(|planned| planned.watch.thins_early()) {
+            return Ok(thinned);
+        }
+        let rows = Rows::new(batch)?;
+        for (planned, mask) in self.watches.iter().zip(masks) {
+            let watch = &planned.watch;
+            let Some(ends) = watch.ends.filter(|_| watch.thins_early()) else { continue };
+            let found = mask.iter().enumerate().filter(|(_, hit)| *hit == Some(true));
+            let severity = watch.rule.severity.default;
+            let kept = ends.thin(&rows, found.map(|(row, _)| Match { row, severity, stands_for: 1 }));
+            *mask = (0..batch.height()).map(|row| Some(kept.contains_key(&row))).collect();
+            thinned.insert(watch.id, kept.into_iter().map(|(row, found)| (row, found.stands_for)).collect());
+        }
+        Ok(thinned)
     }
 
     /// The rows in which the fields of each root column are wanted.
     fn wanted(&self, masks: &[BooleanChunked], height: usize) -> BTreeMap<Column, Vec<bool>> {
         let mut wanted: BTreeMap<Column, Vec<bool>> = BTreeMap::new();
-        for (planned, mask) in self.rules.iter().zip(masks) {
+        for (planned, mask) in self.watches.iter().zip(masks) {
             for root in &planned.roots {
                 let rows = wanted.entry(*root).or_insert_with(|| vec![false; height]);
                 for (row, hit) in rows.iter_mut().zip(mask.iter()) {
@@ -141,14 +204,15 @@ impl<'r> Plan<'r> {
         Ok(Some(frame.clone().lazy().select(exprs).collect()?))
     }
 
-    fn rows(&self, masks: &[BooleanChunked], second: Option<&DataFrame>) -> Result<Vec<Vec<(usize, Severity)>>, Error> {
-        let mut rows = Vec::with_capacity(self.rules.len());
-        for (number, (planned, mask)) in self.rules.iter().zip(masks).enumerate() {
+    fn rows(&self, masks: &[BooleanChunked], second: Option<&DataFrame>, frame: &DataFrame) -> Result<BTreeMap<usize, Vec<Match>>, Error> {
+        let values = Rows::new(frame)?;
+        let mut rows = BTreeMap::new();
+        for (number, (planned, mask)) in self.watches.iter().zip(masks).enumerate() {
             let computed = |name: String| -> Result<Option<&BooleanChunked>, Error> {
                 second.map(|frame| Ok(frame.column(&name)?.bool()?)).transpose()
             };
-            let refined = if planned.refined { computed(rule_column(number))? } else { None };
-            let severity = &planned.rule.severity;
+            let refined = if planned.refined { computed(watch_column(number))? } else { None };
+            let severity = &planned.watch.rule.severity;
             let mut levels = Vec::new();
             for (place, (level, _)) in severity.levels.iter().enumerate() {
                 levels.push((*level, computed(level_column(number, place))?));
@@ -157,12 +221,36 @@ impl<'r> Plan<'r> {
             for (row, hit) in mask.iter().enumerate() {
                 if hit == Some(true) && refined.is_none_or(|refined| refined.get(row) == Some(true)) {
                     let level = levels.iter().find(|(_, level)| level.and_then(|level| level.get(row)) == Some(true));
-                    hits.push((row, level.map_or(severity.default, |(level, _)| *level)));
+                    let severity = level.map_or(severity.default, |(level, _)| *level);
+                    hits.push(Match { row, severity, stands_for: 1 });
                 }
             }
-            rows.push(hits);
+            if let Some(ends) = planned.watch.ends.filter(|_| !planned.watch.thins_early()) {
+                hits = ends.thin(&values, hits.into_iter()).into_values().collect();
+            }
+            rows.insert(planned.watch.id, hits);
         }
         Ok(rows)
+    }
+}
+
+impl Matches {
+    /// Lets go of the events that match nothing after all; `None` where that is all of them.
+    fn without_unused(mut self) -> Result<Option<Self>, Error> {
+        let used: BTreeSet<usize> = self.rows.values().flatten().map(|found| found.row).collect();
+        if used.is_empty() {
+            return Ok(None);
+        }
+        let height = self.frame.height();
+        if used.len() < height {
+            let mask: BooleanChunked = (0..height).map(|row| Some(used.contains(&row))).collect();
+            self.frame = self.frame.filter(&mask)?;
+            let places: BTreeMap<usize, usize> = used.iter().enumerate().map(|(place, row)| (*row, place)).collect();
+            for found in self.rows.values_mut().flatten() {
+                found.row = places.get(&found.row).copied().unwrap_or_default();
+            }
+        }
+        Ok(Some(self))
     }
 }
 
@@ -171,10 +259,10 @@ fn roots(rule: &Rule) -> BTreeSet<Column> {
     rule.fields.values().map(super::fields::FieldPath::root).collect()
 }
 
-fn rule_column(number: usize) -> String {
-    format!("rule {number}")
+fn watch_column(number: usize) -> String {
+    format!("watch {number}")
 }
 
 fn level_column(number: usize, level: usize) -> String {
-    format!("rule {number} level {level}")
+    format!("watch {number} level {level}")
 }

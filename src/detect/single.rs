@@ -2,7 +2,7 @@
 //! one key are rolled up into one finding a while.
 
 use super::finding::Finding;
-use super::hits::{Hit, finding, grouped};
+use super::hits::{Extra, Hit, finding, grouped};
 use super::rule::{RollUp, Rule};
 
 /// The findings of a `single` rule.
@@ -13,11 +13,11 @@ use super::rule::{RollUp, Rule};
 /// they must not be lost.
 pub(super) fn findings(rule: &Rule, hits: Vec<Hit<'_>>, roll_up: Option<&RollUp>) -> Vec<Finding> {
     let Some(roll_up) = roll_up else {
-        return hits.iter().map(|hit| finding(rule, std::slice::from_ref(hit), 1)).collect();
+        return hits.iter().map(|hit| finding(rule, std::slice::from_ref(hit), &Extra::default())).collect();
     };
     let mut findings = Vec::new();
     for group in grouped(hits, &roll_up.by).values() {
-        findings.extend(bursts(group, roll_up.every).map(|burst| finding(rule, burst, 1)));
+        findings.extend(bursts(group, roll_up.every).map(|burst| finding(rule, burst, &Extra::default())));
     }
     findings
 }

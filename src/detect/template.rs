@@ -11,9 +11,13 @@ pub struct Template {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Part {
     Plain(String),
-    Name(String),
-    Count,
-    Distinct,
+    /// A value of the events, or of those of one step.
+    Value {
+        step: Option<String>,
+        name: String,
+    },
+    StepCount(String),
+    Word(Word),
 }
 
 /// The longest value that is shown whole, in characters; the evidence has the rest.
@@ -26,10 +30,37 @@ pub(super) enum Placeholder {
     Value,
     /// A text that is known when the rule is loaded.
     Fixed(String),
+    /// The number of a step's events.
+    StepCount,
+    /// Something that is known of each finding.
+    Word(Word),
+}
+
+/// What is known of a finding besides the values of its events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Word {
     /// The number of events.
     Count,
     /// The number of distinct values.
     Distinct,
+    /// The sum of a number of each event.
+    Sum,
+    /// When the key was seen before.
+    LastSeen,
+    /// How many whole days ago that was.
+    Quiet,
+}
+
+/// What a message is filled with.
+pub(super) trait Facts {
+    /// The values of a column or field over all events, or over those of a step, in order.
+    fn values(&self, step: Option<&str>, name: &str) -> Vec<Option<String>>;
+
+    /// How many events a step has.
+    fn step_count(&self, step: &str) -> u64;
+
+    /// What is known of the finding.
+    fn word(&self, word: Word) -> String;
 }
 
 impl Template {
@@ -54,14 +85,18 @@ impl Template {
                 let Some((name, after)) = inside else {
                     return Err("message has a brace without its partner (a plain one is written twice)".to_owned());
                 };
+                let (step, column) = match name.split_once('.') {
+                    Some((step, column)) => (Some(step), column),
+                    None => (None, name),
+                };
                 let part = match meaning(name)? {
                     Placeholder::Fixed(value) => {
                         plain.push_str(&value);
                         None
                     }
-                    Placeholder::Value => Some(Part::Name(name.to_owned())),
-                    Placeholder::Count => Some(Part::Count),
-                    Placeholder::Distinct => Some(Part::Distinct),
+                    Placeholder::Value => Some(Part::Value { step: step.map(str::to_owned), name: column.to_owned() }),
+                    Placeholder::StepCount => Some(Part::StepCount(step.unwrap_or_default().to_owned())),
+                    Placeholder::Word(word) => Some(Part::Word(word)),
                 };
                 if let Some(part) = part {
                     parts.extend([Part::Plain(std::mem::take(&mut plain)), part]);
@@ -76,18 +111,18 @@ impl Template {
 
     /// The columns and fields that it shows.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.parts.iter().filter_map(|part| if let Part::Name(name) = part { Some(name.as_str()) } else { None })
+        self.parts.iter().filter_map(|part| if let Part::Value { name, .. } = part { Some(name.as_str()) } else { None })
     }
 
-    /// The message for a finding; `values` yields the values of a name over all events, in order.
-    pub(super) fn fill(&self, count: u64, distinct: u64, values: impl Fn(&str) -> Vec<Option<String>>) -> String {
+    /// The message for a finding.
+    pub(super) fn fill(&self, facts: &dyn Facts) -> String {
         let mut message = String::new();
         for part in &self.parts {
             match part {
                 Part::Plain(text) => message.push_str(text),
-                Part::Count => message.push_str(&count.to_string()),
-                Part::Distinct => message.push_str(&distinct.to_string()),
-                Part::Name(name) => message.push_str(&shown(&values(name))),
+                Part::Value { step, name } => message.push_str(&shown(&facts.values(step.as_deref(), name))),
+                Part::StepCount(step) => message.push_str(&facts.step_count(step).to_string()),
+                Part::Word(word) => message.push_str(&facts.word(*word)),
             }
         }
         message
@@ -115,18 +150,38 @@ mod tests {
 
     fn filled(text: &str) -> Result<String, String> {
         let template = Template::parse(text, |name| match name {
-            "count" => Ok(Placeholder::Count),
-            "distinct" => Ok(Placeholder::Distinct),
+            "count" => Ok(Placeholder::Word(Word::Count)),
+            "distinct" => Ok(Placeholder::Word(Word::Distinct)),
+            "token.count" => Ok(Placeholder::StepCount),
+            "token.one" => Ok(Placeholder::Value),
             "within" => Ok(Placeholder::Fixed("10m".to_owned())),
             "one" | "two" | "none" | "long" => Ok(Placeholder::Value),
             _ => Err(format!("no placeholder `{name}`")),
         })?;
-        Ok(template.fill(12, 3, |name| match name {
-            "one" => vec![Some("a".to_owned()), None, Some("a".to_owned())],
-            "two" => vec![Some("z".to_owned()), Some("b".to_owned()), Some("c".to_owned()), Some("b".to_owned())],
-            "long" => vec![Some("é".repeat(300))],
-            _ => vec![None],
-        }))
+        Ok(template.fill(&Sample))
+    }
+
+    struct Sample;
+
+    impl Facts for Sample {
+        fn values(&self, step: Option<&str>, name: &str) -> Vec<Option<String>> {
+            let text = |text: &str| Some(text.to_owned());
+            match (step, name) {
+                (Some(_), "one") => vec![text("t")],
+                (_, "one") => vec![text("a"), None, text("a")],
+                (_, "two") => vec![text("z"), text("b"), text("c"), text("b")],
+                (_, "long") => vec![Some("é".repeat(300))],
+                _ => vec![None],
+            }
+        }
+
+        fn step_count(&self, step: &str) -> u64 {
+            u64::try_from(step.len()).expect("short")
+        }
+
+        fn word(&self, word: Word) -> String {
+            if word == Word::Count { "12".to_owned() } else { "3".to_owned() }
+        }
     }
 
     #[test]
@@ -134,6 +189,7 @@ mod tests {
         assert_eq!(filled("{one} did {count} ({distinct}) in {within}: {none}").as_deref(), Ok("a did 12 (3) in 10m: -"));
         assert_eq!(filled("{two}, {{plain}}").as_deref(), Ok("z and 2 more, {plain}"));
         assert_eq!(filled("{long}").map(|text| text.chars().count()), Ok(201));
+        assert_eq!(filled("{token.count} of {token.one}").as_deref(), Ok("5 of t"));
         assert_eq!(filled("").as_deref(), Ok(""));
     }
 

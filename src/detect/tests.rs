@@ -1,5 +1,9 @@
 //! Rules over small frames made by hand.
 
+mod first_seen;
+mod sequence;
+mod state;
+
 use polars::prelude::{Column as Series, DataFrame, IntoColumn as _};
 
 use super::*;
@@ -58,7 +62,7 @@ fn batch(events: &[Event]) -> DataFrame {
 fn run_with(rules: &[&str], options: &CatalogOptions, events: &[Event]) -> Detections {
     let catalog = Catalog::of(rules, options).unwrap_or_else(|error| panic!("{error}"));
     let frame = EventFrame::new(events.chunks(3).map(batch).collect());
-    detect(&catalog, &frame).expect("runs")
+    detect(&catalog, &frame, &DetectOptions::default()).expect("runs")
 }
 
 fn run(rule: &str, events: &[Event]) -> Vec<Finding> {
@@ -352,7 +356,7 @@ fn bad_rules_are_refused_with_their_line() {
     insta::assert_snapshot!(bad("{count}", "{distinct}"), @"rule rule0.yml:10: message: no placeholder `distinct`: use a column, field or parameter, or {count}");
     insta::assert_snapshot!(bad("severity: high", "severity: severe"), @"rule rule0.yml:4: severity: `severe` is no severity: use critical, high, medium, low or info");
     insta::assert_snapshot!(bad("severity: high", "severity: {high: ok}"), @"rule rule0.yml:4: severity: a map needs the key `default`");
-    insta::assert_snapshot!(bad("kind: threshold", "kind: sequence\nsteps: []"), @"rule rule0.yml:5: kind sequence is not built yet");
+    insta::assert_snapshot!(bad("kind: threshold", "kind: sequence\nsteps: []"), @"rule rule0.yml:7: the key `where` means nothing for a rule of kind sequence, which has steps, by, within, ordered, absent, message");
     insta::assert_snapshot!(bad("kind: threshold", "kind: treshold"), @"rule rule0.yml:5: `treshold` is no kind of rule: use single, threshold, sequence, first-seen, state, table");
     insta::assert_snapshot!(bad("kind: threshold", "kind: single"), @"rule rule0.yml:7: the key `by` means nothing for a rule of kind single, which has where, roll_up, every, message");
     insta::assert_snapshot!(bad("kind: threshold", "fields: {principal: a.b}\nkind: threshold"), @"rule rule0.yml:5: field `principal`: there is a column of that name");
@@ -373,6 +377,69 @@ fn bad_rules_are_refused_with_their_line() {
         detections.rules.iter().map(|rule| rule.status).collect::<Vec<_>>(),
         [RunStatus::Run, RunStatus::Skipped, RunStatus::Skipped]
     );
+}
+
+const BYTES: &str = "
+id: T-005
+title: Much read
+severity: high
+kind: threshold
+fields: {bytes_out: additionalEventData.bytesTransferredOut}
+where: event_name = 'Get'
+by: [principal]
+within: 10s
+at_least: 4
+or_sum: {of: bytes_out, at_least: 1000}
+message: '{count} reads, {sum} bytes'
+";
+
+#[test]
+fn a_sum_fills_a_window_too() {
+    let read = |second: i64, bytes: &str| get(second).with(Column::AdditionalEventData, format!("{{\"bytesTransferredOut\":{bytes}}}"));
+    let shown = |events: &[Event]| {
+        let findings = run(BYTES, events);
+        findings.iter().map(|finding| (seconds(finding), finding.message.clone())).collect::<Vec<_>>()
+    };
+    let two = [read(0, "1.0"), read(1, "499.9"), read(5, "501"), read(20, "900")];
+    assert_eq!(shown(&two), [(vec![1, 5], "2 reads, 1000 bytes".to_owned())]);
+    assert_eq!(shown(&[read(0, "1.0E3")]), [(vec![0], "1 reads, 1000 bytes".to_owned())]);
+    assert_eq!(
+        shown(&[read(0, "\"many\""), get(1), read(2, "-5"), read(3, "null")]).first().map(|(_, text)| text.as_str()),
+        Some("4 reads, 0 bytes")
+    );
+    assert_eq!(shown(&[read(0, "500"), read(11, "999"), read(12, "\"NaN\"")]), []);
+    assert_eq!(shown(&[read(0, "9223372036854775807"), read(1, "9223372036854775807")]).len(), 1);
+
+    let options = CatalogOptions { set: vec!["T-005.or_sum.at_least=1500".to_owned()], ..CatalogOptions::default() };
+    assert_eq!(run_with(&[BYTES], &options, &two).findings, []);
+    let bad = |from: &str, to: &str| refusal(&[&BYTES.replace(from, to)], &CatalogOptions::default());
+    insta::assert_snapshot!(bad("of: bytes_out", "of: principal"), @"rule rule0.yml:11: or_sum: the column `principal` is no integer: give a field or an integer column");
+    insta::assert_snapshot!(bad("of: bytes_out", "of: bytes_ou"), @"rule rule0.yml:11: or_sum: no column or field `bytes_ou`: did you mean `bytes_out`?");
+    insta::assert_snapshot!(bad("at_least: 1000}", "at_least: 0}"), @"rule rule0.yml:11: or_sum: `at_least` is 0, which every window holds: give 1 or more");
+    insta::assert_snapshot!(bad("{of: bytes_out, at_least: 1000}", "{of: bytes_out}"), @"rule rule0.yml: the key `at_least` is missing");
+}
+
+#[test]
+fn accepted_lists_are_known_and_empty() {
+    let rule = "
+id: T-006
+title: Calls that nobody accepted
+severity: low
+kind: single
+where: not in_list(principal, :accepted_iac) and coalesce(not in_network(source_ip_address, :accepted_networks), true) and not in_list(coalesce(recipient_account_id, ''), :accepted_accounts)
+message: '{principal}'
+";
+    let from = |principal: &str, hex: &str| event(1, principal, "Get").with(Column::SourceIpAddress, "x").with(Column::SourceIpHex, hex);
+    let events = [
+        from("terraform", "00000000000000000000ffffc6336401"),
+        from("alice", "00000000000000000000ffffc6336401"),
+        from("bob", "00000000000000000000ffffc0000201"),
+    ];
+    assert_eq!(run(rule, &events).len(), 3);
+    let accepted = AcceptedLists { iac: vec!["terraform".to_owned()], networks: vec!["192.0.2.0/24".to_owned()], accounts: Vec::new() };
+    let findings = run_with(&[rule], &CatalogOptions { accepted, ..CatalogOptions::default() }, &events).findings;
+    assert_eq!(findings.iter().map(|finding| finding.message.as_str()).collect::<Vec<_>>(), ["alice"]);
+    insta::assert_snapshot!(refusal(&[&rule.replace("severity", "lists: {accepted_iac: [x]}\nseverity")], &CatalogOptions::default()), @"rule rule0.yml: list `accepted_iac`: the name stands for what --accept lists");
 }
 
 #[test]

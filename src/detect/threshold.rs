@@ -4,8 +4,8 @@
 use std::collections::HashMap;
 
 use super::finding::Finding;
-use super::hits::{Hit, Value, finding, grouped};
-use super::rule::Rule;
+use super::hits::{Extra, Hit, Value, finding, grouped};
+use super::rule::{Rule, Sum};
 
 /// What a window has to hold.
 #[derive(Debug, Clone, Copy)]
@@ -18,6 +18,8 @@ pub(super) struct Threshold<'r> {
     pub(super) at_least: u64,
     /// Whose values are counted; `None` for the events themselves.
     pub(super) distinct: Option<&'r str>,
+    /// A sum over its events that fills it too.
+    pub(super) or_sum: Option<&'r Sum>,
 }
 
 /// The findings of a `threshold` rule.
@@ -34,7 +36,9 @@ pub(super) fn findings(rule: &Rule, mut hits: Vec<Hit<'_>>, threshold: Threshold
     let mut findings = Vec::new();
     for group in grouped(hits, threshold.by).values() {
         for burst in bursts(group, threshold) {
-            findings.push(finding(rule, burst, distinct_values(burst, threshold.distinct)));
+            let sum = burst.iter().fold(0_i64, |sum, hit| sum.saturating_add(number(hit, threshold)));
+            let extra = Extra { distinct: distinct_values(burst, threshold.distinct), sum, ..Extra::default() };
+            findings.push(finding(rule, burst, &extra));
         }
     }
     findings
@@ -60,14 +64,14 @@ fn bursts<'h, 'm>(hits: &'h [Hit<'m>], threshold: Threshold<'_>) -> Vec<&'h [Hit
 fn first_window(hits: &[Hit<'_>], threshold: Threshold<'_>) -> Option<(usize, usize)> {
     let mut window = Window::default();
     for (place, hit) in hits.iter().enumerate() {
-        window.add(counted(hit, place, threshold));
+        window.add(hit, place, threshold);
         while hits.get(window.start).is_some_and(|first| epoch(hit) - epoch(first) > threshold.within) {
             window.drop_first(hits, threshold);
         }
-        if window.holds() < threshold.at_least {
+        if !window.is_full(threshold, None) {
             continue;
         }
-        while hits.get(window.start).is_some_and(|first| window.has_other(&counted(first, window.start, threshold))) {
+        while hits.get(window.start).is_some_and(|first| window.is_full(threshold, Some(first))) {
             window.drop_first(hits, threshold);
         }
         // The window is closed, so the other events of its first second belong to it.
@@ -90,16 +94,39 @@ fn counted<'m>(hit: &Hit<'m>, place: usize, threshold: Threshold<'_>) -> Counted
     threshold.distinct.map_or(Counted::Event(place), |name| Counted::Value(hit.value(name)))
 }
 
+/// The number of a hit that is summed up, never below 0; 0 where there is none.
+fn number(hit: &Hit<'_>, threshold: Threshold<'_>) -> i64 {
+    let number = match threshold.or_sum.map(|sum| hit.value(&sum.of)) {
+        Some(Value::Int(number)) => number,
+        Some(Value::Text(text)) => whole(text),
+        _ => 0,
+    };
+    number.max(0)
+}
+
+/// The whole part of a number such as `1492.0` or `1.5E9`, in which CloudTrail writes counts of bytes; 0 for other texts.
+fn whole(text: &str) -> i64 {
+    text.parse()
+        .ok()
+        .or_else(|| {
+            let number: f64 = text.parse().ok()?;
+            format!("{:.0}", number.trunc()).parse().ok()
+        })
+        .unwrap_or_default()
+}
+
 /// A run of hits that slides forward, and how often each thing is in it.
 #[derive(Debug, Default)]
 struct Window<'m> {
     start: usize,
     times: HashMap<Counted<'m>, u64>,
+    sum: i128,
 }
 
 impl<'m> Window<'m> {
-    fn add(&mut self, counted: Counted<'m>) {
-        *self.times.entry(counted).or_default() += 1;
+    fn add(&mut self, hit: &Hit<'m>, place: usize, threshold: Threshold<'_>) {
+        *self.times.entry(counted(hit, place, threshold)).or_default() += 1;
+        self.sum += i128::from(number(hit, threshold));
     }
 
     fn drop_first(&mut self, hits: &[Hit<'m>], threshold: Threshold<'_>) {
@@ -111,21 +138,28 @@ impl<'m> Window<'m> {
                     self.times.remove(&counted);
                 }
             }
+            self.sum -= i128::from(number(first, threshold));
         }
         self.start += 1;
     }
 
-    fn holds(&self) -> u64 {
-        u64::try_from(self.times.len()).unwrap_or(u64::MAX)
-    }
-
-    fn has_other(&self, counted: &Counted<'m>) -> bool {
-        self.times.get(counted).is_some_and(|times| *times > 1)
+    /// Whether it holds enough, also `without` its first hit.
+    fn is_full(&self, threshold: Threshold<'_>, without: Option<&Hit<'m>>) -> bool {
+        let held = u64::try_from(self.times.len()).unwrap_or(u64::MAX);
+        let (lost, less) = match without {
+            Some(first) => {
+                let times = self.times.get(&counted(first, self.start, threshold));
+                (u64::from(times.is_none_or(|times| *times <= 1)), number(first, threshold))
+            }
+            None => (0, 0),
+        };
+        held.saturating_sub(lost) >= threshold.at_least
+            || threshold.or_sum.is_some_and(|sum| self.sum - i128::from(less) >= i128::from(sum.at_least))
     }
 }
 
 fn epoch(hit: &Hit<'_>) -> i64 {
-    hit.time.map_or(i64::MIN, crate::time::EventTime::epoch)
+    hit.epoch()
 }
 
 fn distinct_values(hits: &[Hit<'_>], distinct: Option<&str>) -> u64 {

@@ -316,7 +316,7 @@ fn rule_text(finding: &Finding, rule: Option<&Rule>) -> RuleText {
         benign: texts(&finding.false_positives),
         next: texts(&finding.next_steps),
         condition: rule.map(|rule| Text::lines(&rule.text)).unwrap_or_default(),
-        conditions: rule.and_then(Rule::conditions).map(|text| Text::new(&text)),
+        conditions: rule.and_then(Rule::in_words).map(|text| Text::new(&text)),
         attack: texts(&finding.attack),
         cis: texts(&finding.cis),
         source: Text::new(&finding.source),

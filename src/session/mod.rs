@@ -70,7 +70,7 @@ pub struct StateRow {
 }
 
 /// One value of a [`StateRow`].
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Cell {
     /// No value.
     Null,
@@ -95,6 +95,15 @@ pub struct EventPlace {
     pub event_id: Option<String>,
     /// `event_time`.
     pub time: Option<EventTime>,
+}
+
+/// The columns of the table of that name, if it can be made.
+pub fn columns_of(table: &str) -> Option<&'static [StateColumn]> {
+    match table {
+        "users" => Some(USER_COLUMNS),
+        "sessions" => Some(SESSION_COLUMNS),
+        _ => None,
+    }
 }
 
 impl Cell {

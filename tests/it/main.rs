@@ -17,6 +17,7 @@ mod browser;
 mod case_folder;
 mod conservation;
 mod determinism;
+mod kinds;
 mod labels;
 mod oddities;
 mod panther;

@@ -1,7 +1,7 @@
 //! From [`Predicate`] to a polars expression over a frame that has the named
 //! columns, a text column a field, and an integer column a field that is read so.
 
-use polars::prelude::{DataType, Expr, IntoSeries as _, NULL, NamedFrom as _, Series, coalesce, col, lit, ternary_expr};
+use polars::prelude::{DataType, Expr, IntoSeries as _, NULL, NamedFrom as _, PolarsError, Series, coalesce, col, lit, ternary_expr};
 
 use super::names::integer_column;
 use super::{Arithmetic, Comparison, Literal, Operand, Predicate, Yields};
@@ -38,6 +38,10 @@ impl Operand {
             Self::Column(column) => col(column.name()),
             Self::Field(name) => col(name.as_str()),
             Self::FieldAsInt(name) => col(integer_column(name)),
+            // Never met: what is compiled is `alone`, and tables of state are asked row by row.
+            Self::Outside(name, _) => {
+                return Err(PolarsError::ComputeError(format!("`{name}` is no value of the event").into()).into());
+            }
             Self::Literal(literal) => literal.expr(),
             Self::Lower(text) => text.expr()?.str().to_lowercase(),
             Self::Coalesce(parts) => coalesce(&parts.iter().map(Self::expr).collect::<Result<Vec<_>, _>>()?),
@@ -122,10 +126,15 @@ fn among(operand: &Operand, literals: &[Literal]) -> Result<Expr, Error> {
         return Ok(equal_to_any(&value, literals));
     }
     let text = |literal: &Literal| if let Literal::Text(text) = literal { Some(text.clone()) } else { None };
-    let Some(texts) = literals.iter().map(text).collect::<Option<Vec<_>>>() else {
+    let number = |literal: &Literal| if let Literal::Int(number) = literal { Some(*number) } else { None };
+    let list = if let Some(texts) = literals.iter().map(text).collect::<Option<Vec<_>>>() {
+        Series::new("list".into(), texts)
+    } else if let Some(numbers) = literals.iter().map(number).collect::<Option<Vec<_>>>() {
+        Series::new("list".into(), numbers)
+    } else {
         return Ok(equal_to_any(&value, literals));
     };
-    let list = Series::new("list".into(), texts).implode()?.into_series();
+    let list = list.implode()?.into_series();
     Ok(value.is_in(lit(list), false))
 }
 

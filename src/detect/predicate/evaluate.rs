@@ -1,31 +1,48 @@
-//! The plain definition of a predicate's truth, a row at a time: what the compiled
-//! form is held against in the tests, and nothing else.
+//! The truth of a predicate for one event at a time, for values that no column
+//! holds: what earlier events bind, and rows of tables of state. It is also the
+//! plain definition that the compiled form is held against in the tests.
+
+use std::borrow::Cow;
 
 use super::{Arithmetic, Comparison, Literal, Operand, Predicate};
 
-/// A value, or null.
-pub(super) type Cell = Option<Literal>;
+/// A value that is not null.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::detect) enum Datum<'a> {
+    /// A text.
+    Text(Cow<'a, str>),
+    /// A whole number.
+    Int(i64),
+    /// A truth value.
+    Flag(bool),
+    /// A time or a list, which is there and nothing more.
+    Opaque,
+}
+
+impl<'a> From<&'a Literal> for Datum<'a> {
+    fn from(literal: &'a Literal) -> Self {
+        match literal {
+            Literal::Text(text) => Self::Text(Cow::Borrowed(text)),
+            Literal::Int(number) => Self::Int(*number),
+            Literal::Flag(flag) => Self::Flag(*flag),
+        }
+    }
+}
 
 impl Predicate {
     /// True, false or null for the event whose values `lookup` knows.
-    pub(super) fn truth(&self, lookup: &dyn Fn(&str) -> Cell) -> Option<bool> {
+    pub(in crate::detect) fn truth<'a>(&'a self, lookup: &dyn Fn(&str) -> Option<Datum<'a>>) -> Option<bool> {
         match self {
             Self::Const(value) => Some(*value),
-            Self::Flag(operand) => match operand.cell(lookup) {
-                Some(Literal::Flag(flag)) => Some(flag),
+            Self::Flag(operand) => match operand.datum(lookup) {
+                Some(Datum::Flag(flag)) => Some(flag),
                 _ => None,
             },
-            Self::All(parts) => {
-                let truths: Vec<_> = parts.iter().map(|part| part.truth(lookup)).collect();
-                if truths.contains(&Some(false)) { Some(false) } else { (!truths.contains(&None)).then_some(true) }
-            }
-            Self::Any(parts) => {
-                let truths: Vec<_> = parts.iter().map(|part| part.truth(lookup)).collect();
-                if truths.contains(&Some(true)) { Some(true) } else { (!truths.contains(&None)).then_some(false) }
-            }
+            Self::All(parts) => decided(parts, false, lookup),
+            Self::Any(parts) => decided(parts, true, lookup),
             Self::Not(part) => part.truth(lookup).map(|truth| !truth),
             Self::Compare(left, comparison, right) => {
-                let (left, right) = (left.cell(lookup)?, right.cell(lookup)?);
+                let (left, right) = (left.datum(lookup)?, right.datum(lookup)?);
                 Some(match comparison {
                     Comparison::Equal => left == right,
                     Comparison::NotEqual => left != right,
@@ -35,50 +52,66 @@ impl Predicate {
                     Comparison::AtLeast => left >= right,
                 })
             }
-            Self::Same(left, right) => Some(left.cell(lookup) == right.cell(lookup)),
+            Self::Same(left, right) => Some(left.datum(lookup) == right.datum(lookup)),
             Self::Among(_, literals) if literals.is_empty() => Some(false),
-            Self::Among(operand, literals) => operand.cell(lookup).map(|cell| literals.contains(&cell)),
-            Self::Like(operand, pattern) => match operand.cell(lookup)? {
-                Literal::Text(text) => Some(pattern.matches(&text)),
+            Self::Among(operand, literals) => {
+                let datum = operand.datum(lookup)?;
+                Some(literals.iter().any(|literal| Datum::from(literal) == datum))
+            }
+            Self::Like(operand, pattern) => match operand.datum(lookup)? {
+                Datum::Text(text) => Some(pattern.matches(&text)),
                 _ => None,
             },
-            Self::Null(operand) => Some(operand.cell(lookup).is_none()),
+            Self::Null(operand) => Some(operand.datum(lookup).is_none()),
         }
     }
 }
 
+/// `decisive` where a part is, else null where a part is, else the other.
+fn decided<'a>(parts: &'a [Predicate], decisive: bool, lookup: &dyn Fn(&str) -> Option<Datum<'a>>) -> Option<bool> {
+    let mut answer = Some(!decisive);
+    for part in parts {
+        match part.truth(lookup) {
+            Some(truth) if truth == decisive => return Some(decisive),
+            Some(_) => {}
+            None => answer = None,
+        }
+    }
+    answer
+}
+
 impl Operand {
-    fn cell(&self, lookup: &dyn Fn(&str) -> Cell) -> Cell {
-        let number = |operand: &Self| match operand.cell(lookup) {
-            Some(Literal::Int(number)) => Some(number),
+    fn datum<'a>(&'a self, lookup: &dyn Fn(&str) -> Option<Datum<'a>>) -> Option<Datum<'a>> {
+        let number = |operand: &'a Self| match operand.datum(lookup) {
+            Some(Datum::Int(number)) => Some(number),
             _ => None,
         };
         match self {
             Self::Column(column) => lookup(column.name()),
-            Self::Field(name) => lookup(name),
+            Self::Field(name) | Self::Outside(name, _) => lookup(name),
             Self::FieldAsInt(name) => match lookup(name)? {
-                Literal::Text(text) => text.parse().ok().map(Literal::Int),
+                Datum::Text(text) => text.parse().ok().map(Datum::Int),
                 _ => None,
             },
-            Self::Literal(literal) => Some(literal.clone()),
-            Self::Lower(text) => match text.cell(lookup)? {
-                Literal::Text(text) => Some(Literal::Text(text.to_lowercase())),
+            Self::Literal(literal) => Some(Datum::from(literal)),
+            Self::Lower(text) => match text.datum(lookup)? {
+                Datum::Text(text) => Some(Datum::Text(Cow::Owned(text.to_lowercase()))),
                 _ => None,
             },
-            Self::Coalesce(parts) => parts.iter().find_map(|part| part.cell(lookup)),
+            Self::Coalesce(parts) => parts.iter().find_map(|part| part.datum(lookup)),
             Self::Case(branches, otherwise) => {
                 let chosen = branches.iter().find(|(condition, _)| condition.truth(lookup) == Some(true)).map(|(_, value)| value);
-                chosen.or(otherwise.as_deref())?.cell(lookup)
+                chosen.or(otherwise.as_deref())?.datum(lookup)
             }
             Self::Arithmetic(left, arithmetic, right) => {
                 let (left, right) = (number(left)?, number(right)?);
-                Some(Literal::Int(match arithmetic {
+                Some(Datum::Int(match arithmetic {
                     Arithmetic::Plus => left.wrapping_add(right),
                     Arithmetic::Minus => left.wrapping_sub(right),
                     Arithmetic::Times => left.wrapping_mul(right),
                 }))
             }
-            Self::Truth(condition) => condition.truth(lookup).map(Literal::Flag),
+            Self::Truth(condition) => condition.truth(lookup).map(Datum::Flag),
         }
     }
 }

@@ -34,6 +34,30 @@ impl Pattern {
         text.str().contains(lit(self.regex()), true)
     }
 
+    /// Whether `text` is like it, for one text at a time.
+    pub(super) fn matches(&self, text: &str) -> bool {
+        let (mut pattern, mut rest) = (self.0.chars(), text.chars());
+        // Where to go on after a `%` if it has to swallow one more letter.
+        let mut retry = None;
+        loop {
+            let mut ahead = rest.clone();
+            match (pattern.next(), ahead.next()) {
+                (Some('%'), _) => retry = Some((pattern.clone(), rest.clone())),
+                (None, None) => return true,
+                (Some(letter), Some(found)) if letter == '_' || letter == found => rest = ahead,
+                _ => {
+                    let Some((after, mut swallowed)) = retry.take() else { return false };
+                    if swallowed.next().is_none() {
+                        return false;
+                    }
+                    pattern.clone_from(&after);
+                    rest.clone_from(&swallowed);
+                    retry = Some((after, swallowed));
+                }
+            }
+        }
+    }
+
     /// The pattern as a regular expression that has to match the whole text, line ends included.
     fn regex(&self) -> String {
         let mut regex = String::from(r"(?s)\A");
@@ -48,22 +72,5 @@ impl Pattern {
         }
         regex.push_str(r"\z");
         regex
-    }
-}
-
-#[cfg(test)]
-impl Pattern {
-    /// The plain definition, for the tests.
-    pub(super) fn matches(&self, text: &str) -> bool {
-        fn rest(pattern: &[char], text: &[char]) -> bool {
-            match (pattern, text) {
-                ([], []) => true,
-                (['%', after @ ..], _) => (0..=text.len()).any(|skipped| rest(after, text.get(skipped..).unwrap_or_default())),
-                (['_', after @ ..], [_, tail @ ..]) => rest(after, tail),
-                ([letter, after @ ..], [first, tail @ ..]) => letter == first && rest(after, tail),
-                _ => false,
-            }
-        }
-        rest(&self.0.chars().collect::<Vec<_>>(), &text.chars().collect::<Vec<_>>())
     }
 }

@@ -12,7 +12,6 @@
 mod bound;
 mod compile;
 mod dialect;
-#[cfg(test)]
 mod evaluate;
 mod kinds;
 mod like;
@@ -29,15 +28,20 @@ use std::fmt;
 
 pub(super) use compile::not_insight;
 pub(super) use dialect::is_plain_name;
+pub(super) use evaluate::Datum;
 pub use like::Pattern;
 pub(super) use list::network_range;
 pub(super) use names::{integer_column, unknown};
 
+use serde::{Deserialize, Serialize};
+
 use super::fields::FieldPath;
 use crate::schema::{Column, Kind};
+use crate::session::StateColumn;
 
 /// A literal value in a rule: in its text or as a parameter.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(untagged)]
 pub enum Literal {
     /// Text.
     Text(String),
@@ -66,6 +70,10 @@ pub struct Scope {
     pub params: BTreeMap<String, Literal>,
     /// Lists for `in_list` and `in_network`.
     pub lists: BTreeMap<String, Vec<String>>,
+    /// Values that earlier events bind, for `:name`, and what they hold.
+    pub bound: BTreeMap<String, Kind>,
+    /// The columns of the table of state that the predicates are about, in place of those of events.
+    pub table: Option<&'static [StateColumn]>,
 }
 
 /// A condition on one event.
@@ -119,6 +127,8 @@ pub enum Operand {
     Field(String),
     /// A field as an integer, null where it is none.
     FieldAsInt(String),
+    /// A value that is not the event's own: bound by an earlier event, or of a table of state.
+    Outside(String, Kind),
     /// A literal.
     Literal(Literal),
     /// A text in lower case.
@@ -156,15 +166,22 @@ pub(crate) enum Yields {
     Opaque,
 }
 
+impl From<Kind> for Yields {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Text | Kind::Json => Self::Text,
+            Kind::Int => Self::Int,
+            Kind::Flag => Self::Flag,
+            Kind::Time | Kind::TextList => Self::Opaque,
+        }
+    }
+}
+
 impl Operand {
     pub(crate) fn yields(&self) -> Yields {
         match self {
-            Self::Column(column) => match column.kind() {
-                Kind::Text | Kind::Json => Yields::Text,
-                Kind::Int => Yields::Int,
-                Kind::Flag => Yields::Flag,
-                Kind::Time | Kind::TextList => Yields::Opaque,
-            },
+            Self::Column(column) => Yields::from(column.kind()),
+            Self::Outside(_, kind) => Yields::from(*kind),
             Self::Field(_) => Yields::Field,
             Self::Literal(Literal::Text(_)) | Self::Lower(_) => Yields::Text,
             Self::Literal(Literal::Int(_)) | Self::FieldAsInt(_) | Self::Arithmetic(..) => Yields::Int,
@@ -179,7 +196,7 @@ impl Operand {
     /// Whether it is the same for every event.
     pub(crate) fn is_fixed(&self) -> bool {
         let mut fixed = true;
-        self.visit(&mut |operand| fixed &= !matches!(operand, Self::Column(_) | Self::Field(_) | Self::FieldAsInt(_)));
+        self.visit(&mut |operand| fixed &= !matches!(operand, Self::Column(_) | Self::Field(_) | Self::FieldAsInt(_) | Self::Outside(..)));
         fixed
     }
 }
@@ -212,6 +229,36 @@ impl Predicate {
         fields
     }
 
+    /// The values from outside the event that it names.
+    pub(crate) fn outside(&self) -> BTreeSet<&str> {
+        let mut names = BTreeSet::new();
+        self.visit(&mut |operand| {
+            if let Operand::Outside(name, _) = operand {
+                names.insert(name.as_str());
+            }
+        });
+        names
+    }
+
+    /// The conditions that all have to hold, as far as they stand side by side.
+    pub(crate) fn conjuncts(&self) -> Vec<&Self> {
+        match self {
+            Self::All(parts) => parts.iter().flat_map(Self::conjuncts).collect(),
+            other => vec![other],
+        }
+    }
+
+    /// Where it says that a value of the event equals one from outside: both.
+    pub(crate) fn equality(&self) -> Option<(&Operand, &str)> {
+        let (value, name) = match self {
+            Self::Compare(Operand::Outside(name, _), Comparison::Equal, value)
+            | Self::Compare(value, Comparison::Equal, Operand::Outside(name, _)) => (value, name),
+            _ => return None,
+        };
+        let own = matches!(value, Operand::Column(_) | Operand::Field(_) | Operand::FieldAsInt(_));
+        own.then_some((value, name.as_str()))
+    }
+
     /// The fields that it reads as integers.
     pub(crate) fn integer_fields(&self) -> BTreeSet<&str> {
         let mut fields = BTreeSet::new();
@@ -241,7 +288,7 @@ impl Operand {
     fn visit<'p>(&'p self, seen: &mut dyn FnMut(&'p Self)) {
         seen(self);
         match self {
-            Self::Column(_) | Self::Field(_) | Self::FieldAsInt(_) | Self::Literal(_) => {}
+            Self::Column(_) | Self::Field(_) | Self::FieldAsInt(_) | Self::Outside(..) | Self::Literal(_) => {}
             Self::Lower(inner) => inner.visit(seen),
             Self::Coalesce(parts) => parts.iter().for_each(|part| part.visit(seen)),
             Self::Case(branches, otherwise) => {

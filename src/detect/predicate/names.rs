@@ -9,6 +9,13 @@ impl Scope {
     /// # Errors
     /// A sentence that says the nearest known name.
     pub fn operand(&self, name: &str) -> Result<Operand, String> {
+        if let Some(columns) = self.table {
+            let Some(column) = columns.iter().find(|column| column.name == name) else {
+                let known = columns.iter().map(|column| column.name);
+                return Err(unknown("column", name, known, "see the columns of the rule's table"));
+            };
+            return Ok(Operand::Outside(column.name.to_owned(), column.kind));
+        }
         if let Some(column) = Column::from_name(name) {
             return Ok(Operand::Column(column));
         }

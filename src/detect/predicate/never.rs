@@ -69,7 +69,7 @@ fn contradiction(parts: &[Predicate]) -> Option<String> {
 fn named(operand: &Operand) -> String {
     match operand {
         Operand::Column(column) => format!("`{column}`"),
-        Operand::Field(name) | Operand::FieldAsInt(name) => format!("`{name}`"),
+        Operand::Field(name) | Operand::FieldAsInt(name) | Operand::Outside(name, _) => format!("`{name}`"),
         Operand::Lower(inner) => format!("lower({})", named(inner)),
         _ => "a value".to_owned(),
     }

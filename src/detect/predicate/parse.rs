@@ -137,7 +137,10 @@ impl Reader<'_> {
             Expr::CompoundIdentifier(_) | Expr::CompoundFieldAccess { .. } | Expr::JsonAccess { .. } => {
                 Err(format!("`{expr}` cannot be named here: give a nested value a name of its own, `fields: {{name: {expr}}}`"))
             }
-            Expr::Value(value) => inner.literal(&value.value).map(Operand::Literal),
+            Expr::Value(value) => match &value.value {
+                Value::Placeholder(name) => inner.placeholder(name),
+                value => inner.literal(value).map(Operand::Literal),
+            },
             Expr::UnaryOp { op: UnaryOperator::Minus, expr } => match inner.operand(expr)? {
                 Operand::Literal(Literal::Int(number)) => Ok(Operand::Literal(Literal::Int(number.wrapping_neg()))),
                 value => {
@@ -172,24 +175,26 @@ impl Reader<'_> {
             Value::Number(digits, _) => {
                 digits.parse().map(Literal::Int).map_err(|_| format!("`{digits}` is not a whole number of 64 bits"))
             }
-            Value::Placeholder(name) => self.parameter(name),
             Value::Null => Err("`null` stands only after `is` or `is not`: nothing equals it".to_owned()),
             Value::DoubleQuotedString(text) => Err(format!("\"{text}\" is in double quotes: text stands in single quotes")),
             _ => Err(format!("`{value}`: text stands in plain single quotes")),
         }
     }
 
-    fn parameter(self, placeholder: &str) -> Result<Literal, String> {
+    fn placeholder(self, placeholder: &str) -> Result<Operand, String> {
         let Some(name) = placeholder.strip_prefix(':') else {
             return Err(format!("`{placeholder}`: a parameter is written `:name`"));
         };
         if let Some(value) = self.scope.params.get(name) {
-            return Ok(value.clone());
+            return Ok(Operand::Literal(value.clone()));
+        }
+        if let Some(kind) = self.scope.bound.get(name) {
+            return Ok(Operand::Outside(name.to_owned(), *kind));
         }
         if self.scope.lists.contains_key(name) {
             return Err(format!("`:{name}` is a list: use `in_list(column, :{name})` or `in_network(source_ip_address, :{name})`"));
         }
-        let known = self.scope.params.keys().chain(self.scope.lists.keys()).map(String::as_str);
+        let known = self.scope.params.keys().chain(self.scope.bound.keys()).chain(self.scope.lists.keys()).map(String::as_str);
         Err(super::names::unknown("parameter", name, known, "give it a value under `params`"))
     }
 

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use polars::prelude::{Column as Series, DataFrame, IntoLazy as _, col};
 use proptest::prelude::*;
 
-use super::evaluate::Cell;
 use super::*;
 
 fn scope() -> Scope {
@@ -20,6 +19,7 @@ fn scope() -> Scope {
             ("office".to_owned(), vec!["198.51.100.0/24".to_owned()]),
             ("people".to_owned(), vec!["a".to_owned(), "b".to_owned()]),
         ]),
+        ..Scope::default()
     }
 }
 
@@ -255,16 +255,16 @@ struct Row {
 }
 
 impl Row {
-    fn cell(&self, name: &str) -> Cell {
+    fn datum(&self, name: &str) -> Option<Datum<'_>> {
         let texts = [TEXTS[0].name(), TEXTS[1].name(), FIELDS[0], FIELDS[1]];
         if let Some(place) = texts.iter().position(|known| *known == name) {
-            return self.texts[place].clone().map(Literal::Text);
+            return self.texts[place].as_deref().map(|text| Datum::Text(text.into()));
         }
         if let Some(place) = INTS.iter().position(|column| column.name() == name) {
-            return self.ints[place].map(Literal::Int);
+            return self.ints[place].map(Datum::Int);
         }
         let place = FLAGS.iter().position(|column| column.name() == name).expect("a name of the test");
-        self.flags[place].map(Literal::Flag)
+        self.flags[place].map(Datum::Flag)
     }
 }
 
@@ -305,10 +305,10 @@ proptest! {
         let weak = predicate.weaken();
         prop_assert!(weak.fields().is_empty());
         for (place, row) in rows.iter().enumerate() {
-            let truth = predicate.truth(&|name| row.cell(name));
+            let truth = predicate.truth(&|name| row.datum(name));
             prop_assert_eq!(answer.get(place), truth, "row {}: {:?}", place, row);
             if truth == Some(true) {
-                prop_assert_eq!(weak.truth(&|name| row.cell(name)), Some(true));
+                prop_assert_eq!(weak.truth(&|name| row.datum(name)), Some(true));
             }
         }
     }

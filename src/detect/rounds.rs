@@ -1,0 +1,126 @@
+//! The scans of a run. Most conditions are looked for in one scan. A step of a
+//! sequence that wants a column to equal a bound value waits until the events that
+//! bind it are known, and is looked for among their values only: without that,
+//! `user_access_key_id = :key` would keep every event of the log.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rayon::prelude::*;
+
+use super::ends::Ends;
+use super::hits::{Rows, Value};
+use super::predicate::{Literal, Operand, Predicate};
+use super::rule::{Logic, Rule, Sequence};
+use super::scan::{Matches, Plan, Watch};
+use crate::error::Error;
+use crate::frame::EventFrame;
+use crate::time::EventTime;
+
+/// All matches of the conditions of some rules.
+#[derive(Debug)]
+pub(super) struct Found {
+    /// The matches, scan by scan and batch by batch.
+    pub(super) matches: Vec<Matches>,
+    /// For each rule, the id of its first condition; the others follow it.
+    pub(super) first_ids: Vec<usize>,
+}
+
+/// A condition that waits for bound values.
+#[derive(Debug)]
+struct Waiting<'r> {
+    watch: Watch<'r>,
+    wants: Vec<Want<'r>>,
+}
+
+/// A value that has to be one of those that another condition's matches bind.
+#[derive(Debug)]
+struct Want<'r> {
+    /// The event's own value.
+    value: &'r Operand,
+    /// The condition whose matches bind it.
+    binder: usize,
+    /// The column or field that they bind.
+    source: &'r str,
+}
+
+/// Finds all matches of the rules' conditions; `until` is the end of the baseline.
+pub(super) fn scan(rules: &[&Rule], events: &EventFrame, until: Option<EventTime>) -> Result<Found, Error> {
+    let mut first_ids = Vec::new();
+    let mut waiting = Vec::new();
+    let mut next = 0;
+    for rule in rules {
+        first_ids.push(next);
+        for (place, condition) in rule.conditions().into_iter().enumerate() {
+            let watch = Watch { rule, id: next + place, condition: condition.alone(), ends: ends(rule, place, until) };
+            waiting.push(Waiting { watch, wants: wants(rule, condition, next) });
+        }
+        next += rule.conditions().len();
+    }
+    let mut matches: Vec<Matches> = Vec::new();
+    while !waiting.is_empty() {
+        let open: BTreeSet<usize> = waiting.iter().map(|waiting| waiting.watch.id).collect();
+        let (ready, later): (Vec<_>, Vec<_>) =
+            waiting.into_iter().partition(|waiting| waiting.wants.iter().all(|want| !open.contains(&want.binder)));
+        waiting = later;
+        if ready.is_empty() {
+            // Steps bind only for later ones, so some condition is always ready.
+            break;
+        }
+        let plan = Plan::new(with_values(ready, &matches)?)?;
+        // In parallel, as planning takes as long as a small batch; the answers come in the batches' order.
+        let scanned = events.batches().par_iter().map(|batch| plan.scan(batch)).collect::<Result<Vec<_>, _>>()?;
+        matches.extend(scanned.into_iter().flatten());
+    }
+    Ok(Found { matches, first_ids })
+}
+
+fn ends(rule: &Rule, place: usize, until: Option<EventTime>) -> Option<Ends<'_>> {
+    let Logic::FirstSeen { key, known_by, .. } = &rule.logic else { return None };
+    let key = place.checked_sub(1).and_then(|place| known_by.get(place)).map_or(key, |known| &known.key);
+    Some(Ends { key, until })
+}
+
+/// The values that a condition waits for; `first` is the id of the rule's first condition.
+fn wants<'r>(rule: &'r Rule, condition: &'r Predicate, first: usize) -> Vec<Want<'r>> {
+    let Logic::Sequence(Sequence { steps, .. }) = &rule.logic else { return Vec::new() };
+    let want = |(value, name): (&'r Operand, &str)| {
+        let bound = steps.iter().enumerate().flat_map(|(step, form)| form.bind.iter().map(move |(known, source)| (step, known, source)));
+        let (step, _, source) = bound.into_iter().find(|(_, known, _)| *known == name)?;
+        Some(Want { value, binder: first + step, source })
+    };
+    condition.conjuncts().into_iter().filter_map(Predicate::equality).filter_map(want).collect()
+}
+
+/// The conditions with the values that they waited for.
+fn with_values<'r>(ready: Vec<Waiting<'r>>, matches: &[Matches]) -> Result<Vec<Watch<'r>>, Error> {
+    let rows = matches.iter().map(|matches| Rows::new(&matches.frame)).collect::<Result<Vec<_>, _>>()?;
+    let mut known: BTreeMap<(usize, &str), Vec<Literal>> = BTreeMap::new();
+    let mut watches = Vec::new();
+    for Waiting { mut watch, wants } in ready {
+        let mut parts = vec![watch.condition];
+        for Want { value, binder, source } in wants {
+            let literals = known.entry((binder, source)).or_insert_with(|| bound(binder, source, matches, &rows));
+            parts.push(Predicate::Among(value.clone(), literals.clone()));
+        }
+        watch.condition = Predicate::All(parts);
+        watches.push(watch);
+    }
+    Ok(watches)
+}
+
+/// The distinct values that the matches of a condition bind.
+fn bound(binder: usize, source: &str, matches: &[Matches], rows: &[Rows<'_>]) -> Vec<Literal> {
+    let mut values = BTreeSet::new();
+    for (matches, rows) in matches.iter().zip(rows) {
+        for found in matches.rows.get(&binder).into_iter().flatten() {
+            values.insert(rows.value(found.row, source));
+        }
+    }
+    let literal = |value| match value {
+        Value::Text(text) => Some(Literal::Text(str::to_owned(text))),
+        Value::Int(number) => Some(Literal::Int(number)),
+        Value::Flag(flag) => Some(Literal::Flag(flag)),
+        Value::Null | Value::Time(_) | Value::List => None,
+    };
+    values.into_iter().filter_map(literal).collect()
+}

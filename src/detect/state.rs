@@ -1,0 +1,128 @@
+//! Rules of kind `state`: rows of a table that is made of all events together.
+
+use std::collections::{BTreeMap, HashSet};
+
+use super::finding::{Evidence, EvidenceKind, Finding, Integrity, Severity};
+use super::predicate::{Datum, Predicate};
+use super::rule::Rule;
+use super::template::{Facts, Word};
+use crate::schema::Column;
+use crate::session::{Cell, EventPlace, StateRow, StateTable};
+
+/// The findings of a `state` rule: one for each row that matches, or for the rows that share the values of `by`.
+///
+/// A finding's evidence are the events that its rows rest on, each once, in the order of time.
+pub(super) fn findings(rule: &Rule, table: &StateTable, condition: &Predicate, by: &[String]) -> Vec<Finding> {
+    let rows = table.rows.iter().map(|row| Row { table, row }).filter(|row| row.matches(condition));
+    if by.is_empty() {
+        return rows.map(|row| finding(rule, &[row])).collect();
+    }
+    let mut groups: BTreeMap<Vec<&Cell>, Vec<Row<'_>>> = BTreeMap::new();
+    for row in rows {
+        groups.entry(by.iter().map(|name| row.cell(name)).collect()).or_default().push(row);
+    }
+    groups.values().map(|rows| finding(rule, rows)).collect()
+}
+
+/// A row with the names of its cells.
+#[derive(Debug, Clone, Copy)]
+struct Row<'t> {
+    table: &'t StateTable,
+    row: &'t StateRow,
+}
+
+impl<'t> Row<'t> {
+    fn cell(&self, name: &str) -> &'t Cell {
+        let place = self.table.columns.iter().position(|column| column.name == name);
+        place.and_then(|place| self.row.cells.get(place)).unwrap_or(&Cell::Null)
+    }
+
+    fn matches(&self, condition: &Predicate) -> bool {
+        condition.truth(&|name| datum(self.cell(name))) == Some(true)
+    }
+
+    fn severity(&self, rule: &Rule) -> Severity {
+        let level = rule.severity.levels.iter().find(|(_, condition)| self.matches(condition));
+        level.map_or(rule.severity.default, |(level, _)| *level)
+    }
+}
+
+fn datum(cell: &Cell) -> Option<Datum<'_>> {
+    match cell {
+        Cell::Null => None,
+        Cell::Text(text) => Some(Datum::Text(text.as_str().into())),
+        Cell::Int(number) => Some(Datum::Int(*number)),
+        Cell::Flag(flag) => Some(Datum::Flag(*flag)),
+        Cell::Time(_) => Some(Datum::Opaque),
+    }
+}
+
+fn shown(cell: &Cell) -> Option<String> {
+    match cell {
+        Cell::Null => None,
+        Cell::Text(text) => Some(text.clone()),
+        Cell::Int(number) => Some(number.to_string()),
+        Cell::Flag(flag) => Some(flag.to_string()),
+        Cell::Time(time) => Some(time.to_string()),
+    }
+}
+
+/// The rows of a finding, for its message.
+struct Told<'f, 't>(&'f [Row<'t>]);
+
+impl Facts for Told<'_, '_> {
+    fn values(&self, _: Option<&str>, name: &str) -> Vec<Option<String>> {
+        self.0.iter().map(|row| shown(row.cell(name))).collect()
+    }
+
+    fn step_count(&self, _: &str) -> u64 {
+        0
+    }
+
+    fn word(&self, word: Word) -> String {
+        if word == Word::Count { self.0.len().to_string() } else { String::new() }
+    }
+}
+
+fn finding(rule: &Rule, rows: &[Row<'_>]) -> Finding {
+    let mut places: Vec<&EventPlace> = rows.iter().flat_map(|row| &row.row.evidence).collect();
+    let order = |place: &EventPlace| (place.time.is_none(), place.time);
+    places.sort_by(|left, right| {
+        order(left)
+            .cmp(&order(right))
+            .then_with(|| left.event_id.cmp(&right.event_id))
+            .then_with(|| (&left.object, left.record_index).cmp(&(&right.object, right.record_index)))
+    });
+    let mut known = HashSet::new();
+    places.retain(|place| known.insert((&place.object, place.record_index)));
+    let mut ids = HashSet::new();
+    let event_ids = places.iter().filter_map(|place| place.event_id.clone()).filter(|id| ids.insert(id.clone())).collect();
+    let shared = |column: Column| {
+        let mut values = rows.iter().map(|row| shown(row.cell(column.name())));
+        let first = values.next().flatten()?;
+        values.all(|value| value.as_ref() == Some(&first)).then_some(first)
+    };
+    Finding {
+        severity: rows.iter().map(|row| row.severity(rule)).max().unwrap_or(rule.severity.default),
+        account_id: shared(Column::RecipientAccountId),
+        principal: shared(Column::Principal),
+        first_time: places.iter().find_map(|place| place.time),
+        last_time: places.iter().rev().find_map(|place| place.time),
+        count: u64::try_from(rows.len()).unwrap_or(u64::MAX),
+        message: rule.message.as_ref().map(|message| message.fill(&Told(rows))).unwrap_or_default(),
+        event_ids,
+        evidence: places.into_iter().map(evidence).collect(),
+        ..Finding::of(rule)
+    }
+}
+
+fn evidence(place: &EventPlace) -> Evidence {
+    Evidence {
+        kind: EvidenceKind::Event,
+        object: place.object.to_string(),
+        record_index: Some(place.record_index),
+        pointer: None,
+        event_id: place.event_id.clone(),
+        integrity: Integrity::NotChecked,
+    }
+}

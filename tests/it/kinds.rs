@@ -1,0 +1,124 @@
+//! Rules that look at several events, and the baseline that an earlier case leaves.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::support::{Folder, findings, record, trailsift};
+
+const RULES: &str = "
+id: ACME-001
+title: A key used by another network than its maker's
+severity: high
+kind: sequence
+fields: {made_key: responseElements.accessKey.accessKeyId}
+steps:
+  - name: make
+    where: event_name = 'CreateAccessKey' and ok
+    bind: {key: made_key, net: source_ip_net}
+  - name: use
+    where: user_access_key_id = :key and source_ip_net is distinct from :net
+by: [recipient_account_id]
+within: 1h
+message: 'key {make.made_key} made from {make.source_ip_address}, used from {use.source_ip_address}'
+";
+
+const SEEN: &str = "
+id: ACME-002
+title: A call that the principal never made
+severity: low
+kind: first-seen
+where: ok
+key: [principal, event_name]
+message: '{principal} calls {event_name}'
+";
+
+fn detect(folder: &Folder, source: &str, more: &[&str]) -> Value {
+    let path = |name: &str| folder.path().join(name).into_os_string();
+    let mut args = vec!["detect".into(), path(source), "--no-builtin".into(), "--rules".into(), path("rules")];
+    args.extend(["--format".into(), "json".into()]);
+    args.extend(more.iter().map(Into::into));
+    trailsift(args).expect(0).json()
+}
+
+fn named(number: u32, name: &str) -> Value {
+    record(number, |record| record["eventName"] = json!(name))
+}
+
+fn ids(document: &Value) -> Vec<(String, Vec<String>)> {
+    let short = |id: String| id.rsplit('0').next().unwrap_or_default().to_owned();
+    findings(document).into_iter().map(|(rule, ids)| (rule, ids.into_iter().map(short).collect())).collect()
+}
+
+fn expected(list: &[(&str, &[&str])]) -> Vec<(String, Vec<String>)> {
+    list.iter().map(|(rule, ids)| ((*rule).to_owned(), ids.iter().map(|id| (*id).to_owned()).collect())).collect()
+}
+
+#[test]
+fn a_key_is_followed_to_its_use() {
+    let make = record(1, |record| {
+        record["eventName"] = json!("CreateAccessKey");
+        record["eventSource"] = json!("iam.amazonaws.com");
+        record["readOnly"] = json!(false);
+        record["responseElements"] = json!({"accessKey": {"accessKeyId": "AKIAEXAMPLE2"}});
+    });
+    let used = |number: u32, address: &str| {
+        record(number, |record| {
+            record["userIdentity"]["accessKeyId"] = json!("AKIAEXAMPLE2");
+            record["sourceIPAddress"] = json!(address);
+        })
+    };
+    let logs = json!([used(2, "198.51.100.9"), used(3, "203.0.113.9"), record(4, |_| ())]).to_string();
+    let folder = Folder::new().with("rules/ACME-001.yml", RULES).with("logs/b.json", logs).with("logs/c.json", json!([make]).to_string());
+    let document = detect(&folder, "logs", &[]);
+    assert_eq!(ids(&document), expected(&[("ACME-001", &["1", "3"])]));
+    assert_eq!(document["findings"][0]["message"], "key AKIAEXAMPLE2 made from 198.51.100.7, used from 203.0.113.9");
+
+    let path = folder.path().join("rules");
+    let shown =
+        trailsift(["rules".as_ref(), "explain".as_ref(), "ACME-001".as_ref(), "--rules".as_ref(), path.as_os_str()]).expect(0).stdout;
+    for text in [
+        "sequence: make (binds :key = made_key, :net = source_ip_net), then use by recipient_account_id within 1h",
+        "make: event_name = 'CreateAccessKey' and ok",
+        "use: user_access_key_id = :key and",
+    ] {
+        assert!(shown.contains(text), "{text} in\n{shown}");
+    }
+}
+
+#[test]
+fn a_case_is_the_baseline_of_the_next() {
+    let early = json!([named(1, "ListBuckets"), named(2, "ListUsers")]).to_string();
+    let late = json!([named(3, "ListBuckets"), named(4, "ListRoles")]).to_string();
+    let folder = Folder::new().with("rules/ACME-002.yml", SEEN).with("early/a.json", early).with("late/b.json", late);
+
+    let silent = detect(&folder, "late", &[]);
+    assert_eq!(silent["rules"][0]["status"], "not_run");
+    assert_eq!(silent["rules"][0]["reason"], "needs a baseline: give --baseline-until TIME or --baseline-case DIR");
+    let both = detect(&folder, ".", &["--baseline-until", "2026-03-01T08:00:03Z"]);
+    assert_eq!(ids(&both), expected(&[("ACME-002", &["4"])]));
+
+    let case = folder.path().join("case");
+    let rules = folder.path().join("rules");
+    let investigate = |source: &str, out: &Path, more: &[&Path]| {
+        let source = folder.path().join(source);
+        let mut args = vec!["investigate".as_ref(), source.as_os_str(), "--no-builtin".as_ref(), "--rules".as_ref(), rules.as_os_str()];
+        args.extend(["--format".as_ref(), "json".as_ref(), "--out".as_ref(), out.as_os_str()]);
+        args.extend(more.iter().map(|part| part.as_os_str()));
+        trailsift(args).expect(0).json()
+    };
+    investigate("early", &case, &["--baseline-until".as_ref(), "2026-03-01T08:00:02Z".as_ref()]);
+    let seen = std::fs::read_to_string(case.join("seen.jsonl")).expect("written");
+    assert_eq!(seen.lines().count(), 3, "{seen}");
+    let manifest = std::fs::read_to_string(case.join("case.json")).expect("written");
+    assert!(manifest.contains("seen.jsonl") && manifest.contains("\"baseline_until\": \"2026-03-01T08:00:02Z\""), "{manifest}");
+
+    let next = folder.path().join("next");
+    let document = investigate("late", &next, &["--baseline-case".as_ref(), &case]);
+    assert_eq!(ids(&document), expected(&[("ACME-002", &["4"])]));
+    assert_eq!(std::fs::read_to_string(next.join("seen.jsonl")).expect("written").lines().count(), 4);
+
+    let none = folder.path().join("early").into_os_string();
+    let run = trailsift(["detect".into(), none.clone(), "--baseline-case".into(), none]).expect(2);
+    assert!(run.stderr.contains("seen.jsonl"), "{}", run.stderr);
+}
