@@ -5,6 +5,8 @@
 //! window by window. A record that cannot be read is passed over where the end
 //! of it can be found; where it cannot, the walk stops and says where.
 
+use std::fmt::Write as _;
+
 use bumpalo::Bump;
 
 use super::json::{Fault, Scanner};
@@ -65,6 +67,10 @@ pub struct Walker {
     outer: Option<Wrap>,
     /// What was looked for last after a broken record, so that no byte is searched twice.
     sought: [Sought; 2],
+    /// Up to this byte of the inflated object brackets have been tried, and did not show where a broken record ends.
+    tangled: u64,
+    /// Whether a list of records was entered, or something broken names an event's first key.
+    is_log: bool,
     /// Part of an object: the text may end between two elements of an array.
     piece: bool,
 }
@@ -102,7 +108,7 @@ pub struct Piece {
 
 impl Default for Walker {
     fn default() -> Self {
-        Self { state: State::Start, base: 0, next_index: 0, broken: None, outer: None, sought: [Sought::default(); 2], piece: false }
+        Self { state: State::Start, base: 0, next_index: 0, broken: None, outer: None, sought: [Sought::default(); 2], tangled: 0, is_log: false, piece: false }
     }
 }
 
@@ -116,7 +122,7 @@ impl Walker {
         let mut done = 0;
         loop {
             let before = self.state;
-            match self.advance(&mut scanner, &mut event, sink) {
+            match self.advance(&mut scanner, &mut event, last, sink) {
                 Ok(true) => done = scanner.position(),
                 Ok(false) => {
                     done = scanner.position();
@@ -127,7 +133,7 @@ impl Walker {
                     break;
                 }
                 Err(fault) => {
-                    self.recover(&mut scanner, before, done, fault, last, sink);
+                    self.recover(&mut scanner, &mut event, Step { before, from: done, fault, last }, sink);
                     if self.state == before && !last && self.broken.is_none() && scanner.position() == done {
                         break;
                     }
@@ -162,6 +168,11 @@ impl Walker {
     /// Whether the object is a CSV download.
     pub const fn is_csv(&self) -> bool {
         matches!(self.state, State::Csv)
+    }
+
+    /// Whether something shows that the object is meant to hold records, be they read or not.
+    pub const fn is_log(&self) -> bool {
+        self.is_log || self.next_index > 0
     }
 
     /// Whether the object held nothing but white space.
@@ -230,11 +241,17 @@ impl Walker {
 
     /// Whether this part of an object ended as [`split`](Self::split) foresaw: where `next` begins.
     pub fn leads_to(&self, next: &Self) -> bool {
-        self.broken.is_none() && self.next_index == next.next_index && self.state == next.state
+        self.broken.is_none() && self.next_index == next.next_index && self.state == next.state && self.tangled == next.tangled
     }
 
     /// One step; `false` at the end of the text or of the walk.
-    fn advance<'a>(&mut self, scanner: &mut Scanner<'a>, event: &mut Event<'a>, sink: &mut impl Sink<'a>) -> Result<bool, Fault> {
+    fn advance<'a>(
+        &mut self,
+        scanner: &mut Scanner<'a>,
+        event: &mut Event<'a>,
+        last: bool,
+        sink: &mut impl Sink<'a>,
+    ) -> Result<bool, Fault> {
         match self.state {
             State::Start => Ok(self.start(scanner)),
             State::Values => match scanner.skip_space() {
@@ -244,10 +261,10 @@ impl Walker {
                     self.state = State::Array { wrap: Wrap::Bare, comma: false };
                     Ok(true)
                 }
-                Some(_) => self.element(scanner, event, sink, "jsonl").map(|_| true),
+                Some(_) => self.element(scanner, event, last, sink, "jsonl").map(|_| true),
             },
-            State::Array { wrap, comma } => self.array_element(scanner, event, sink, wrap, comma),
-            State::Tail { reported } => self.tail(scanner, sink, reported),
+            State::Array { wrap, comma } => self.array_element(scanner, event, last, sink, (wrap, comma)),
+            State::Tail { reported } => self.tail(scanner, last, sink, reported),
             State::NotJson | State::Csv | State::Stopped => Ok(false),
         }
     }
@@ -271,9 +288,9 @@ impl Walker {
         &mut self,
         scanner: &mut Scanner<'a>,
         event: &mut Event<'a>,
+        last: bool,
         sink: &mut impl Sink<'a>,
-        wrap: Wrap,
-        comma: bool,
+        (wrap, comma): (Wrap, bool),
     ) -> Result<bool, Fault> {
         match scanner.skip_space() {
             None if self.piece => return Ok(false),
@@ -295,7 +312,7 @@ impl Walker {
             Wrap::LookupEvents => "lookup-events",
             Wrap::Bare | Wrap::EventBridge => "array",
         };
-        if self.element(scanner, event, sink, envelope)? {
+        if self.element(scanner, event, last, sink, envelope)? {
             self.state = State::Array { wrap, comma: true };
         }
         Ok(true)
@@ -306,17 +323,22 @@ impl Walker {
         &mut self,
         scanner: &mut Scanner<'a>,
         event: &mut Event<'a>,
+        last: bool,
         sink: &mut impl Sink<'a>,
         envelope: &'static str,
     ) -> Result<bool, Fault> {
         let start = scanner.position();
         let outcome = reader::read(scanner, event)?;
+        if outcome == Outcome::NotAnObject && may_go_on(scanner, last) {
+            return Err(Fault::Cut);
+        }
         let span = self.span(scanner, start);
         match outcome {
             Outcome::Wrapper(inner) if self.outer.is_none() => {
                 if let State::Array { wrap, .. } = self.state {
                     self.outer = Some(wrap);
                 }
+                self.is_log = true;
                 scanner.bump();
                 self.state = State::Array { wrap: inner, comma: false };
                 return Ok(false);
@@ -352,7 +374,7 @@ impl Walker {
     }
 
     /// Reads one more key of an object after its records, or the object's end.
-    fn tail<'a>(&mut self, scanner: &mut Scanner<'a>, sink: &mut impl Sink<'a>, reported: bool) -> Result<bool, Fault> {
+    fn tail<'a>(&mut self, scanner: &mut Scanner<'a>, last: bool, sink: &mut impl Sink<'a>, reported: bool) -> Result<bool, Fault> {
         let start = scanner.position();
         match scanner.skip_space().ok_or(Fault::Cut)? {
             b'}' => {
@@ -372,6 +394,9 @@ impl Walker {
                     return Ok(true);
                 }
                 scanner.skip_value(1)?;
+                if may_go_on(scanner, last) {
+                    return Err(Fault::Cut);
+                }
                 if !reported && (holds_records || reader::is_event_key(key)) {
                     let message = format!("{key} stands beside a list of records, where it is not read");
                     sink.record(self.span(scanner, start), Found::Problem(ProblemKind::NotAnEvent, message));
@@ -384,22 +409,28 @@ impl Walker {
         Ok(true)
     }
 
-    /// After a fault in a step that began at `from`: finds the next record, or stops the walk there.
-    fn recover<'a>(&mut self, scanner: &mut Scanner<'a>, before: State, from: usize, fault: Fault, last: bool, sink: &mut impl Sink<'a>) {
+    /// After a fault: finds the next record, or stops the walk there.
+    fn recover<'a>(&mut self, scanner: &mut Scanner<'a>, event: &mut Event<'a>, step: Step, sink: &mut impl Sink<'a>) {
+        let Step { before, from, fault, last } = step;
         self.state = before;
         let (kind, at, message) = describe(fault, scanner.end());
         scanner.seek(from);
         scanner.skip_space();
+        // The end of a piece is not that of the object.
+        let more = !last || self.piece;
         let resumed = match before {
-            State::Array { comma, .. } => self.skip_element(scanner, comma),
-            State::Values => self.skip_line(scanner),
+            State::Array { comma, .. } => self.skip_element(scanner, event, comma, at, more),
+            State::Values => self.skip_line(scanner, at, more),
             _ => Resume::Lost,
         };
         match resumed {
-            Resume::At { start, end } => {
+            Resume::At { start, end, passed } => {
                 scanner.seek(end);
                 let span = self.span(scanner, start);
-                let message = format!("{message} at byte {}", self.base + to_u64(at.max(start)));
+                let mut message = format!("{message} at byte {}", self.base + to_u64(at.max(start)));
+                if passed {
+                    let _infallible = write!(message, "; {} bytes are passed over, and other records in them are not counted", end - start);
+                }
                 sink.record(span, Found::Problem(kind, message));
                 self.next_index += 1;
                 if let State::Array { wrap, .. } = before {
@@ -408,14 +439,17 @@ impl Walker {
             }
             Resume::NeedsMore if !last => scanner.seek(from),
             Resume::NeedsMore | Resume::Lost => {
+                let rest = scanner.bytes_from(from);
+                self.is_log |= FIRST_KEYS.iter().any(|key| memchr::memmem::find(rest, key).is_some());
                 self.stop(at.max(from), kind, message);
                 scanner.seek(from);
             }
         }
     }
 
-    /// The next record of an array after one that is broken, where brackets and quotes show it.
-    fn skip_element(&mut self, scanner: &mut Scanner<'_>, comma: bool) -> Resume {
+    /// The next record of an array after one that is broken at `at`: after its end where quotes and brackets show
+    /// it, else where the next one begins.
+    fn skip_element<'a>(&mut self, scanner: &mut Scanner<'a>, event: &mut Event<'a>, comma: bool, at: usize, more: bool) -> Resume {
         if comma {
             if scanner.peek() != Some(b',') {
                 return Resume::Lost;
@@ -424,44 +458,65 @@ impl Walker {
             scanner.skip_space();
         }
         let start = scanner.position();
-        // A quote too many makes the next records look like a text of this one: the next record's first key tells.
-        let next = self.seek(scanner, RECORD, start + 1).filter(|(comma, _)| comma.is_some());
-        if let Some((Some(comma), _)) = next {
-            let mut near = scanner.until(comma);
-            let ended = near.skip_shallow().is_ok();
-            let end = near.position();
-            let fits = ended && end > start && matches!(near.skip_space(), None | Some(b','));
-            return Resume::At { start, end: if fits { end } else { comma } };
+        let from = match self.extent(scanner, at, at.saturating_add(TANGLE_BYTES), more) {
+            Extent::NeedsMore => return Resume::NeedsMore,
+            Extent::Unclear { from } => from,
+            Extent::Ends => {
+                let end = scanner.position();
+                match scanner.skip_space() {
+                    Some(b',' | b']') if end > start => return Resume::At { start, end, passed: false },
+                    None if self.piece => return Resume::At { start, end, passed: false },
+                    None if more => return Resume::NeedsMore,
+                    _ => at,
+                }
+            }
+        };
+        next_record(scanner, event, start, from, more)
+    }
+
+    /// Reads to the end of the broken value at the scanner, where its quotes and brackets tell it before `limit`.
+    fn extent(&mut self, scanner: &mut Scanner<'_>, at: usize, limit: usize, more: bool) -> Extent {
+        if self.base + to_u64(scanner.position()) < self.tangled {
+            return Extent::Unclear { from: at };
         }
-        if scanner.skip_shallow().is_err() {
-            return Resume::NeedsMore;
-        }
-        let end = scanner.position();
-        match scanner.skip_space() {
-            Some(b',' | b']') if end > start => Resume::At { start, end },
-            None if self.piece => Resume::At { start, end },
-            None => Resume::NeedsMore,
-            Some(_) => Resume::Lost,
+        match scanner.skip_balanced(limit) {
+            Ok(()) => Extent::Ends,
+            Err(Fault::Cut) if more && scanner.end() < limit => Extent::NeedsMore,
+            Err(Fault::Syntax { at, .. }) => Extent::Unclear { from: at },
+            Err(Fault::Cut | Fault::Depth { .. }) => {
+                self.tangled = self.base + to_u64(limit.min(scanner.end()));
+                Extent::Unclear { from: at }
+            }
         }
     }
 
-    /// The next line that begins with an object or a list, as JSON Lines and indented values both do, or the next
-    /// record on the line.
-    fn skip_line(&mut self, scanner: &Scanner<'_>) -> Resume {
+    /// After a broken value among lines: its end, where it does not reach into the next line that begins with an
+    /// object or a list, as JSON Lines and indented values both do; else that line, or the next record on this one.
+    fn skip_line(&mut self, scanner: &mut Scanner<'_>, at: usize, more: bool) -> Resume {
         let start = scanner.position();
-        let line = self.seek(scanner, LINE, start).map(|(_, at)| at);
-        let record = self.seek(scanner, RECORD, start + 1).map(|(_, at)| at);
+        let line = self.seek(scanner, LINE, start);
+        if matches!(scanner.peek(), Some(b'{' | b'[')) {
+            let limit = at.saturating_add(TANGLE_BYTES).min(line.unwrap_or(usize::MAX));
+            match self.extent(scanner, at, limit, more) {
+                Extent::Ends if line.is_none_or(|line| scanner.position() <= line) => {
+                    return Resume::At { start, end: scanner.position(), passed: false };
+                }
+                Extent::NeedsMore => return Resume::NeedsMore,
+                _ => {}
+            }
+        }
+        let record = self.seek(scanner, RECORD, start + 1);
         match [line, record].into_iter().flatten().min() {
-            Some(end) => Resume::At { start, end },
+            Some(end) => Resume::At { start, end, passed: false },
             None => Resume::NeedsMore,
         }
     }
 
     /// [`record_start`] or [`line_start`] from a place in the window on, remembered.
-    fn seek(&mut self, scanner: &Scanner<'_>, what: usize, from: usize) -> Option<(Option<usize>, usize)> {
+    fn seek(&mut self, scanner: &Scanner<'_>, what: usize, from: usize) -> Option<usize> {
         let slot = self.sought.get_mut(what)?;
         let known = slot.base == self.base && slot.end == scanner.end() && slot.from <= from;
-        if !known || slot.found.is_some_and(|(_, at)| at < from) {
+        if !known || slot.found.is_some_and(|at| at < from) {
             let bytes = scanner.bytes_from(0);
             let found = if what == RECORD { record_start(bytes, from) } else { line_start(bytes, from) };
             *slot = Sought { base: self.base, end: scanner.end(), from, found };
@@ -475,14 +530,38 @@ impl Walker {
     }
 }
 
+/// A step of the walk that met a fault.
+#[derive(Debug, Clone, Copy)]
+struct Step {
+    before: State,
+    from: usize,
+    fault: Fault,
+    last: bool,
+}
+
 enum Resume {
-    /// The broken record ends here, and another may follow.
-    At { start: usize, end: usize },
+    /// The broken record is taken to end here, and another may follow; whether objects that cannot be told from
+    /// records stand before that end.
+    At { start: usize, end: usize, passed: bool },
     /// The end of the broken record is not in the window.
     NeedsMore,
     /// No end of the broken record can be told.
     Lost,
 }
+
+/// Where a broken value ends by its quotes and brackets.
+enum Extent {
+    /// Where the scanner stands now.
+    Ends,
+    /// They do not tell; the next record has to be looked for from here on.
+    Unclear { from: usize },
+    /// It is not in the window.
+    NeedsMore,
+}
+
+/// Bytes after a fault in which brackets have to show the end of the broken record: `CloudTrail` cuts records at
+/// 256 KB (service quotas), and exports that add fields or white space stay far below this.
+const TANGLE_BYTES: usize = 4 << 20;
 
 /// A search in a window: from where, and what it found.
 #[derive(Debug, Clone, Copy, Default)]
@@ -490,30 +569,71 @@ struct Sought {
     base: u64,
     end: usize,
     from: usize,
-    found: Option<(Option<usize>, usize)>,
+    found: Option<usize>,
 }
 
 const RECORD: usize = 0;
 const LINE: usize = 1;
 
+/// The key that `CloudTrail` writes first in every record, and its spelling in query engines' exports.
+const FIRST_KEYS: [&[u8]; 2] = [b"\"eventVersion\"", b"\"eventversion\""];
+
 /// The next line from `from` on that begins with an object or a list.
-fn line_start(bytes: &[u8], from: usize) -> Option<(Option<usize>, usize)> {
+fn line_start(bytes: &[u8], from: usize) -> Option<usize> {
     let rest = bytes.get(from..)?;
-    memchr::memchr_iter(b'\n', rest).find(|at| matches!(rest.get(at + 1), Some(b'{' | b'['))).map(|at| (None, from + at + 1))
+    memchr::memchr_iter(b'\n', rest).find(|at| matches!(rest.get(at + 1), Some(b'{' | b'['))).map(|at| from + at + 1)
 }
 
-/// The next place from `from` on where a record seems to begin, as `CloudTrail` writes it, and the comma before it if
-/// there is one. A record inside another one stands after a colon and does not count.
-fn record_start(bytes: &[u8], from: usize) -> Option<(Option<usize>, usize)> {
+/// The next place from `from` on where a record seems to begin, as `CloudTrail` writes it. One inside another
+/// value stands after a colon, a comma or a bracket and does not count.
+fn record_start(bytes: &[u8], from: usize) -> Option<usize> {
     let rest = bytes.get(from..)?;
-    memchr::memmem::find_iter(rest, b"{\"eventVersion\"").map(|at| from + at).find_map(|at| {
-        let before = bytes.get(..at)?.iter().rposition(|byte| !byte.is_ascii_whitespace());
-        match before.and_then(|place| bytes.get(place)) {
-            Some(b',') => Some((before, at)),
-            Some(b':' | b'\\' | b'"' | b'[') => None,
-            _ => Some((None, at)),
-        }
+    memchr::memmem::find_iter(rest, FIRST_KEYS[0]).find_map(|key| {
+        let (at, _) = before(bytes, from + key).filter(|(at, byte)| *byte == b'{' && *at >= from)?;
+        let inside = before(bytes, at).is_some_and(|(_, byte)| matches!(byte, b':' | b'\\' | b'"' | b'[' | b','));
+        (!inside).then_some(at)
     })
+}
+
+/// The byte before a place, white space apart, and where it stands.
+fn before(bytes: &[u8], at: usize) -> Option<(usize, u8)> {
+    let place = bytes.get(..at)?.iter().rposition(|byte| !byte.is_ascii_whitespace())?;
+    Some((place, *bytes.get(place)?))
+}
+
+/// The next record of an array from `from` on, where the quotes and brackets of the broken one at `start` do not
+/// tell its end: an object after a comma that begins with `CloudTrail`'s first key, or that is an event.
+fn next_record<'a>(scanner: &mut Scanner<'a>, event: &mut Event<'a>, start: usize, from: usize, more: bool) -> Resume {
+    let bytes = scanner.bytes_from(0);
+    let mut passed = false;
+    let mut place = from.max(start + 1);
+    while let Some(found) = memchr::memchr(b'{', scanner.bytes_from(place)) {
+        let at = place + found;
+        place = at + 1;
+        let Some((comma, _)) = before(bytes, at).filter(|(comma, byte)| *byte == b',' && *comma > start) else { continue };
+        scanner.seek(place);
+        scanner.skip_space();
+        let first_key = scanner.bytes_from(scanner.position());
+        scanner.seek(at);
+        let is_record = FIRST_KEYS.iter().any(|key| first_key.starts_with(key))
+            || match reader::read(scanner, event) {
+                Ok(outcome) => matches!(outcome, Outcome::Event(_) | Outcome::Wrapper(_)),
+                Err(Fault::Cut) if more => return Resume::NeedsMore,
+                Err(_) => false,
+            };
+        if is_record {
+            return Resume::At { start, end: comma, passed };
+        }
+        // What was read is not looked at again, so that all of it costs no more than its bytes.
+        passed = true;
+        place = place.max(scanner.position());
+    }
+    if more { Resume::NeedsMore } else { Resume::Lost }
+}
+
+/// Whether a value that has just been read may be only the beginning of a longer one: a number at the window's end.
+fn may_go_on(scanner: &Scanner<'_>, last: bool) -> bool {
+    !last && scanner.position() == scanner.end()
 }
 
 fn describe(fault: Fault, end: usize) -> (ProblemKind, usize, String) {

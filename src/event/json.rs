@@ -79,14 +79,6 @@ impl<'a> Scanner<'a> {
         self.bytes.get(start..).unwrap_or_default()
     }
 
-    /// A scanner at the same place in the text before `end`.
-    #[must_use]
-    pub fn until(&self, end: usize) -> Self {
-        let mut scanner = Self::new(self.text.get(..end).unwrap_or_default(), self.arena);
-        scanner.seek(self.pos);
-        scanner
-    }
-
     /// The byte offset of the text's end.
     pub const fn end(&self) -> usize {
         self.bytes.len()
@@ -294,6 +286,56 @@ impl<'a> Scanner<'a> {
                 _ => self.skip_plain(),
             }
             if depth == 0 {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Finds the end of one value as [`skip_shallow`](Self::skip_shallow) does, as long as its texts and brackets
+    /// stand where JSON allows one; its numbers and words may be anything.
+    ///
+    /// # Errors
+    /// [`Fault::Syntax`] at the first text or bracket that stands where none can, which shows a quote or bracket
+    /// too many or too few; [`Fault::Cut`] where the text, or the byte `limit` of it, comes before the end.
+    pub fn skip_balanced(&mut self, limit: usize) -> Result<(), Fault> {
+        let mut open: Vec<u8> = Vec::new();
+        let mut before = b',';
+        loop {
+            let byte = self.skip_space().filter(|_| self.pos < limit).ok_or(Fault::Cut)?;
+            let misplaced = Fault::Syntax { at: self.pos, expected: "quotes and brackets in pairs" };
+            let inside = open.last().copied();
+            match byte {
+                b'"' => {
+                    self.pos += 1;
+                    self.skip_quoted_shallow()?;
+                    if !matches!(self.skip_space(), None | Some(b',' | b':' | b'}' | b']')) {
+                        return Err(misplaced);
+                    }
+                }
+                b'{' | b'[' => {
+                    let fits = match inside {
+                        Some(b'{') => before == b':',
+                        _ => matches!(before, b',' | b'['),
+                    };
+                    if !fits {
+                        return Err(misplaced);
+                    }
+                    self.pos += 1;
+                    open.push(byte);
+                }
+                b'}' | b']' => {
+                    if inside != Some(if byte == b'}' { b'{' } else { b'[' }) {
+                        return Err(misplaced);
+                    }
+                    self.pos += 1;
+                    open.pop();
+                }
+                b',' | b':' if inside.is_none() => return Err(misplaced),
+                b',' | b':' => self.pos += 1,
+                _ => self.skip_plain(),
+            }
+            before = byte;
+            if open.is_empty() {
                 return Ok(());
             }
         }
@@ -683,6 +725,9 @@ mod tests {
                 let mut shallow = Scanner::new(&text, &arena);
                 prop_assert!(shallow.skip_shallow().is_ok());
                 prop_assert_eq!(strict.position(), shallow.position());
+                let mut balanced = Scanner::new(&text, &arena);
+                prop_assert!(balanced.skip_balanced(usize::MAX).is_ok());
+                prop_assert_eq!(strict.position(), balanced.position());
             }
         }
     }

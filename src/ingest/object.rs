@@ -152,16 +152,18 @@ fn read_windows<R: Read + Send>(
         let arena = Bump::new();
         let (text, split_letter) = text_of(window, !more, &mut loader.repaired);
         let head = text.get(..text.floor_char_boundary(HEAD_BYTES)).filter(|_| walker.is_blank());
-        let mut done = head.map_or(0, |head| walker.walk(head, false, &arena, loader));
+        let done = head.map_or(0, |head| walker.walk(head, false, &arena, loader));
         if walker.is_stopped() {
             return Ok(more);
         }
         let rest = text.get(done..).unwrap_or_default();
         let before = walker.clone();
+        let last = !more;
+        next.clear();
         if let Some((pieces, covered)) = walker.split(rest, PIECE_BYTES, &arena) {
-            next.clear();
             next.extend_from_slice(rest.as_bytes().get(covered..).unwrap_or_default());
             next.extend_from_slice(split_letter);
+            let kept = next.len();
             let ends = pieces.iter().skip(1).map(|piece| piece.walker.clone()).chain([walker.clone()]).collect::<Vec<_>>();
             let (pieces_read, still_more) =
                 rayon::join(|| read_pieces(rest, pieces, &ends, loader), || more && stream.fill(&mut next, WINDOW_BYTES));
@@ -172,31 +174,27 @@ fn read_windows<R: Read + Send>(
                 for piece in pieces_read {
                     piece.join(loader);
                 }
-            } else {
-                // The pieces are not what brackets made of them: read them one after the other.
-                *walker = before;
-                let unread = rest.get(..covered).unwrap_or_default();
-                let read = walker.walk(unread, false, &arena, loader);
-                next.splice(0..0, unread.as_bytes().get(read..).unwrap_or_default().iter().copied());
+                std::mem::swap(window, &mut next);
+                continue;
             }
-        } else {
-            done += walker.walk(rest, !more, &arena, loader);
-            if !more {
-                return Ok(false);
-            }
-            next.clear();
-            next.extend_from_slice(text.as_bytes().get(done..).unwrap_or_default());
-            next.extend_from_slice(split_letter);
-            if next.len() > loader.options.budget.record_bytes {
-                let limit = loader.options.budget.record_bytes;
-                walker.give_up(ProblemKind::Limit, format!("a record of more than {limit} bytes"));
-            }
-            let target = next.len().saturating_add(WINDOW_BYTES);
-            more = stream.fill(&mut next, target);
+            // The pieces are not what brackets made of them: all is read again, one record after the other.
+            *walker = before;
+            next.drain(..kept);
         }
-        if walker.is_stopped() {
+        let read = walker.walk(rest, last, &arena, loader);
+        // The bytes of a CSV download are all needed again, so that nothing may be taken out of the window.
+        if last || walker.is_stopped() {
             return Ok(more);
         }
+        let unread = [rest.as_bytes().get(read..).unwrap_or_default(), split_letter].concat();
+        if unread.len() > loader.options.budget.record_bytes {
+            let limit = loader.options.budget.record_bytes;
+            walker.give_up(ProblemKind::Limit, format!("a record of more than {limit} bytes"));
+            return Ok(more);
+        }
+        let target = unread.len().saturating_add(WINDOW_BYTES);
+        next.splice(0..0, unread);
+        more = stream.fill(&mut next, target);
         std::mem::swap(window, &mut next);
     }
 }

@@ -500,3 +500,110 @@ fn a_download_claims_no_more_than_its_columns_tell() {
     let kinds: Vec<&Value> = document["ledger"]["notices"].as_array().expect("notices").iter().map(|notice| &notice["kind"]).collect();
     assert!(kinds.contains(&&json!("mfa_unknown")), "{kinds:?}");
 }
+
+/// Lines of records with long parameters, larger than the window in which large files are read.
+fn large_lines(count: u32) -> String {
+    let line = |number| record(number, |record| record["requestParameters"] = json!({"x": "y".repeat(20_000)})).to_string() + "\n";
+    let text: String = (1..=count).map(line).collect();
+    assert!(text.len() > 66 << 20);
+    text
+}
+
+#[test]
+fn a_large_file_of_lines_ends_whatever_its_last_line_is() {
+    let good = large_lines(3_500);
+    for (last, kind) in [
+        (&b"{\"eventVersion\":\"1.08\",\"eventName\":nope}"[..], "bad_json"),
+        (b"{\"eventVersion\":\"1.08\",\"eventName\":nope}\n", "bad_json"),
+        (b"{\"eventVersion\":\"1.08\",\"eventName\":\"\xe9t\xe9\"}\n", "not_utf8"),
+        (b"{\"eventVersion\":\"1.08\",\"eventName\":\"a\"b\"}\n", "bad_json"),
+        (b"{\"eventVersion\":\"1.08\",\"eventName\":[\n", "json_cut"),
+    ] {
+        assert_eq!(loaded("large.jsonl", [good.as_bytes(), last].concat()), (3_500, vec![kind.to_owned()], NONE), "{last:?}");
+        // In the middle it is one of many, and the same.
+        let middle = [good.as_bytes(), last.trim_ascii_end(), b"\n", record(9_999, |_| ()).to_string().as_bytes()].concat();
+        assert_eq!(loaded("large.jsonl", middle).0, 3_501, "{last:?}");
+    }
+}
+
+#[test]
+fn a_large_line_of_bad_values_ends_and_each_is_counted() {
+    let count = 6_200_000;
+    let folder = Folder::new().with("large.jsonl", gzip(r#"{"a":nope} "#.repeat(count)));
+    let document = detect(folder.path());
+    assert_eq!(document["ledger"]["records"], json!({"seen": count, "loaded": 0, "duplicates": 0, "problems": count}));
+    // Where no end of any value shows, reading ends with the limit of one record.
+    let folder = Folder::new().with("large.jsonl", gzip(record(1, |_| ()).to_string() + "\n" + &"{\"a\"b ".repeat(24 << 20)));
+    let document = detect(folder.path());
+    assert_eq!(document["ledger"]["records"], json!({"seen": 1, "loaded": 1, "duplicates": 0, "problems": 0}));
+    assert_eq!(document["ledger"]["problems"][0]["kind"], "limit");
+}
+
+/// A record with the same fields, whose first key is not the one that AWS writes first.
+fn reordered(number: u32) -> String {
+    format!("{{\"awsRegion\":\"eu-west-1\",{}", &record(number, |record| drop(record.as_object_mut().expect("an object").remove("awsRegion"))).to_string()[1..])
+}
+
+#[test]
+fn a_broken_record_is_not_taken_for_those_after_it() {
+    let quote = record(9, |record| record["eventName"] = json!("QUOTE")).to_string().replace("QUOTE", "List\"Buckets");
+    let broken = |text: &str| text.replacen("{\"eventVersion\":\"1.11\",", "{", 1);
+    let good: Vec<String> = (1..=52).map(|number| if number % 51 == 1 { record(number, |_| ()).to_string() } else { reordered(number) }).collect();
+    let nested = r#"{"eventVersion":"1.08","x":nope,"l":[{"eventVersion":"1.08","eventName":"A","eventSource":"b"},{"eventVersion":"1.08","eventName":"A","eventSource":"b"}]}"#;
+    for bad in [
+        broken(&quote),
+        quote.clone(),
+        quote.replace("\"List", "\"x\":[{\"a\":1},{\"b\":2}],\"List"),
+        quote.replace("\"Management\"", "\"Management"),
+        quote.replace("List\"Buckets\"", "List"),
+        nested.to_owned(),
+        r#"{"eventVersion":"1.08","requestParameters":{"a":1,"b":"c"}"#.to_owned(),
+        r#"{"eventVersion":"1.08","requestParameters":"#.to_owned(),
+        r#"{"eventVersion":"1.08","requestParameters":["#.to_owned(),
+        r#"{"eventVersion":"1.08"}}"#.to_owned(),
+        r#"{"eventVersion":"1.08","a":"b"]"#.to_owned(),
+    ] {
+        let all = |join: &str| format!("{}{join}{bad}{join}{}", good[0], good[1..].join(join));
+        for text in [format!("[{}]", all(",")), format!("{{\"Records\":[{}]}}", all(",")), format!("{{\n  \"Records\": [\n{}\n  ]\n}}", all(" ,\n"))] {
+            assert_eq!(loaded("array.json", &text), (52, vec!["bad_json".to_owned()], NONE), "{bad}: {text}");
+        }
+    }
+    assert_eq!(loaded("nested.jsonl", format!("{}\n{nested}\n{}\n", good[0], good[1])), (2, vec!["bad_json".to_owned()], NONE));
+}
+
+#[test]
+fn a_broken_record_of_an_indented_file_costs_one_record() {
+    let event = |number: u32| record(number, |_| ());
+    let row = |number: u32| json!({"AccessKeyId": "A", "EventId": "x", "EventName": "ListBuckets", "EventTime": 1_700_000_000, "Resources": [{"a": 1}, {"b": 2}], "CloudTrailEvent": event(number).to_string()});
+    let bridge = |number: u32| json!({"account": "1", "detail": event(number), "detail-type": "x", "version": "0"});
+    for envelope in [
+        json!({"Records": (1..=9).map(event).collect::<Vec<_>>()}),
+        json!((1..=9).map(event).collect::<Vec<_>>()),
+        json!({"Events": (1..=9).map(row).collect::<Vec<_>>()}),
+        json!((1..=9).map(bridge).collect::<Vec<_>>()),
+    ] {
+        for text in [serde_json::to_string_pretty(&envelope).expect("JSON"), envelope.to_string()] {
+            // The fifth has a quote too many, or one too few.
+            for spoilt in [text.replace("REQ5", "RE\"Q5"), text.replace("REQ5\"", "REQ5").replace("REQ5\\", "REQ5\"")] {
+                assert_eq!(loaded("a.json", &spoilt), (8, vec!["bad_json".to_owned()], NONE), "{spoilt}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_number_at_a_windows_end_is_one_value() {
+    let window = 64 << 20;
+    let first = record(1, |_| ()).to_string();
+    let filler = format!("{{\"eventVersion\":\"1.08\",\"eventName\":\"A\",\"eventSource\":\"b\",\"x\":\"{}\"}}", "y".repeat(window - first.len() - 200));
+    for digits in [4, 12, 20] {
+        let head = format!("[{first},{filler},");
+        let spaces = " ".repeat(window - head.len() - digits);
+        let text = format!("{head}{spaces}{},{}]", "1234567890".repeat(3), record(2, |_| ()));
+        let (count, problems, _) = loaded("number.json", text);
+        assert_eq!((count, problems), (3, vec!["not_an_object".to_owned()]), "{digits}");
+        let head = format!("{{\"Records\":[{first},{filler}],\"more\":");
+        let spaces = " ".repeat(window - head.len() - digits);
+        assert_eq!(loaded("tail.json", format!("{head}{spaces}{}}}", "1234567890".repeat(3))).0, 2, "{digits}");
+    }
+}
