@@ -1,7 +1,7 @@
 //! [`CaseFolder`]: what `investigate` leaves behind, written under a temporary name and renamed when it is whole.
 
 use std::fs::{self, File, TryLockError};
-use std::io::{self, Read as _, Seek as _, Write};
+use std::io::{self, BufReader, Read as _, Seek as _, Write};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -28,6 +28,8 @@ const MANIFEST: &str = "case.json";
 
 impl CaseFolder {
     /// A case folder of that name, if it may be written.
+/// What the manifest calls itself.
+pub(crate) const SCHEMA: &str = "trailsift.case/1";
     ///
     /// # Errors
     /// [`Error::Exists`] where something is there and `force` is not given or it is no case folder.
@@ -50,11 +52,11 @@ impl CaseFolder {
             Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(()),
             Err(cause) => Err(Error::io("write", &self.path, cause)),
             Ok(_) if !self.force => Err(Error::Exists(self.path.display().to_string())),
-            Ok(_) if self.path.join(MANIFEST).is_file() || is_empty(&self.path) => Ok(()),
-            Ok(_) => Err(Error::setting(
-                "--force",
-                format!("{} has no {MANIFEST}, so it is no case folder and is not replaced", self.path.display()),
-            )),
+            Ok(_) if is_empty(&self.path) => Ok(()),
+            Ok(_) => match not_ours(&self.path) {
+                None => Ok(()),
+                Some(why) => Err(Error::setting("--force", format!("{} {why}, so it is not replaced", self.path.display()))),
+            },
         }
     }
 
@@ -70,6 +72,20 @@ impl CaseFolder {
     /// Whether the folder will lie under one of the sources, so that what is written beside it could be read as a log.
     pub(crate) fn is_under(&self, sources: &[PathBuf]) -> bool {
         let parent = self.path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+    /// Refuses a folder that a source is, or lies in: to replace it would be to lose the evidence.
+    ///
+    /// # Errors
+    /// [`Error::Setting`], which names the source.
+    pub(crate) fn keep_off(&self, sources: &[PathBuf]) -> Result<(), Error> {
+        let Ok(path) = fs::canonicalize(&self.path) else { return Ok(()) };
+        match sources.iter().find(|source| fs::canonicalize(source).is_ok_and(|source| source.starts_with(&path))) {
+            Some(source) => {
+                Err(Error::setting("--out", format!("{} holds the source {}: give another folder", self.path.display(), source.display())))
+            }
+            None => Ok(()),
+        }
+    }
+
         let Ok(parent) = fs::canonicalize(parent) else { return false };
         sources.iter().filter_map(|source| fs::canonicalize(source).ok()).any(|source| parent.starts_with(source))
     }
@@ -172,6 +188,22 @@ struct Lock {
 impl Lock {
     fn take(case: &Path, now: EventTime) -> Result<Self, Error> {
         let name = case.file_name().unwrap_or_default().to_string_lossy();
+/// Why a folder may hold what no run has written, if it may.
+fn not_ours(path: &Path) -> Option<String> {
+    let manifest = File::open(path.join(MANIFEST)).ok().and_then(|file| serde_json::from_reader::<_, Value>(BufReader::new(file)).ok());
+    let manifest = manifest.filter(|manifest| manifest.get("schema").is_some_and(|schema| schema == SCHEMA));
+    let Some(manifest) = manifest else { return Some(format!("has no {MANIFEST} of ours and is no case folder")) };
+    let outputs = manifest.get("outputs").and_then(Value::as_array);
+    let known =
+        |name: &str| name == MANIFEST || outputs.into_iter().flatten().any(|output| output.get("name").is_some_and(|known| known == name));
+    let entries = match fs::read_dir(path) {
+        Ok(entries) => entries,
+        Err(cause) => return Some(format!("cannot be listed ({cause})")),
+    };
+    let names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
+    names.into_iter().filter(|name| !known(name)).min().map(|name| format!("holds {name}, which is no part of the case"))
+}
+
         let path = case.with_file_name(format!("{name}.lock"));
         let failed = |cause| Error::io("lock", &path, cause);
         let owner = format!("process {}, since {now}\n", std::process::id());

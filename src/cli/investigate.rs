@@ -16,7 +16,7 @@ use trailsift::report;
 use trailsift::time::EventTime;
 
 use super::args::{InvestigateArgs, RuleArgs};
-use super::case_folder::CaseFolder;
+use super::case_folder::{CaseFolder, SCHEMA};
 use super::exit::Exit;
 use super::findings::{self, Found};
 use super::session::Session;
@@ -27,6 +27,7 @@ pub(crate) fn run(args: &InvestigateArgs) -> Result<Exit> {
     let session = Session::open(&args.sources, &args.filter, &args.output, &args.run)?;
     let catalog = findings::load(&args.rules)?;
     let mut folder = CaseFolder::new(&out(args, session.now), args.output.force)?;
+    folder.keep_off(&args.sources)?;
     // Where the lock would lie among the logs it is taken only once they are listed.
     let among_logs = folder.is_under(&args.sources);
     if !among_logs {
@@ -128,7 +129,7 @@ fn manifest(session: &Session, rules: &RuleArgs, catalog: &Catalog, case: &Case,
     let filter = &case.scope.options.filter;
     let document = report::json::investigate(case, &found.detections);
     json!({
-        "schema": "trailsift.case/1",
+        "schema": SCHEMA,
         "version": env!("CARGO_PKG_VERSION"),
         "run": {
             "started": session.now.to_string(),

@@ -66,6 +66,30 @@ fn an_existing_case_is_kept_unless_forced() {
 }
 
 #[test]
+fn evidence_is_never_replaced_by_the_case() {
+    let folder = Folder::new().with("ev/a.json", root_login(1).to_string()).with("ev/case.json", r#"{"title":"x"}"#);
+    let ev = folder.path().join("ev");
+    for (source, out, part) in [(&ev, &ev, "--force"), (&ev.join("a.json"), &ev, "--force")] {
+        let run = investigate(source, out, &["--force"]).expect(2);
+        assert!(run.stderr.contains(part) && run.stderr.contains("not replaced"), "{}", run.stderr);
+    }
+    // Also where it would pass for a case.
+    folder.write("ev/case.json", r#"{"schema":"trailsift.case/1","outputs":[{"name":"a.json"}]}"#);
+    for source in [&ev, &ev.join("a.json")] {
+        let run = investigate(source, &ev, &["--force"]).expect(2);
+        assert!(run.stderr.contains("--out") && run.stderr.contains("holds the source"), "{}", run.stderr);
+    }
+    assert!(ev.join("a.json").exists());
+    // And a case to which something was added is kept.
+    let (logs, out) = (folder.write("logs/a.json", root_login(1).to_string()), folder.path().join("case"));
+    investigate(&logs, &out, &[]).expect(0);
+    folder.write("case/notes.txt", "mine");
+    let run = investigate(&logs, &out, &["--force"]).expect(2);
+    assert!(run.stderr.contains("notes.txt"), "{}", run.stderr);
+    assert!(out.join("notes.txt").exists());
+}
+
+#[test]
 fn a_run_that_fails_leaves_nothing_behind() {
     let folder = Folder::new().with("logs/a.txt", "no log");
     investigate(&folder.path().join("logs"), &folder.path().join("case"), &[]).expect(2);
