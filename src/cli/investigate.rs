@@ -8,7 +8,7 @@ use anyhow::Result;
 use serde::Serialize;
 use serde_json::{Value, json};
 use trailsift::case::Case;
-use trailsift::detect::{Catalog, Finding, Integrity};
+use trailsift::detect::{Catalog, Detections, Finding, Integrity};
 use trailsift::event::redact;
 use trailsift::ingest::RawRecord;
 use trailsift::problem::{Ledger, Problem};
@@ -19,9 +19,13 @@ use super::args::{InvestigateArgs, RuleArgs};
 use super::case_folder::{CaseFolder, SCHEMA};
 use super::exit::Exit;
 use super::findings::{self, Found};
+use super::output::jsonl_bytes;
 use super::session::Session;
 use super::summary::Summary;
 use super::text::{count, number};
+
+/// How much larger the manifest may be on the disk, where it is indented and lists the files.
+const PRETTY: u64 = 2;
 
 pub(crate) fn run(args: &InvestigateArgs) -> Result<Exit> {
     let session = Session::open(&args.sources, &args.filter, &args.output, &args.run)?;
@@ -36,20 +40,26 @@ pub(crate) fn run(args: &InvestigateArgs) -> Result<Exit> {
     let (case, display) = session.read()?;
     folder.lock(session.now)?;
     display.stage("detecting");
-    let found = Found::new(case.detect(&catalog)?, args.rules.min_severity, args.run.fail_on);
+    // The case holds all that was found; --min-severity is about what is shown.
+    let all = case.detect(&catalog)?;
     display.stage("writing the case");
-    let evidence = evidence(&found.detections.findings, &case)?;
+    let evidence = evidence(&all.findings, &case)?;
     let lost = evidence.iter().filter(|line| line.raw.is_none()).count();
-    folder.begin()?;
-    folder.write_lines("findings.jsonl", &found.detections.findings)?;
+    let problems = problems(&case.ledger);
+    let manifest = manifest(&session, &args.rules, &catalog, &case, &all);
+    folder.begin(jsonl_bytes(&all.findings) + jsonl_bytes(&evidence) + jsonl_bytes(&problems) + PRETTY * jsonl_bytes(&[&manifest]))?;
+    folder.write_lines("findings.jsonl", &all.findings)?;
     folder.write_lines("evidence.jsonl", &evidence)?;
-    folder.write_lines("problems.jsonl", &problems(&case.ledger))?;
+    folder.write_lines("problems.jsonl", &problems)?;
     let path = folder.path().to_owned();
     let name = folder.name();
-    folder.finish(&manifest(&session, &args.rules, &catalog, &case, &found))?;
+    folder.finish(&manifest)?;
     drop(display);
+    let mut found = Found::new(all, args.rules.min_severity, args.run.fail_on);
+    found.hide_tables(&catalog);
     let summary = Summary { name: &name, folder: &path, session: &session, catalog: &catalog, case: &case, found: &found };
     found.write(&session.output, |detections| report::json::investigate(&case, detections), |out| summary.write(out))?;
+    findings::say_tables(session.messages, session.output.format, &found);
     findings::say_rules(session.messages, &found.detections);
     if lost > 0 {
         let records = count(number(lost), "evidence record");
@@ -125,9 +135,9 @@ fn problems(ledger: &Ledger) -> Vec<Value> {
 }
 
 /// `case.json`, but for the files of the folder.
-fn manifest(session: &Session, rules: &RuleArgs, catalog: &Catalog, case: &Case, found: &Found) -> Value {
+fn manifest(session: &Session, rules: &RuleArgs, catalog: &Catalog, case: &Case, detections: &Detections) -> Value {
     let filter = &case.scope.options.filter;
-    let document = report::json::investigate(case, &found.detections);
+    let document = report::json::investigate(case, detections);
     json!({
         "schema": SCHEMA,
         "version": env!("CARGO_PKG_VERSION"),
@@ -149,7 +159,7 @@ fn manifest(session: &Session, rules: &RuleArgs, catalog: &Catalog, case: &Case,
             "min_severity": rules.min_severity,
             "set": rules.set,
         },
-        "rules": rule_rows(catalog, found),
+        "rules": rule_rows(catalog, detections),
         "keys": [],
         "inputs": case.file_rows(),
         "coverage": document.get("coverage"),
@@ -158,7 +168,7 @@ fn manifest(session: &Session, rules: &RuleArgs, catalog: &Catalog, case: &Case,
 }
 
 /// Every rule with what became of it, and the hash of its file's text.
-fn rule_rows(catalog: &Catalog, found: &Found) -> Vec<Value> {
+fn rule_rows(catalog: &Catalog, detections: &Detections) -> Vec<Value> {
     let row = |status: &trailsift::detect::RuleStatus| {
         let rule = catalog.rule(&status.id);
         json!({
@@ -170,5 +180,5 @@ fn rule_rows(catalog: &Catalog, found: &Found) -> Vec<Value> {
             "sha256": rule.map(|rule| rule.sha256.as_str()),
         })
     };
-    found.detections.rules.iter().map(row).collect()
+    detections.rules.iter().map(row).collect()
 }

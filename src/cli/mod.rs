@@ -2,7 +2,7 @@
 //!
 //! `args` is what can be typed, `session` reads the logs, `output` writes the answer whole or
 //! not at all, `table` and `text` make it readable, and `messages` and `progress` own standard
-//! error. The clock, the environment and the terminal are looked at here and nowhere else.
+//! error; `leftovers` cleans up after an interrupt. The clock, the environment and the terminal are looked at here and nowhere else.
 
 pub(crate) mod args;
 mod case_folder;
@@ -12,11 +12,13 @@ mod explain;
 mod findings;
 mod input;
 mod investigate;
+mod leftovers;
 pub(crate) mod messages;
 mod output;
 mod progress;
 mod rules;
 mod session;
+mod space;
 mod sql;
 mod summary;
 mod table;
@@ -29,6 +31,7 @@ use exit::Exit;
 
 /// Runs the command.
 pub(crate) fn run(cli: &Cli) -> Result<Exit> {
+    leftovers::watch();
     match &cli.command {
         Command::Investigate(args) => investigate::run(args),
         Command::Detect(args) => detect::run(args),
