@@ -326,7 +326,7 @@ pub(crate) struct OutputArgs {
     #[arg(short, long, help_heading = "Run")]
     pub(crate) quiet: bool,
     /// Print all problems, and what was odd or skipped
-    #[arg(short, long, help_heading = "Run", conflicts_with = "quiet")]
+    #[arg(short, long, help_heading = "Run", conflicts_with = "quiet", overrides_with = "verbose")]
     pub(crate) verbose: bool,
 }
 

@@ -1,7 +1,7 @@
 //! [`CaseFolder`]: what `investigate` leaves behind, written under a temporary name and renamed when it is whole.
 
 use std::fs::{self, File, TryLockError};
-use std::io::{self, Read as _, Seek as _, Write};
+use std::io::{self, BufReader, Read as _, Seek as _, Write};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -10,6 +10,7 @@ use trailsift::Error;
 use trailsift::time::EventTime;
 
 use super::output::{fill_file, sibling, write_jsonl};
+use super::{leftovers, space};
 
 /// A case folder that is being written by this process alone.
 #[derive(Debug)]
@@ -17,6 +18,8 @@ pub(crate) struct CaseFolder {
     /// Its final name.
     path: PathBuf,
     force: bool,
+    /// The bytes that all its files need.
+    needed: u64,
     /// What has been written so far, for the manifest.
     outputs: Vec<Value>,
     temporary: Option<PathBuf>,
@@ -25,6 +28,8 @@ pub(crate) struct CaseFolder {
 
 /// The file that makes a folder a case.
 const MANIFEST: &str = "case.json";
+/// What the manifest calls itself.
+pub(crate) const SCHEMA: &str = "trailsift.case/1";
 
 impl CaseFolder {
     /// A case folder of that name, if it may be written.
@@ -40,7 +45,7 @@ impl CaseFolder {
         if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
             fs::metadata(parent).map_err(|cause| Error::io("write", &path, cause))?;
         }
-        let folder = Self { path, force, outputs: Vec::new(), temporary: None, lock: None };
+        let folder = Self { path, force, needed: 0, outputs: Vec::new(), temporary: None, lock: None };
         folder.check()?;
         Ok(folder)
     }
@@ -50,11 +55,11 @@ impl CaseFolder {
             Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(()),
             Err(cause) => Err(Error::io("write", &self.path, cause)),
             Ok(_) if !self.force => Err(Error::Exists(self.path.display().to_string())),
-            Ok(_) if self.path.join(MANIFEST).is_file() || is_empty(&self.path) => Ok(()),
-            Ok(_) => Err(Error::setting(
-                "--force",
-                format!("{} has no {MANIFEST}, so it is no case folder and is not replaced", self.path.display()),
-            )),
+            Ok(_) if is_empty(&self.path) => Ok(()),
+            Ok(_) => match not_ours(&self.path) {
+                None => Ok(()),
+                Some(why) => Err(Error::setting("--force", format!("{} {why}, so it is not replaced", self.path.display()))),
+            },
         }
     }
 
@@ -67,10 +72,23 @@ impl CaseFolder {
         self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
     }
 
+    /// Refuses a folder that a source is, or lies in: to replace it would be to lose the evidence.
+    ///
+    /// # Errors
+    /// [`Error::Setting`], which names the source.
+    pub(crate) fn keep_off(&self, sources: &[PathBuf]) -> Result<(), Error> {
+        let Ok(path) = fs::canonicalize(&self.path) else { return Ok(()) };
+        match sources.iter().find(|source| fs::canonicalize(source).is_ok_and(|source| source.starts_with(&path))) {
+            Some(source) => {
+                Err(Error::setting("--out", format!("{} holds the source {}: give another folder", self.path.display(), source.display())))
+            }
+            None => Ok(()),
+        }
+    }
+
     /// Whether the folder will lie under one of the sources, so that what is written beside it could be read as a log.
     pub(crate) fn is_under(&self, sources: &[PathBuf]) -> bool {
-        let parent = self.path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
-        let Ok(parent) = fs::canonicalize(parent) else { return false };
+        let Ok(parent) = fs::canonicalize(self.parent()) else { return false };
         sources.iter().filter_map(|source| fs::canonicalize(source).ok()).any(|source| parent.starts_with(source))
     }
 
@@ -81,25 +99,46 @@ impl CaseFolder {
     pub(crate) fn lock(&mut self, now: EventTime) -> Result<(), Error> {
         if self.lock.is_none() {
             self.lock = Some(Lock::take(&self.path, now)?);
+            self.restore();
         }
         self.check()
     }
 
-    /// Makes the temporary folder; the lock says that those of other processes are left over from runs that were killed.
-    pub(crate) fn begin(&mut self) -> Result<(), Error> {
-        let temporary = sibling(&self.path, "partial").ok_or_else(|| Error::setting("--out", "it has no name"))?;
-        let parent = temporary.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
-        let stale = format!(".{}.partial-", self.name());
-        for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            let is_stale = name.strip_prefix(&stale).is_some_and(|pid| !pid.is_empty() && pid.bytes().all(|byte| byte.is_ascii_digit()));
-            if is_stale {
-                let _ = fs::remove_dir_all(entry.path());
-            }
+    /// Gives an earlier case its name back, where a run was killed while it replaced it.
+    fn restore(&self) {
+        if fs::symlink_metadata(&self.path).is_err()
+            && let Some(earlier) = self.hidden("old").first()
+        {
+            let _ = fs::rename(earlier, &self.path);
         }
-        fs::create_dir(&temporary).map_err(|cause| Error::io("create", &temporary, cause))?;
+    }
+
+    /// Makes the temporary folder, where the disk has room for `needed` bytes; the lock says that those of other
+    /// processes are left over from runs that were killed.
+    pub(crate) fn begin(&mut self, needed: u64) -> Result<(), Error> {
+        for stale in self.hidden("partial") {
+            let _ = fs::remove_dir_all(stale);
+        }
+        space::check(self.parent(), needed).map_err(|cause| Error::io("write", &self.path, cause))?;
+        self.needed = needed;
+        let temporary = sibling(&self.path, "partial").ok_or_else(|| Error::setting("--out", "it has no name"))?;
+        leftovers::keep(&temporary);
+        let made = fs::create_dir(&temporary).map_err(|cause| Error::io("create", &temporary, cause));
         self.temporary = Some(temporary);
-        Ok(())
+        made
+    }
+
+    /// The folders beside the case that runs made for `purpose`, whatever their process.
+    fn hidden(&self, purpose: &str) -> Vec<PathBuf> {
+        let start = format!(".{}.{purpose}-", self.name());
+        let is_hidden =
+            |name: &str| name.strip_prefix(&start).is_some_and(|pid| !pid.is_empty() && pid.bytes().all(|byte| byte.is_ascii_digit()));
+        let entries = fs::read_dir(self.parent()).into_iter().flatten().flatten();
+        entries.filter(|entry| is_hidden(&entry.file_name().to_string_lossy())).map(|entry| entry.path()).collect()
+    }
+
+    fn parent(&self) -> &Path {
+        self.path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."))
     }
 
     /// Writes one value a line.
@@ -125,6 +164,7 @@ impl CaseFolder {
         self.check()?;
         if let Some(temporary) = &self.temporary {
             replace(temporary, &self.path)?;
+            leftovers::forget(temporary);
         }
         self.temporary = None;
         Ok(())
@@ -132,7 +172,11 @@ impl CaseFolder {
 
     fn write(&mut self, name: &str, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Error> {
         let folder = self.temporary.as_deref().unwrap_or(&self.path);
-        let failed = |cause| Error::io("write", &self.path.join(name), cause);
+        let failed = |cause: io::Error| {
+            // The case is what needs room, not this file of it.
+            let full = cause.kind() == io::ErrorKind::StorageFull;
+            Error::io("write", &self.path.join(name), if full { space::full(self.needed, None) } else { cause })
+        };
         let file = File::create_new(folder.join(name)).map_err(failed)?;
         let written = fill_file(file, content).map_err(failed)?;
         self.outputs.push(json!({"name": name, "sha256": written.sha256, "bytes": written.bytes}));
@@ -144,8 +188,25 @@ impl Drop for CaseFolder {
     fn drop(&mut self) {
         if let Some(temporary) = &self.temporary {
             let _ = fs::remove_dir_all(temporary);
+            leftovers::forget(temporary);
         }
     }
+}
+
+/// Why a folder may hold what no run has written, if it may.
+fn not_ours(path: &Path) -> Option<String> {
+    let manifest = File::open(path.join(MANIFEST)).ok().and_then(|file| serde_json::from_reader::<_, Value>(BufReader::new(file)).ok());
+    let manifest = manifest.filter(|manifest| manifest.get("schema").is_some_and(|schema| schema == SCHEMA));
+    let Some(manifest) = manifest else { return Some(format!("has no {MANIFEST} of ours and is no case folder")) };
+    let outputs = manifest.get("outputs").and_then(Value::as_array);
+    let known =
+        |name: &str| name == MANIFEST || outputs.into_iter().flatten().any(|output| output.get("name").is_some_and(|known| known == name));
+    let entries = match fs::read_dir(path) {
+        Ok(entries) => entries,
+        Err(cause) => return Some(format!("cannot be listed ({cause})")),
+    };
+    let names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
+    names.into_iter().filter(|name| !known(name)).min().map(|name| format!("holds {name}, which is no part of the case"))
 }
 
 fn is_empty(path: &Path) -> bool {
@@ -190,6 +251,7 @@ impl Lock {
             file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(owner.as_bytes())).map_err(failed)?;
             // The run before may have removed the file between our opening and our locking: then the lock is on no name.
             if fs::read_to_string(&path).is_ok_and(|text| text == owner) {
+                leftovers::keep(&path);
                 return Ok(Self { path, _file: file });
             }
         }
@@ -199,6 +261,7 @@ impl Lock {
 impl Drop for Lock {
     fn drop(&mut self) {
         let _ = fs::remove_file(&self.path);
+        leftovers::forget(&self.path);
     }
 }
 
@@ -221,7 +284,7 @@ mod tests {
     fn written(path: &Path, force: bool) -> Result<(), Error> {
         let mut folder = CaseFolder::new(path, force)?;
         folder.lock(now())?;
-        folder.begin()?;
+        folder.begin(0)?;
         folder.write_lines("findings.jsonl", &[json!({"a": 1})])?;
         folder.finish(&json!({"schema": "trailsift.case/1"}))
     }
@@ -253,6 +316,56 @@ mod tests {
         fs::write(path.join("cat.jpg"), b"cat").expect("written");
         assert!(matches!(written(&path, true), Err(Error::Setting { .. })));
         assert_eq!(names(&path), ["cat.jpg"]);
+        for (manifest, part) in [
+            (r#"{"title": "x"}"#, "no case folder"),
+            ("[", "no case folder"),
+            (r#"{"schema": "trailsift.case/1", "outputs": [{"name": "dog.jpg"}]}"#, "holds cat.jpg"),
+        ] {
+            fs::write(path.join(MANIFEST), manifest).expect("written");
+            let error = written(&path, true).expect_err("kept").to_string();
+            assert!(error.contains(part) && error.ends_with("so it is not replaced"), "{error}");
+            assert_eq!(names(&path), [MANIFEST, "cat.jpg"]);
+        }
+    }
+
+    #[test]
+    fn a_folder_that_holds_a_source_is_refused() {
+        let home = tempfile::tempdir().expect("a folder");
+        let path = home.path().join("case");
+        fs::create_dir_all(path.join("logs")).expect("made");
+        let folder = CaseFolder::new(&home.path().join("case"), true);
+        assert!(matches!(folder, Err(Error::Setting { .. })));
+        fs::remove_dir(path.join("logs")).expect("removed");
+        let folder = CaseFolder::new(&path, true).expect("empty");
+        assert!(folder.keep_off(&[PathBuf::from("-"), home.path().to_owned(), home.path().join("absent")]).is_ok());
+        for source in [path.clone(), home.path().join("./case")] {
+            let error = folder.keep_off(&[source]).expect_err("it is the source").to_string();
+            assert!(error.contains("holds the source"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_run_that_was_killed_costs_neither_the_earlier_case_nor_the_next() {
+        let home = tempfile::tempdir().expect("a folder");
+        let path = home.path().join("case");
+        written(&path, false).expect("written");
+        fs::rename(&path, home.path().join(".case.old-4242")).expect("moved");
+        fs::create_dir(home.path().join(".case.partial-4242")).expect("made");
+        fs::create_dir(home.path().join(".case.old-mine")).expect("made");
+        assert!(matches!(written(&path, false), Err(Error::Exists(_))));
+        assert_eq!(names(&path), ["case.json", "findings.jsonl"]);
+        written(&path, true).expect("replaced");
+        assert_eq!(names(home.path()), [".case.old-mine", "case"]);
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_case_that_does_not_fit_is_not_begun() {
+        let home = tempfile::tempdir().expect("a folder");
+        let mut folder = CaseFolder::new(&home.path().join("case"), false).expect("free");
+        let error = folder.begin(u64::MAX >> 1).expect_err("too large").to_string();
+        assert!(error.contains("no space left on device; 9,223,372,036,854,775,807 bytes are needed"), "{error}");
+        assert!(names(home.path()).is_empty());
     }
 
     #[test]
@@ -261,7 +374,7 @@ mod tests {
         let path = home.path().join("case");
         let mut first = CaseFolder::new(&path, false).expect("free");
         first.lock(now()).expect("free");
-        first.begin().expect("made");
+        first.begin(0).expect("made");
         let error = written(&path, false).expect_err("held").to_string();
         assert!(error.contains(&format!("process {}, since 2026-03-08T00:00:00Z", std::process::id())), "{error}");
         drop(first);

@@ -17,7 +17,8 @@ pub(crate) fn run(args: &DetectArgs) -> Result<Exit> {
     display.stage("detecting");
     let detections = case.detect(&catalog)?;
     drop(display);
-    let found = Found::new(detections, args.rules.min_severity, args.run.fail_on);
+    let mut found = Found::new(detections, args.rules.min_severity, args.run.fail_on);
+    found.hide_tables(&catalog);
     let table = |out: &mut dyn Write| -> io::Result<()> {
         let screen = session.output.screen();
         if !found.detections.findings.is_empty() {
@@ -30,6 +31,7 @@ pub(crate) fn run(args: &DetectArgs) -> Result<Exit> {
         findings::write_rule_tables(out, &tables, &catalog, &screen)
     };
     found.write(&session.output, |detections| json::detect(&case, detections), table)?;
+    findings::say_tables(session.messages, session.output.format, &found);
     findings::say_rules(session.messages, &found.detections);
     Ok(session.end(&case, found.alert, true, "-v, or --format json"))
 }

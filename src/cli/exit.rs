@@ -2,6 +2,10 @@
 
 use std::process::ExitCode;
 
+/// The code of a run that was interrupted.
+#[cfg(unix)]
+pub(crate) const INTERRUPTED: i32 = 130;
+
 /// How a run ended.
 ///
 /// | code | means |
@@ -10,9 +14,9 @@ use std::process::ExitCode;
 /// | 1 | ran, and a finding is at or above `--fail-on` |
 /// | 2 | did not run: usage, no such source, bad rule or statement, output not writable |
 /// | 3 | ran, but not all evidence could be used (`--allow-problems` makes it 0) |
+/// | 130 | interrupted; what was half written is removed |
 ///
-/// 1 wins over 3: the alert matters first, and the problems are in the output. A run that
-/// is interrupted ends by the signal, which shells show as 130.
+/// 1 wins over 3: the alert matters first, and the problems are in the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
     /// Ran, clean.

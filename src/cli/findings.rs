@@ -1,5 +1,6 @@
 //! Findings for people: the table that `detect` and `investigate` share, and what the rules left unsaid.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use anyhow::Result;
@@ -49,7 +50,28 @@ impl Found {
         let all = detections.findings.len();
         detections.findings.retain(|finding| least.is_none_or(|least| finding.severity >= least));
         let below = all - detections.findings.len();
+        if below > 0 {
+            // What is said of a rule is said of what is shown.
+            for rule in &mut detections.rules {
+                rule.findings = number(detections.findings.iter().filter(|finding| finding.rule_id == rule.id).count());
+            }
+        }
         Self { detections, least, below, alert }
+    }
+
+    /// Leaves the tables out whose rules are below `--min-severity`.
+    pub(crate) fn hide_tables(&mut self, catalog: &Catalog) {
+        let shown: BTreeSet<String> = shown_tables(self, catalog).into_iter().map(|table| table.rule_id.clone()).collect();
+        self.detections.tables.retain(|table| shown.contains(&table.rule_id));
+    }
+
+    /// The one table that is the whole answer, where no other rule was run.
+    fn only_table(&self) -> Option<&RuleTable> {
+        let mut ran = self.detections.rules.iter().filter(|rule| has_run(rule.status));
+        match (ran.next(), ran.next(), self.detections.tables.as_slice()) {
+            (Some(rule), None, [table]) if table.rule_id == rule.id => Some(table),
+            _ => None,
+        }
     }
 
     /// Writes the findings in the form that was asked for; `summary` writes the one for people, and `document` makes the JSON.
@@ -63,8 +85,16 @@ impl Found {
         match output.format {
             Format::Table => output.write(summary),
             Format::Json => output.write_document(&document(&self.detections)),
-            Format::Jsonl => output.write(|out| write_jsonl(out, findings)),
+            Format::Jsonl => match self.only_table() {
+                Some(table) => output.write(|out| write_jsonl(out, &table.rows)),
+                None => output.write(|out| write_jsonl(out, findings)),
+            },
             Format::Csv => {
+                if let Some(RuleTable { rows, .. }) = self.only_table()
+                    && let Some(first) = rows.first()
+                {
+                    return output.write_csv(&first.keys().cloned().collect::<Vec<_>>(), rows);
+                }
                 let names: Vec<String> = FINDINGS.fields.iter().map(|field| field.name.to_owned()).collect();
                 output.write_csv(&names, &rows(findings))
             }
@@ -163,7 +193,7 @@ pub(crate) fn shown_tables<'d>(found: &'d Found, catalog: &Catalog) -> Vec<&'d R
 /// How many findings there are, over what.
 pub(crate) fn count_line(found: &Found, case: &Case) -> String {
     let shown = number(found.detections.findings.len());
-    let ran = found.detections.rules.iter().filter(|rule| matches!(rule.status, RunStatus::Run | RunStatus::Degraded | RunStatus::Never));
+    let ran = found.detections.rules.iter().filter(|rule| has_run(rule.status));
     let over = format!("{} run over {}", count(number(ran.count()), "rule"), count(number(case.events.height()), "event"));
     let accepted = match found.detections.suppressed.len() {
         0 => String::new(),
@@ -175,6 +205,19 @@ pub(crate) fn count_line(found: &Found, case: &Case) -> String {
             format!("{} at or above {least} ({all} in all){accepted}, {over}", count(shown, "finding"))
         }
         _ => format!("{}{accepted}, {over}", count(shown, "finding")),
+    }
+}
+
+const fn has_run(status: RunStatus) -> bool {
+    matches!(status, RunStatus::Run | RunStatus::Degraded | RunStatus::Never)
+}
+
+/// Says what a form that takes findings only leaves out.
+pub(crate) fn say_tables(messages: Messages, format: Format, found: &Found) {
+    let rows: usize = found.detections.tables.iter().map(|table| table.rows.len()).sum();
+    if rows > 0 && matches!(format, Format::Csv | Format::Jsonl) && found.only_table().is_none() {
+        let rows = count(number(rows), "row");
+        messages.say(&format!("{rows} of table rules not written: --format json has them, or --only ID of one such rule"));
     }
 }
 

@@ -8,7 +8,7 @@ use anyhow::Result;
 use serde::Serialize;
 use serde_json::{Value, json};
 use trailsift::case::Case;
-use trailsift::detect::{Catalog, Finding, Integrity, SEEN_FILE};
+use trailsift::detect::{Catalog, Detections, Finding, Integrity, SEEN_FILE};
 use trailsift::event::redact;
 use trailsift::ingest::RawRecord;
 use trailsift::problem::{Ledger, Problem};
@@ -18,13 +18,16 @@ use trailsift::report::model::Report;
 use trailsift::time::EventTime;
 
 use super::args::{InvestigateArgs, RuleArgs};
-use super::case_folder::CaseFolder;
+use super::case_folder::{CaseFolder, SCHEMA};
 use super::exit::Exit;
 use super::findings::{self, Found};
-use super::output::{check_target, write_file};
+use super::output::{check_target, jsonl_bytes, write_file};
 use super::session::Session;
 use super::summary::Summary;
 use super::text::{count, number};
+
+/// How much larger the manifest may be on the disk, where it is indented and lists the files.
+const PRETTY: u64 = 2;
 
 pub(crate) fn run(args: &InvestigateArgs) -> Result<Exit> {
     let (session, catalog) = Session::with_rules(&args.sources, &args.filter, &args.output, &args.run, &args.rules)?;
@@ -32,6 +35,7 @@ pub(crate) fn run(args: &InvestigateArgs) -> Result<Exit> {
         check_target(path, args.output.force)?;
     }
     let mut folder = CaseFolder::new(&out(args, session.now), args.output.force)?;
+    folder.keep_off(&args.sources)?;
     // Where the lock would lie among the logs it is taken only once they are listed.
     let among_logs = folder.is_under(&args.sources);
     if !among_logs {
@@ -40,29 +44,36 @@ pub(crate) fn run(args: &InvestigateArgs) -> Result<Exit> {
     let (case, display) = session.read()?;
     folder.lock(session.now)?;
     display.stage("detecting");
-    let found = Found::new(case.detect(&catalog)?, args.rules.min_severity, args.run.fail_on);
+    // The case holds all that was found; --min-severity is about what is shown.
+    let all = case.detect(&catalog)?;
     display.stage("writing the case");
-    let records = case.evidence(&found.detections.findings)?;
-    let evidence = evidence(&found.detections.findings, &records);
-    let page = page(&session, &folder.name(), &catalog, &case, &found, &records)?;
+    let records = case.evidence(&all.findings)?;
+    let evidence = evidence(&all.findings, &records);
+    let page = page(&session, &folder.name(), &catalog, &case, &all, &records)?;
     let lost = evidence.iter().filter(|line| line.raw.is_none()).count();
-    folder.begin()?;
-    folder.write_lines("findings.jsonl", &found.detections.findings)?;
-    folder.write_lines("suppressed.jsonl", &found.detections.suppressed)?;
+    let problems = problems(&case.ledger);
+    let manifest = manifest(&session, &args.rules, &catalog, &case, &all);
+    let lines = jsonl_bytes(&all.findings) + jsonl_bytes(&all.suppressed) + jsonl_bytes(&evidence) + jsonl_bytes(&problems);
+    folder.begin(lines + jsonl_bytes(&all.seen) + number(page.len()) + PRETTY * jsonl_bytes(&[&manifest]))?;
+    folder.write_lines("findings.jsonl", &all.findings)?;
+    folder.write_lines("suppressed.jsonl", &all.suppressed)?;
     folder.write_lines("evidence.jsonl", &evidence)?;
-    folder.write_lines("problems.jsonl", &problems(&case.ledger))?;
+    folder.write_lines("problems.jsonl", &problems)?;
+    folder.write_lines(SEEN_FILE, &all.seen)?;
     folder.write_text("report.html", &page)?;
-    folder.write_lines(SEEN_FILE, &found.detections.seen)?;
     let path = folder.path().to_owned();
     let name = folder.name();
-    folder.finish(&manifest(&session, &args.rules, &catalog, &case, &found))?;
+    folder.finish(&manifest)?;
     if let Some(path) = &args.html {
         check_target(path, args.output.force)?;
         write_file(path, |out| out.write_all(page.as_bytes()))?;
     }
     drop(display);
+    let mut found = Found::new(all, args.rules.min_severity, args.run.fail_on);
+    found.hide_tables(&catalog);
     let summary = Summary { name: &name, folder: &path, session: &session, catalog: &catalog, case: &case, found: &found };
     found.write(&session.output, |detections| report::json::investigate(&case, detections), |out| summary.write(out))?;
+    findings::say_tables(session.messages, session.output.format, &found);
     findings::say_rules(session.messages, &found.detections);
     if lost > 0 {
         let records = count(number(lost), "evidence record");
@@ -93,14 +104,9 @@ struct EvidenceLine {
 }
 
 /// The HTML report.
-fn page(session: &Session, name: &str, catalog: &Catalog, case: &Case, found: &Found, records: &[RawRecord]) -> Result<String> {
-    let run = Run {
-        name: name.to_owned(),
-        command_line: command_line(),
-        started: session.now,
-        below: found.least.map(|least| (least, number(found.below))),
-    };
-    let report = Report::new(&Sources { case, catalog, detections: &found.detections, records, run: &run })?;
+fn page(session: &Session, name: &str, catalog: &Catalog, case: &Case, detections: &Detections, records: &[RawRecord]) -> Result<String> {
+    let run = Run { name: name.to_owned(), command_line: command_line(), started: session.now };
+    let report = Report::new(&Sources { case, catalog, detections, records, run: &run })?;
     Ok(report::html::page(&report)?)
 }
 
@@ -153,11 +159,11 @@ fn problems(ledger: &Ledger) -> Vec<Value> {
 }
 
 /// `case.json`, but for the files of the folder.
-fn manifest(session: &Session, rules: &RuleArgs, catalog: &Catalog, case: &Case, found: &Found) -> Value {
+fn manifest(session: &Session, rules: &RuleArgs, catalog: &Catalog, case: &Case, detections: &Detections) -> Value {
     let filter = &case.scope.options.filter;
-    let document = report::json::investigate(case, &found.detections);
+    let document = report::json::investigate(case, detections);
     json!({
-        "schema": "trailsift.case/1",
+        "schema": SCHEMA,
         "version": env!("CARGO_PKG_VERSION"),
         "run": {
             "started": session.now.to_string(),
@@ -180,7 +186,7 @@ fn manifest(session: &Session, rules: &RuleArgs, catalog: &Catalog, case: &Case,
             "baseline_until": rules.baseline_until,
             "baseline_case": rules.baseline_case.as_ref().map(|path| path.display().to_string()),
         },
-        "rules": rule_rows(catalog, found),
+        "rules": rule_rows(catalog, detections),
         "keys": [],
         "inputs": case.file_rows(),
         "coverage": document.get("coverage"),
@@ -189,7 +195,7 @@ fn manifest(session: &Session, rules: &RuleArgs, catalog: &Catalog, case: &Case,
 }
 
 /// Every rule with what became of it, and the hash of its file's text.
-fn rule_rows(catalog: &Catalog, found: &Found) -> Vec<Value> {
+fn rule_rows(catalog: &Catalog, detections: &Detections) -> Vec<Value> {
     let row = |status: &trailsift::detect::RuleStatus| {
         let rule = catalog.rule(&status.id);
         json!({
@@ -201,5 +207,5 @@ fn rule_rows(catalog: &Catalog, found: &Found) -> Vec<Value> {
             "sha256": rule.map(|rule| rule.sha256.as_str()),
         })
     };
-    found.detections.rules.iter().map(row).collect()
+    detections.rules.iter().map(row).collect()
 }

@@ -101,13 +101,29 @@ fn ledger_lines(ledger: &Ledger, verbose: bool, more: &str) -> Vec<String> {
     if rest > 0 {
         lines.push(format!("{} more: see {more}", count(number(rest), "problem")));
     }
+    lines.extend(archive_lines(ledger).iter().map(|line| format!("skipped  {line}")));
     if verbose {
         lines.extend(grouped("notices", ledger.notices.iter().map(|notice| notice.kind.name())));
-        lines.extend(grouped("skipped", ledger.skipped.iter().map(|skipped| skipped.reason.as_str())));
+        lines.extend(grouped(
+            "skipped",
+            ledger.skipped.iter().map(|skipped| skipped.reason.as_str()).filter(|reason| !reason.contains(UNPACK)),
+        ));
     } else if !ledger.notices.is_empty() {
         lines.push(format!("notices  {} (-v lists their kinds)", thousands(number(ledger.notices.len()))));
     }
     lines
+}
+
+/// What stands between the kind of an archive and the command that unpacks it.
+const UNPACK: &str = "; unpack it first: ";
+
+/// One line a kind of archive that was passed over: logs may be in it. The command is the first file's.
+pub(crate) fn archive_lines(ledger: &Ledger) -> Vec<String> {
+    let mut kinds: BTreeMap<&str, (u64, &str)> = BTreeMap::new();
+    for (kind, command) in ledger.skipped.iter().filter_map(|skipped| skipped.reason.split_once(UNPACK)) {
+        kinds.entry(kind).or_insert((0, command)).0 += 1;
+    }
+    kinds.into_iter().map(|(kind, (count, command))| format!("{} {kind}{UNPACK}{command}", thousands(count))).collect()
 }
 
 fn problem_line(problem: &Problem) -> String {

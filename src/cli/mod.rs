@@ -2,7 +2,7 @@
 //!
 //! `args` is what can be typed, `session` reads the logs, `output` writes the answer whole or
 //! not at all, `table` and `text` make it readable, and `messages` and `progress` own standard
-//! error. The clock, the environment and the terminal are looked at here and nowhere else.
+//! error; `leftovers` cleans up after an interrupt. The clock, the environment and the terminal are looked at here and nowhere else.
 
 mod answer;
 pub(crate) mod args;
@@ -13,11 +13,13 @@ mod explain;
 mod findings;
 mod input;
 mod investigate;
+mod leftovers;
 pub(crate) mod messages;
 mod output;
 mod progress;
 mod rules;
 mod session;
+mod space;
 mod sql;
 mod summarize;
 mod summary;
@@ -32,6 +34,7 @@ use exit::Exit;
 
 /// Runs the command.
 pub(crate) fn run(cli: &Cli) -> Result<Exit> {
+    leftovers::watch();
     match &cli.command {
         Command::Investigate(args) => investigate::run(args),
         Command::Detect(args) => detect::run(args),

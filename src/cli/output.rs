@@ -15,6 +15,7 @@ use trailsift::Error;
 use trailsift::source::hex;
 
 use super::args::{Color, Format, OutputArgs};
+use super::leftovers;
 use super::table::{DEFAULT_WIDTH, Screen};
 use super::text::{count, escape, is_hidden};
 
@@ -97,6 +98,8 @@ pub(crate) fn check_target(path: &Path, force: bool) -> Result<(), Error> {
         Ok(found) if found.is_dir() => Err(Error::io("write", path, io::Error::other("it is a folder"))),
         Ok(found) if found.is_file() && !force => Err(Error::Exists(path.display().to_string())),
         Ok(_) => Ok(()),
+        // A link to nowhere is there too.
+        Err(_) if !force && fs::symlink_metadata(path).is_ok() => Err(Error::Exists(path.display().to_string())),
         Err(cause) if cause.kind() == io::ErrorKind::NotFound => {
             let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
             match parent.map(fs::metadata) {
@@ -117,18 +120,36 @@ pub(crate) fn write_file(path: &Path, content: impl FnOnce(&mut dyn Write) -> io
         return fill_file(file, content).map(|_| ()).map_err(failed);
     }
     let temporary = sibling(&target, "partial").ok_or_else(|| failed(io::Error::other("it has no name")))?;
-    let file = File::create(&temporary).map_err(failed)?;
-    let written = fill_file(file, content).and_then(|_| fs::rename(&temporary, &target));
-    written.map_err(|cause| {
+    leftovers::keep(&temporary);
+    let written = File::create(&temporary).and_then(|file| fill_file(file, content)).and_then(|_| fs::rename(&temporary, &target));
+    if written.is_err() {
         let _ = fs::remove_file(&temporary);
-        failed(cause)
-    })
+    }
+    leftovers::forget(&temporary);
+    written.map_err(failed)
 }
 
 /// The hidden name beside `path` that this process uses for `purpose`.
 pub(crate) fn sibling(path: &Path, purpose: &str) -> Option<PathBuf> {
     let name = path.file_name()?.to_string_lossy();
     Some(path.with_file_name(format!(".{name}.{purpose}-{}", std::process::id())))
+}
+
+/// How many bytes [`write_jsonl`] writes.
+pub(crate) fn jsonl_bytes<T: Serialize>(values: &[T]) -> u64 {
+    struct Counter(u64);
+    impl Write for Counter {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0 += super::text::number(bytes.len());
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut counter = Counter(0);
+    let _ = write_jsonl(&mut counter, values);
+    counter.0
 }
 
 /// What was written to a file.
@@ -309,5 +330,13 @@ mod tests {
         assert!(matches!(check_target(&path, false), Err(Error::Exists(_))));
         assert!(check_target(&path, true).is_ok());
         assert!(check_target(&folder.path().join("no/such"), false).is_err());
+        assert_eq!(jsonl_bytes(&[json!({"a": 1}), json!("é")]), 13);
+        #[cfg(unix)]
+        {
+            let link = folder.path().join("link");
+            std::os::unix::fs::symlink(folder.path().join("nowhere"), &link).expect("linked");
+            assert!(matches!(check_target(&link, false), Err(Error::Exists(_))));
+            assert!(check_target(&link, true).is_ok());
+        }
     }
 }

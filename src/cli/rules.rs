@@ -19,6 +19,9 @@ use super::output::{Output, line, write_jsonl};
 use super::table::{Column, Cut, Grid, hidden_columns};
 use super::text::{count, number};
 
+/// The columns of `rules list`, the only one of these tables that may have no row.
+const LISTED: [&str; 5] = ["id", "severity", "kind", "title", "source"];
+
 pub(crate) fn run(command: &RulesCommand) -> Result<Exit> {
     match command {
         RulesCommand::List { sources, output } => list(sources, output),
@@ -129,7 +132,7 @@ fn write(output: &Output, rows: &[Map<String, Value>], grid: &Grid, last: Option
         Format::Json => output.write_document(&report::json::rows("rules", &Ledger::default(), rows.to_vec())),
         Format::Jsonl => output.write(|out| write_jsonl(out, rows)),
         Format::Csv => {
-            let names: Vec<String> = rows.first().map(|row| row.keys().cloned().collect()).unwrap_or_default();
+            let names = rows.first().map_or_else(|| LISTED.map(str::to_owned).to_vec(), |row| row.keys().cloned().collect());
             output.write_csv(&names, rows)
         }
         Format::Table => {

@@ -10,6 +10,7 @@ use trailsift::time::EventTime;
 
 use super::findings::{self, Found};
 use super::input::window_text;
+use super::messages::archive_lines;
 use super::output::line;
 use super::session::Session;
 use super::table::{Column, Grid, Screen};
@@ -70,7 +71,7 @@ impl Summary<'_> {
         );
         let window = window_text(&scope.options.filter.range).unwrap_or_else(|| "all times".to_owned());
         let integrity = "not checked: this version does not verify digests; nothing is proven";
-        let lines = [
+        let mut lines = vec![
             ("Case", self.name.to_owned()),
             ("Window", window),
             ("Accounts", list(&coverage.accounts)),
@@ -79,9 +80,9 @@ impl Summary<'_> {
             ("Integrity", integrity.to_owned()),
             ("Coverage", loaded),
             ("", read),
-            ("First event", time(coverage.first_event)),
-            ("Last event", time(coverage.last_event)),
         ];
+        lines.extend(archive_lines(ledger).into_iter().map(|archives| ("", archives)));
+        lines.extend([("First event", time(coverage.first_event)), ("Last event", time(coverage.last_event))]);
         lines.iter().try_for_each(|(label, text)| labelled(out, label, text, screen))
     }
 

@@ -108,7 +108,17 @@ pub struct Piece {
 
 impl Default for Walker {
     fn default() -> Self {
-        Self { state: State::Start, base: 0, next_index: 0, broken: None, outer: None, sought: [Sought::default(); 2], tangled: 0, is_log: false, piece: false }
+        Self {
+            state: State::Start,
+            base: 0,
+            next_index: 0,
+            broken: None,
+            outer: None,
+            sought: [Sought::default(); 2],
+            tangled: 0,
+            is_log: false,
+            piece: false,
+        }
     }
 }
 

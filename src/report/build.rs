@@ -45,8 +45,6 @@ pub struct Run {
     pub command_line: Vec<String>,
     /// When the run began.
     pub started: EventTime,
-    /// The severity below which findings were left out, and how many they are.
-    pub below: Option<(Severity, u64)>,
 }
 
 /// Findings that the page shows: beyond some hundreds nobody reads on, and 1,000 of them are 4 MB of HTML.
@@ -80,7 +78,7 @@ impl Report {
         let figures = figures(case, detections, &principals, number(addresses.len()));
         Ok(Self {
             head: head(case, run),
-            summary: verdict(case, detections, run),
+            summary: verdict(case, detections),
             activity: buckets::activity(&activity(&case.events)?, &detections.findings),
             integrity: Integrity { objects: Count(case.ledger.objects.read + case.ledger.objects.problems) },
             findings: findings(sources, &figures),
@@ -115,7 +113,7 @@ fn height(case: &Case) -> Count {
     Count(number(case.events.height()))
 }
 
-fn verdict(case: &Case, detections: &Detections, run: &Run) -> Summary {
+fn verdict(case: &Case, detections: &Detections) -> Summary {
     let ledger = &case.ledger;
     let objects = ledger.objects.read + ledger.objects.problems;
     let read = if objects == 1 {
@@ -134,14 +132,10 @@ fn verdict(case: &Case, detections: &Detections, run: &Run) -> Summary {
         .filter(|(_, count)| !count.is_zero())
         .map(|(severity, count)| format!("{count} {severity}"))
         .collect();
-    let below = match run.below {
-        Some((least, below)) if below > 0 => format!(" ({} below {least} not counted)", count(below, "finding")),
-        _ => String::new(),
-    };
     let found = match counts.split_last() {
-        None => format!("{looked} and found nothing{below}."),
-        Some((last, [])) => format!("{looked} and made {}: {last}{below}.", count(all, "finding")),
-        Some((last, rest)) => format!("{looked} and made {}: {} and {last}{below}.", count(all, "finding"), rest.join(", ")),
+        None => format!("{looked} and found nothing."),
+        Some((last, [])) => format!("{looked} and made {}: {last}.", count(all, "finding")),
+        Some((last, rest)) => format!("{looked} and made {}: {} and {last}.", count(all, "finding"), rest.join(", ")),
     };
     let (missing, tone) = if ledger.is_clean() {
         let text = format!(
@@ -192,7 +186,7 @@ fn figures(case: &Case, detections: &Detections, principals: &[SummaryRow], addr
 }
 
 fn findings(sources: &Sources<'_>, figures: &Figures) -> Findings {
-    let Sources { catalog, detections, records, run, .. } = sources;
+    let Sources { catalog, detections, records, .. } = sources;
     let records: HashMap<(&str, u64), &RawRecord> =
         records.iter().map(|record| ((record.object.as_ref(), record.record_index), record)).collect();
     let mut raw = RawText { records, left: ALL_RAW_BYTES, shown: 0, left_out: 0 };
@@ -217,7 +211,6 @@ fn findings(sources: &Sources<'_>, figures: &Figures) -> Findings {
         rows,
         raw_shown: Count(raw.shown),
         raw_left_out: Count(raw.left_out),
-        below: run.below.map(|(least, below)| (least, Count(below))).filter(|(_, below)| !below.is_zero()),
         accepted: detections.suppressed.iter().take(SHOWN_OTHERS).map(accepted).collect(),
         more_accepted: beyond(detections.suppressed.len(), SHOWN_OTHERS),
     }

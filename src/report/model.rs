@@ -258,8 +258,6 @@ pub struct Findings {
     pub raw_shown: Count,
     /// Those whose text would be too much for it.
     pub raw_left_out: Count,
-    /// Findings below the severity that was asked for, with that severity.
-    pub below: Option<(Severity, Count)>,
     /// What was found and accepted beforehand.
     pub accepted: Vec<Accepted>,
     /// Accepted findings beyond these.

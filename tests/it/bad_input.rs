@@ -77,6 +77,52 @@ fn an_archive_says_how_to_unpack_it() {
 }
 
 #[test]
+fn an_archive_among_logs_is_named_without_being_asked() {
+    let folder = Folder::new().with("a.json", records(1..=2)).with("b.zip", b"PK\x03\x04...").with("c.zip", b"PK\x03\x04...");
+    let line = format!("2 not a log: a zip archive; unpack it first: unzip {}", folder.path().join("b.zip").display());
+    for verbose in [&[][..], &["-v"], &["-vv"]] {
+        let run = run(&[&["detect"], verbose].concat(), folder.path()).expect(0);
+        assert_eq!(run.stderr.matches("unzip").count(), 1, "{}", run.stderr);
+        assert!(run.stderr.contains(&format!("skipped  {line}\n")), "{}", run.stderr);
+    }
+    let out = Folder::new();
+    let case = out.path().join("case");
+    let run = run(&["investigate", "--wide", "--out", case.to_str().expect("UTF-8")], folder.path()).expect(0);
+    assert!(run.stdout.contains(&line), "{}", run.stdout);
+}
+
+#[test]
+fn tables_of_rules_are_not_lost_without_a_word() {
+    let folder = Folder::new().with("a.json", root_login(1).to_string());
+    for format in ["csv", "jsonl"] {
+        let all = run(&["detect", "--format", format], folder.path()).expect(0);
+        assert!(all.stderr.contains("of table rules not written: --format json has them"), "{}", all.stderr);
+        let one = run(&["detect", "--format", format, "--only", "ROOT-025"], folder.path()).expect(0);
+        assert!(!one.stderr.contains("not written"), "{}", one.stderr);
+        assert!(one.stdout.contains("console_login") && !one.stdout.contains("rule_id"), "{}", one.stdout);
+    }
+    let json = run(&["detect", "--format", "json"], folder.path()).expect(0);
+    assert!(!json.stderr.contains("not written"), "{}", json.stderr);
+}
+
+#[test]
+fn a_list_without_rows_has_its_names() {
+    let run = trailsift(["rules", "list", "--no-builtin", "--format", "csv"]).expect(0);
+    assert_eq!(run.stdout, "id,severity,kind,title,source\n");
+}
+
+#[test]
+#[cfg(unix)]
+fn a_link_to_nowhere_is_not_replaced() {
+    let folder = Folder::new().with("logs/a.json", records(1..=2));
+    let (logs, link) = (folder.path().join("logs"), folder.path().join("out.json"));
+    std::os::unix::fs::symlink(folder.path().join("nowhere"), &link).expect("linked");
+    let text = link.to_str().expect("UTF-8");
+    one_sentence(&run(&["detect", "--format", "json", "-o", text], &logs).expect(2), &["out.json", "--force"]);
+    assert!(link.is_symlink());
+}
+
+#[test]
 fn damage_is_a_problem_and_the_rest_is_used() {
     let folder = Folder::new().with("good.json.gz", gzip(records(1..=3))).with("bad.json.gz", &gzip(records(4..=900))[..200]);
     let run = run(&["detect", "--format", "json"], folder.path()).expect(3);

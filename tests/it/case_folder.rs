@@ -66,11 +66,79 @@ fn an_existing_case_is_kept_unless_forced() {
 }
 
 #[test]
+fn evidence_is_never_replaced_by_the_case() {
+    let folder = Folder::new().with("ev/a.json", root_login(1).to_string()).with("ev/case.json", r#"{"title":"x"}"#);
+    let ev = folder.path().join("ev");
+    for (source, out, part) in [(&ev, &ev, "--force"), (&ev.join("a.json"), &ev, "--force")] {
+        let run = investigate(source, out, &["--force"]).expect(2);
+        assert!(run.stderr.contains(part) && run.stderr.contains("not replaced"), "{}", run.stderr);
+    }
+    // Also where it would pass for a case.
+    folder.write("ev/case.json", r#"{"schema":"trailsift.case/1","outputs":[{"name":"a.json"}]}"#);
+    for source in [&ev, &ev.join("a.json")] {
+        let run = investigate(source, &ev, &["--force"]).expect(2);
+        assert!(run.stderr.contains("--out") && run.stderr.contains("holds the source"), "{}", run.stderr);
+    }
+    assert!(ev.join("a.json").exists());
+    // And a case to which something was added is kept.
+    let (logs, out) = (folder.write("logs/a.json", root_login(1).to_string()), folder.path().join("case"));
+    investigate(&logs, &out, &[]).expect(0);
+    folder.write("case/notes.txt", "mine");
+    let run = investigate(&logs, &out, &["--force"]).expect(2);
+    assert!(run.stderr.contains("notes.txt"), "{}", run.stderr);
+    assert!(out.join("notes.txt").exists());
+}
+
+#[test]
 fn a_run_that_fails_leaves_nothing_behind() {
     let folder = Folder::new().with("logs/a.txt", "no log");
     investigate(&folder.path().join("logs"), &folder.path().join("case"), &[]).expect(2);
     let left: Vec<_> = std::fs::read_dir(folder.path()).expect("a folder").map(|entry| entry.expect("an entry").file_name()).collect();
     assert_eq!(left, ["logs"]);
+}
+
+#[test]
+fn the_case_holds_what_min_severity_does_not_show() {
+    let folder = Folder::new();
+    let out = folder.path().join("case");
+    let document = investigate(&project("sample-logs"), &out, &["--format", "json", "--min-severity", "critical"]).expect(0).json();
+    let sum = |rules: &Value| rules.as_array().expect("rules").iter().filter_map(|rule| rule["findings"].as_u64()).sum::<u64>();
+    let shown = document["findings"].as_array().expect("findings").len() as u64;
+    assert_eq!(sum(&document["rules"]), shown);
+    assert_eq!(document["tables"], serde_json::json!({}));
+    let manifest: Value = serde_json::from_str(&std::fs::read_to_string(out.join("case.json")).expect("a manifest")).expect("JSON");
+    let findings = lines(&out.join("findings.jsonl"));
+    assert!(findings.len() as u64 > shown);
+    assert_eq!(sum(&manifest["rules"]), findings.len() as u64);
+    let rules = |lines: &[Value], key: &str| lines.iter().map(|line| line[key].to_string()).collect::<Vec<_>>().concat();
+    let evidence = rules(&lines(&out.join("evidence.jsonl")), "rules");
+    assert!(findings.iter().all(|finding| evidence.contains(&finding["rule_id"].to_string())));
+}
+
+#[test]
+#[cfg(unix)]
+fn an_interrupted_run_leaves_nothing_and_ends_with_130() {
+    for signal in ["INT", "TERM"] {
+        let folder = Folder::new();
+        let mut run = std::process::Command::new(env!("CARGO_BIN_EXE_trailsift"))
+            .args(["investigate", "-", "--out", "case"])
+            .current_dir(folder.path())
+            .stdin(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .expect("it starts");
+        let lock = folder.path().join("case.lock");
+        while std::fs::read_to_string(&lock).unwrap_or_default().is_empty() {
+            assert_eq!(run.try_wait().expect("a child"), None);
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        // The lock is noted a moment after it is written.
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        let kill = std::process::Command::new("kill").args([format!("-{signal}"), run.id().to_string()]).status();
+        assert!(kill.expect("kill runs").success());
+        assert_eq!(run.wait().expect("a child").code(), Some(130), "{signal}");
+        assert!(std::fs::read_dir(folder.path()).expect("a folder").next().is_none());
+    }
 }
 
 #[test]

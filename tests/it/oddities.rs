@@ -541,14 +541,18 @@ fn a_large_line_of_bad_values_ends_and_each_is_counted() {
 
 /// A record with the same fields, whose first key is not the one that AWS writes first.
 fn reordered(number: u32) -> String {
-    format!("{{\"awsRegion\":\"eu-west-1\",{}", &record(number, |record| drop(record.as_object_mut().expect("an object").remove("awsRegion"))).to_string()[1..])
+    format!(
+        "{{\"awsRegion\":\"eu-west-1\",{}",
+        &record(number, |record| drop(record.as_object_mut().expect("an object").remove("awsRegion"))).to_string()[1..]
+    )
 }
 
 #[test]
 fn a_broken_record_is_not_taken_for_those_after_it() {
     let quote = record(9, |record| record["eventName"] = json!("QUOTE")).to_string().replace("QUOTE", "List\"Buckets");
     let broken = |text: &str| text.replacen("{\"eventVersion\":\"1.11\",", "{", 1);
-    let good: Vec<String> = (1..=52).map(|number| if number % 51 == 1 { record(number, |_| ()).to_string() } else { reordered(number) }).collect();
+    let good: Vec<String> =
+        (1..=52).map(|number| if number % 51 == 1 { record(number, |_| ()).to_string() } else { reordered(number) }).collect();
     let nested = r#"{"eventVersion":"1.08","x":nope,"l":[{"eventVersion":"1.08","eventName":"A","eventSource":"b"},{"eventVersion":"1.08","eventName":"A","eventSource":"b"}]}"#;
     for bad in [
         broken(&quote),
@@ -564,7 +568,11 @@ fn a_broken_record_is_not_taken_for_those_after_it() {
         r#"{"eventVersion":"1.08","a":"b"]"#.to_owned(),
     ] {
         let all = |join: &str| format!("{}{join}{bad}{join}{}", good[0], good[1..].join(join));
-        for text in [format!("[{}]", all(",")), format!("{{\"Records\":[{}]}}", all(",")), format!("{{\n  \"Records\": [\n{}\n  ]\n}}", all(" ,\n"))] {
+        for text in [
+            format!("[{}]", all(",")),
+            format!("{{\"Records\":[{}]}}", all(",")),
+            format!("{{\n  \"Records\": [\n{}\n  ]\n}}", all(" ,\n")),
+        ] {
             assert_eq!(loaded("array.json", &text), (52, vec!["bad_json".to_owned()], NONE), "{bad}: {text}");
         }
     }
@@ -595,7 +603,10 @@ fn a_broken_record_of_an_indented_file_costs_one_record() {
 fn a_number_at_a_windows_end_is_one_value() {
     let window = 64 << 20;
     let first = record(1, |_| ()).to_string();
-    let filler = format!("{{\"eventVersion\":\"1.08\",\"eventName\":\"A\",\"eventSource\":\"b\",\"x\":\"{}\"}}", "y".repeat(window - first.len() - 200));
+    let filler = format!(
+        "{{\"eventVersion\":\"1.08\",\"eventName\":\"A\",\"eventSource\":\"b\",\"x\":\"{}\"}}",
+        "y".repeat(window - first.len() - 200)
+    );
     for digits in [4, 12, 20] {
         let head = format!("[{first},{filler},");
         let spaces = " ".repeat(window - head.len() - digits);

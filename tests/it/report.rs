@@ -242,7 +242,6 @@ fn made(source: &Path, jobs: usize) -> String {
         name: "case".to_owned(),
         command_line: vec!["trailsift".to_owned()],
         started: EventTime::parse("2026-03-13").expect("a date"),
-        below: None,
     };
     let sources = Sources { case: &case, catalog: &catalog, detections: &detections, records: &records, run: &run };
     html::page(&Report::new(&sources).expect("a report")).expect("a page")

@@ -372,10 +372,10 @@ mod tests {
     #[test]
     fn hostile_documents_take_bounded_time() {
         let start = Instant::now();
-        let stars = "*a".repeat(60_000);
+        let pattern = "*a".repeat(60_000);
         let many: Vec<String> = (0..11_000).map(|number| format!("i*{number}")).collect();
         for (actions, resources) in
-            [(json!(stars), json!("*")), (json!("*"), json!(stars)), (json!(many), json!("*")), (json!("iam:P*"), json!(many))]
+            [(json!(pattern), json!("*")), (json!("*"), json!(pattern)), (json!(many), json!("*")), (json!("iam:P*"), json!(many))]
         {
             rank(&json!({"Effect": "Allow", "Action": actions, "Resource": resources}));
             rank(&json!({"Effect": "Allow", "NotAction": actions, "NotResource": resources}));

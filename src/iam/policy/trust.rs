@@ -99,7 +99,7 @@ fn grant(statement: &Statement) -> TrustGrant {
 
 /// The account stands in the fifth part of an ARN. IAM takes no wildcard there; who writes one means everyone.
 fn aws_principal(name: &str, grant: &mut TrustGrant) {
-    let account = name.splitn(6, ':').nth(4).filter(|_| name.starts_with("arn:")).unwrap_or(name);
+    let account = name.split(':').nth(4).filter(|_| name.starts_with("arn:")).unwrap_or(name);
     if is_account(account) {
         grant.accounts.insert(account.to_owned());
     } else if account.contains('*') {
