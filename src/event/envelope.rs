@@ -108,7 +108,17 @@ pub struct Piece {
 
 impl Default for Walker {
     fn default() -> Self {
-        Self { state: State::Start, base: 0, next_index: 0, broken: None, outer: None, sought: [Sought::default(); 2], tangled: 0, is_log: false, piece: false }
+        Self {
+            state: State::Start,
+            base: 0,
+            next_index: 0,
+            broken: None,
+            outer: None,
+            sought: [Sought::default(); 2],
+            tangled: 0,
+            is_log: false,
+            piece: false,
+        }
     }
 }
 
@@ -339,6 +349,11 @@ impl Walker {
                     self.outer = Some(wrap);
                 }
                 self.is_log = true;
+                if reader::is_partly_event(event) {
+                    let message = "fields of an event stand beside a list of records, where they are not read".to_owned();
+                    sink.record(span, Found::Problem(ProblemKind::NotAnEvent, message));
+                    self.next_index += 1;
+                }
                 scanner.bump();
                 self.state = State::Array { wrap: inner, comma: false };
                 return Ok(false);

@@ -520,14 +520,18 @@ fn a_large_line_of_bad_values_ends_and_each_is_counted() {
 
 /// A record with the same fields, whose first key is not the one that AWS writes first.
 fn reordered(number: u32) -> String {
-    format!("{{\"awsRegion\":\"eu-west-1\",{}", &record(number, |record| drop(record.as_object_mut().expect("an object").remove("awsRegion"))).to_string()[1..])
+    format!(
+        "{{\"awsRegion\":\"eu-west-1\",{}",
+        &record(number, |record| drop(record.as_object_mut().expect("an object").remove("awsRegion"))).to_string()[1..]
+    )
 }
 
 #[test]
 fn a_broken_record_is_not_taken_for_those_after_it() {
     let quote = record(9, |record| record["eventName"] = json!("QUOTE")).to_string().replace("QUOTE", "List\"Buckets");
     let broken = |text: &str| text.replacen("{\"eventVersion\":\"1.11\",", "{", 1);
-    let good: Vec<String> = (1..=52).map(|number| if number % 51 == 1 { record(number, |_| ()).to_string() } else { reordered(number) }).collect();
+    let good: Vec<String> =
+        (1..=52).map(|number| if number % 51 == 1 { record(number, |_| ()).to_string() } else { reordered(number) }).collect();
     let nested = r#"{"eventVersion":"1.08","x":nope,"l":[{"eventVersion":"1.08","eventName":"A","eventSource":"b"},{"eventVersion":"1.08","eventName":"A","eventSource":"b"}]}"#;
     for bad in [
         broken(&quote),
@@ -543,7 +547,11 @@ fn a_broken_record_is_not_taken_for_those_after_it() {
         r#"{"eventVersion":"1.08","a":"b"]"#.to_owned(),
     ] {
         let all = |join: &str| format!("{}{join}{bad}{join}{}", good[0], good[1..].join(join));
-        for text in [format!("[{}]", all(",")), format!("{{\"Records\":[{}]}}", all(",")), format!("{{\n  \"Records\": [\n{}\n  ]\n}}", all(" ,\n"))] {
+        for text in [
+            format!("[{}]", all(",")),
+            format!("{{\"Records\":[{}]}}", all(",")),
+            format!("{{\n  \"Records\": [\n{}\n  ]\n}}", all(" ,\n")),
+        ] {
             assert_eq!(loaded("array.json", &text), (52, vec!["bad_json".to_owned()], NONE), "{bad}: {text}");
         }
     }
@@ -571,18 +579,47 @@ fn a_broken_record_of_an_indented_file_costs_one_record() {
 }
 
 #[test]
+fn a_list_of_records_is_found_behind_any_key() {
+    let [a, b] = [1, 2].map(|number| record(number, |_| ()).to_string());
+    for text in [
+        format!("{{\"awsRegion\":\"us-east-1\",\"Records\":[{a},{b}]}}"),
+        format!("{{ \"requestId\" : \"x\" , \"Records\" : [ {a}\n,{b} ] , \"more\" : 1 }}"),
+        format!("{{\"awsRegion\":\"x\",\"awsRegion\":\"y\",\"Records\":[{a},{b}]}}"),
+        format!("[{{\"awsRegion\":\"x\",\"Records\":[{a},{b}]}}]"),
+        format!("{{\"awsRegion\":\"x\",\"Records\":[{a}],\"Records\":[{b}]}}"),
+    ] {
+        assert_eq!(loaded("a.json", &text), (2, NONE, NONE), "{text}");
+    }
+    // What seems to be a part of an event beside such a list is not read, and that is said.
+    for before in ["\"eventName\":\"A\"", "\"eventversion\":\"1.08\",\"eventname\":\"A\",\"eventsource\":\"b\""] {
+        let hidden = format!("{{{before},\"Records\":[{a},{b}]}}");
+        assert_eq!(loaded("a.json", &hidden), (2, vec!["not_an_event".to_owned()], NONE), "{hidden}");
+    }
+}
+
+#[test]
+fn keys_in_any_case_are_matched_inside_an_envelope() {
+    let lower = r#"{"eventversion":"1.08","eventname":"ConsoleLogin","eventsource":"signin.amazonaws.com","eventid":"e1","eventtime":"2026-03-01T08:00:00Z"}"#;
+    for text in [
+        json!({"detail-type": "x", "source": "y", "detail": serde_json::from_str::<Value>(lower).expect("JSON")}).to_string(),
+        json!({"Events": [{"EventId": "x", "CloudTrailEvent": lower}]}).to_string(),
+    ] {
+        assert_eq!(loaded("a.json", &text), (1, NONE, NONE), "{text}");
+    }
+}
+
+#[test]
 fn a_number_at_a_windows_end_is_one_value() {
     let window = 64 << 20;
     let first = record(1, |_| ()).to_string();
-    let filler = format!("{{\"eventVersion\":\"1.08\",\"eventName\":\"A\",\"eventSource\":\"b\",\"x\":\"{}\"}}", "y".repeat(window - first.len() - 200));
     for digits in [4, 12, 20] {
-        let head = format!("[{first},{filler},");
+        let head = format!("[{first},");
         let spaces = " ".repeat(window - head.len() - digits);
         let text = format!("{head}{spaces}{},{}]", "1234567890".repeat(3), record(2, |_| ()));
         let (count, problems, _) = loaded("number.json", text);
-        assert_eq!((count, problems), (3, vec!["not_an_object".to_owned()]), "{digits}");
-        let head = format!("{{\"Records\":[{first},{filler}],\"more\":");
+        assert_eq!((count, problems), (2, vec!["not_an_object".to_owned()]), "{digits}");
+        let head = format!("{{\"Records\":[{first}],\"more\":");
         let spaces = " ".repeat(window - head.len() - digits);
-        assert_eq!(loaded("tail.json", format!("{head}{spaces}{}}}", "1234567890".repeat(3))).0, 2, "{digits}");
+        assert_eq!(loaded("tail.json", format!("{head}{spaces}{}}}", "1234567890".repeat(3))), (1, NONE, NONE), "{digits}");
     }
 }
