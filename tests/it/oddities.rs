@@ -342,6 +342,56 @@ fn links_are_followed_once_and_loops_end() {
 }
 
 #[test]
+#[cfg(unix)]
+fn a_web_of_links_costs_no_more_than_its_folders() {
+    let folder = Folder::new().with("d30/log.json", records(1..=3));
+    for level in 0..30 {
+        let here = folder.path().join(format!("d{level}"));
+        std::fs::create_dir(&here).expect("a folder");
+        for name in ["a", "b"] {
+            std::os::unix::fs::symlink(folder.path().join(format!("d{}", level + 1)), here.join(name)).expect("a link");
+        }
+    }
+    let started = std::time::Instant::now();
+    let document = detect(folder.path());
+    assert!(started.elapsed().as_secs() < 30);
+    assert_eq!(document["ledger"]["records"], json!({"seen": 3, "loaded": 3, "duplicates": 0, "problems": 0}));
+    let reasons: Vec<&Value> = document["ledger"]["skipped"].as_array().expect("a list").iter().map(|entry| &entry["reason"]).collect();
+    assert!(reasons.iter().all(|reason| **reason == "the same folder as one already listed"), "{reasons:?}");
+    // Which name a folder goes by does not depend on the order in which the sources are given.
+    let [one, two] = ["d29", "d30"].map(|name| folder.path().join(name));
+    let objects = |sources: [&std::path::Path; 2]| {
+        let args = ["detect".as_ref(), sources[0].as_os_str(), sources[1].as_os_str(), "--format".as_ref(), "json".as_ref()];
+        trailsift(args).expect(0).json()["ledger"].clone()
+    };
+    assert_eq!(objects([&one, &two]), objects([&two, &one]));
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_pipe_of_any_name_is_skipped_and_not_opened() {
+    let folder = Folder::new().with("log.json", records(1..=3));
+    for name in ["case.json", "pipe.json"] {
+        let made = std::process::Command::new("mkfifo").arg(folder.path().join(name)).status().expect("mkfifo");
+        assert!(made.success());
+    }
+    let document = detect(folder.path());
+    assert_eq!(document["ledger"]["objects"], json!({"listed": 3, "read": 1, "skipped": 2, "problems": 0}));
+}
+
+#[test]
+fn a_case_manifest_hides_no_log() {
+    let folder = Folder::new()
+        .with("sub/case.json", r#"{"x":"trailsift.case/1"}"#)
+        .with("sub/log.json", records(1..=3))
+        .with("sub/deeper/findings.jsonl", records(4..=6))
+        .with("log.json", records(7..=9));
+    let document = detect(folder.path());
+    assert_eq!(document["ledger"]["records"]["loaded"], 9);
+    assert_eq!(document["ledger"]["objects"], json!({"listed": 4, "read": 3, "skipped": 1, "problems": 0}));
+}
+
+#[test]
 fn standard_input_is_a_source_like_any_other() {
     let run = trailsift_with(["detect", "-", "--format", "json"], &gzip(records(1..=3))).expect(0);
     let document = run.json();
