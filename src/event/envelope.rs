@@ -123,6 +123,11 @@ impl Default for Walker {
 }
 
 impl Walker {
+    /// A walk that has ended before its first byte, at something that is no JSON.
+    pub fn at_no_json() -> Self {
+        Self { state: State::NotJson, ..Self::default() }
+    }
+
     /// Walks through the next window of the object and yields how many of its bytes are done with.
     ///
     /// The next window has to begin with the bytes that are not. `last` tells that no window follows.

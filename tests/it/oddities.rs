@@ -648,6 +648,69 @@ fn a_list_of_records_is_found_behind_any_key() {
 }
 
 #[test]
+fn resources_without_end_are_kept_and_cost_their_bytes() {
+    let many = |count: usize| {
+        record(1, |record| record["resources"] = json!("MANY")).to_string().replace("\"MANY\"", &format!("[0{}]", ",0".repeat(count - 1)))
+    };
+    let folder = Folder::new().with("a.json.gz", gzip(format!("{}\n{}", many(12_000_000), record(2, |_| ()))));
+    let rows = sql(folder.path(), "select array_length(resource_arns) n, length(extra) bytes from events order by record_index");
+    assert_eq!(rows[0], json!({"n": 10_000, "bytes": 24_000_015}));
+    assert_eq!(loaded("a.json", many(10_001)), (1, NONE, vec!["limit".to_owned()]));
+    assert_eq!(loaded("a.json", many(10_000)), (1, NONE, NONE));
+}
+
+#[test]
+fn a_file_that_is_no_log_costs_no_more_than_its_first_bytes() {
+    let folder = Folder::new().with("log.json", records(1..=3));
+    for name in ["disk.img", "disk.json"] {
+        std::fs::File::create(folder.path().join(name)).and_then(|file| file.set_len(1 << 40)).expect("a file with a hole");
+    }
+    let started = std::time::Instant::now();
+    let rows = sql(folder.path(), "select status, sha256 is null as unread from files order by object");
+    assert!(started.elapsed().as_secs() < 20);
+    let [skipped, problem] = ["skipped", "problem"].map(|status| json!({"status": status, "unread": true}));
+    assert_eq!(rows, [skipped, problem, json!({"status": "read", "unread": false})]);
+}
+
+#[test]
+fn an_archive_is_not_read_as_lines_and_no_log_is_called_no_log() {
+    let lines: String = (1..=3).map(|number| record(number, |_| ()).to_string() + "\n").collect();
+    let tar = [b"a.jsonl".as_slice(), &[0; 250], b"ustar", &[0; 250], lines.as_bytes()].concat();
+    let zip = [b"PK\x03\x04stored\n".as_slice(), lines.as_bytes()].concat();
+    for (name, bytes) in [("a.tar", &tar), ("a.zip", &zip)] {
+        let folder = Folder::new().with(name, bytes).with("log.json", records(4..=4));
+        let document = detect(folder.path());
+        assert_eq!(document["ledger"]["records"]["seen"], 1, "{name}");
+        assert!(document["ledger"]["skipped"][0]["reason"].as_str().expect("a reason").contains("unpack it first"), "{document}");
+    }
+    // Under a name that promises a log it is a problem.
+    for name in ["a.jsonl", "111122223333_CloudTrail_us-east-1_20260301T0805Z_Ab3dEf6hIj9kLmN0.json.gz"] {
+        let folder = Folder::new().with(name, &zip);
+        let problem = detect(folder.path())["ledger"]["problems"][0].clone();
+        assert_eq!(problem["kind"], "bad_json");
+        assert!(problem["message"].as_str().expect("a message").contains("unpack it first: unzip "), "{problem}");
+    }
+    // So is what begins as a log does and cannot be read.
+    let broken = record(1, |record| record["eventName"] = json!("QUOTE")).to_string().replace("QUOTE", "List\"Buckets");
+    for text in [format!("{{\"Records\":[{broken}"), format!("{{\"Records\":[{broken} , "), broken.clone(), format!("[{broken}")] {
+        assert_eq!(loaded("export", &text).1, ["bad_json"], "{text}");
+    }
+}
+
+#[test]
+fn a_download_is_read_behind_any_white_space() {
+    let header = "Event time,Event source,Event name,Event ID\n";
+    let row = |number: usize| format!("2026-03-01T08:00:00Z,\"a\"\"b\",ListBuckets{},e{number}\n", "x".repeat(20_000));
+    for (spaces, count) in [(10, 5), (2 << 20, 3_500)] {
+        let rows: String = (0..count).map(row).collect();
+        let folder = Folder::new().with("a.csv", format!("{}{header}{rows}", "\n ".repeat(spaces)));
+        let found =
+            sql(folder.path(), "select count(distinct event_id) n, min(event_source) source, min(length(event_name)) length from events");
+        assert_eq!(found, [json!({"n": count, "source": "a\"b", "length": 20_011})]);
+    }
+}
+
+#[test]
 fn keys_in_any_case_are_matched_inside_an_envelope() {
     let lower = r#"{"eventversion":"1.08","eventname":"ConsoleLogin","eventsource":"signin.amazonaws.com","eventid":"e1","eventtime":"2026-03-01T08:00:00Z"}"#;
     for text in [
