@@ -722,6 +722,26 @@ fn keys_in_any_case_are_matched_inside_an_envelope() {
 }
 
 #[test]
+fn a_mismatch_is_told_whatever_stands_first() {
+    let addendum = record(1, |record| (record["addendum"], record["eventName"]) = (json!({"reason": "DELAYED"}), json!("X")));
+    let [a, b, c] = ["A", "B", "C"].map(|name| record(1, |record| record["eventName"] = json!(name)));
+    for (events, mismatches) in [
+        (json!([addendum, a, b]), 1),
+        (json!([a, addendum, b]), 1),
+        (json!([a, b, addendum, c]), 2),
+        (json!([addendum, a]), 0),
+        (json!([addendum, a, a]), 0),
+    ] {
+        let (_, problems, notices) = loaded("a.json", events.to_string());
+        assert!(problems.is_empty());
+        assert_eq!(notices, vec!["duplicate_mismatch"; mismatches], "{events}");
+        let folder = Folder::new().with("a.json", events.to_string());
+        let hashed = sql(folder.path(), "select event_name from events where record_sha256 is not null");
+        assert_eq!(hashed.len(), if mismatches > 0 { mismatches + 1 } else { 0 }, "{events}");
+    }
+}
+
+#[test]
 fn a_number_at_a_windows_end_is_one_value() {
     let window = 64 << 20;
     let first = record(1, |_| ()).to_string();
