@@ -23,7 +23,7 @@ pub fn is_header(text: &str) -> bool {
 ///
 /// Yields the number of rows, and why it ended early if it did.
 pub fn walk<'a>(text: &'a str, arena: &'a Bump, sink: &mut impl Sink<'a>) -> (u64, Option<Broken>) {
-    let text_start = text.len() - text.trim_start_matches('\u{feff}').len();
+    let text_start = text.len() - text.trim_start_matches('\u{feff}').trim_ascii_start().len();
     let body = text.get(text_start..).unwrap_or_default();
     let mut rows = csv::ReaderBuilder::new().flexible(true).delimiter(delimiter(body)).from_reader(body.as_bytes());
     let header: HashMap<String, usize> = match rows.headers() {
@@ -58,7 +58,11 @@ pub fn walk<'a>(text: &'a str, arena: &'a Bump, sink: &mut impl Sink<'a>) -> (u6
             }
             Ok(true) => {
                 let cell = |name: &str| {
-                    header.get(name).and_then(|at| row.get(*at)).filter(|cell| !cell.is_empty()).map(|cell| &*arena.alloc_str(cell))
+                    let cell = header.get(name).and_then(|at| row.get(*at)).filter(|cell| !cell.is_empty())?;
+                    // The same letters stand in the row as it came, unless it has quotes in quotes: nothing is copied.
+                    let place = memchr::memmem::find(raw.as_bytes(), cell.as_bytes());
+                    let same = place.and_then(|at| raw.get(at..at + cell.len()));
+                    Some(same.unwrap_or_else(|| &*arena.alloc_str(cell)))
                 };
                 fill(&mut event, cell);
                 sink.record(span, Found::Event(&mut event, "event-history-csv"));
@@ -169,11 +173,14 @@ fn set_time<'a>(event: &mut Event<'a>, text: Option<&'a str>) {
     }
 }
 
+/// Bytes of a resources cell that are taken apart: as many as a whole record may have (service quotas).
+const MAX_RESOURCE_BYTES: usize = 256 << 10;
+
 /// The cell holds a JSON list of `resourceType` and `resourceName`; anything else stays in `extra`.
 fn set_resources<'a>(event: &mut Event<'a>, cell: Option<&'a str>) {
     let Some(text) = cell else { return };
     let arena = event.arena();
-    let parsed: Option<Vec<Value>> = serde_json::from_str(text).ok();
+    let parsed: Option<Vec<Value>> = (text.len() <= MAX_RESOURCE_BYTES).then(|| serde_json::from_str(text).ok()).flatten();
     for resource in parsed.iter().flatten() {
         let field = |name: &str| resource.get(name).and_then(Value::as_str).map(|text| &*arena.alloc_str(text));
         event.push_resource(Resource { arn: field("resourceName"), kind: field("resourceType"), account_id: None });

@@ -123,6 +123,11 @@ impl Default for Walker {
 }
 
 impl Walker {
+    /// A walk that has ended before its first byte, at something that is no JSON.
+    pub fn at_no_json() -> Self {
+        Self { state: State::NotJson, ..Self::default() }
+    }
+
     /// Walks through the next window of the object and yields how many of its bytes are done with.
     ///
     /// The next window has to begin with the bytes that are not. `last` tells that no window follows.
@@ -349,6 +354,11 @@ impl Walker {
                     self.outer = Some(wrap);
                 }
                 self.is_log = true;
+                if reader::is_partly_event(event) {
+                    let message = "fields of an event stand beside a list of records, where they are not read".to_owned();
+                    sink.record(span, Found::Problem(ProblemKind::NotAnEvent, message));
+                    self.next_index += 1;
+                }
                 scanner.bump();
                 self.state = State::Array { wrap: inner, comma: false };
                 return Ok(false);

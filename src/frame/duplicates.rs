@@ -1,6 +1,6 @@
 //! One record delivered twice counts once: [`EventFrame::without_duplicates`].
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use polars::prelude::{
@@ -137,7 +137,12 @@ fn judge(candidates: &DataFrame, group: &[usize], equal_to_first: &BooleanChunke
         return Ok(others.to_vec());
     }
     let mut kept: HashSet<String> = HashSet::from([content(candidates, *first)?]);
-    let mut ids: HashSet<String> = HashSet::from([identity(candidates, *first)?]);
+    let corrects = |position| Ok::<bool, PolarsError>(text(candidates, Column::Addendum, position)?.is_some());
+    // For each id the first of its records that corrects no other one: those that do are meant to differ.
+    let mut originals: HashMap<String, usize> = HashMap::new();
+    if !corrects(*first)? {
+        originals.insert(identity(candidates, *first)?, *first);
+    }
     let mut repeated = Vec::new();
     for position in others.iter().copied() {
         if is_equal(position) || !kept.insert(content(candidates, position)?) {
@@ -145,12 +150,14 @@ fn judge(candidates: &DataFrame, group: &[usize], equal_to_first: &BooleanChunke
             continue;
         }
         // A new id means that two ids share a hash, and nothing is wrong.
-        let known = !ids.insert(identity(candidates, position)?);
-        let corrects = |position| Ok::<bool, PolarsError>(text(candidates, Column::Addendum, position)?.is_some());
-        if known && !corrects(position)? && !corrects(*first)? {
+        if !corrects(position)? {
+            let original = *originals.entry(identity(candidates, position)?).or_insert(position);
+            if original == position {
+                continue;
+            }
             let id = text(candidates, Column::EventId, position)?.unwrap_or_default();
-            let message = format!("event {id} is also in {}, with other content; both are kept", shown_place(candidates, *first)?);
-            for position in [*first, position] {
+            let message = format!("event {id} is also in {}, with other content; both are kept", shown_place(candidates, original)?);
+            for position in [original, position] {
                 let place = place(candidates, position)?;
                 found.differing.insert((place.object, place.record_index.unwrap_or_default()));
             }

@@ -108,9 +108,12 @@ impl Worker {
         let mut loader = Loader { object, options, part: Part::default(), builder, batches, repaired: false, failure: None };
         let mut more = stream.fill(&mut self.window, WINDOW_BYTES);
         let first_bytes: Vec<u8> = self.window.iter().copied().take(SNIFF_BYTES).collect();
-        let mut walker = Walker::default();
+        let packed = archive(&first_bytes).is_some();
+        let mut walker = if packed { Walker::at_no_json() } else { Walker::default() };
         let mut broken = None;
-        if more {
+        if packed {
+            // What an archive holds may look like lines of records, with its own bytes between them.
+        } else if more {
             more = read_windows(&mut stream, &mut self.window, &mut walker, &mut loader)?;
         } else {
             let (text, _) = text_of(&mut self.window, true, &mut loader.repaired);
@@ -126,10 +129,18 @@ impl Worker {
                 broken = Some(Broken { index: 0, offset: options.budget.whole_bytes, kind: ProblemKind::Limit, message });
             }
         }
-        // The hash is that of the whole object, so the rest is inflated even where nothing more is read from it.
-        while more {
+        // The hash is that of the whole object, so the rest is inflated even where nothing more is read from it. But of
+        // a plain file without a record, which may claim any length, the hash is asked for only where its name is AWS's.
+        let is_empty = walker.is_stopped() && !walker.is_csv() && walker.records() == 0 && stream.is_plain();
+        let mut wanted = match (is_empty, &object.key) {
+            (false, _) => u64::MAX,
+            (true, Some(_)) => options.budget.whole_bytes,
+            (true, None) => 0,
+        };
+        while more && wanted > 0 {
             self.window.clear();
             more = stream.fill(&mut self.window, WINDOW_BYTES);
+            wanted = wanted.saturating_sub(u64::try_from(self.window.len()).unwrap_or(u64::MAX));
         }
         if let Some(error) = loader.failure.take() {
             return Err(error.into());
@@ -269,7 +280,8 @@ fn conclude(
 ) -> ObjectReport {
     let mut status = Status::Read;
     let nothing = part.loaded + part.filtered + part.problems.count + part.foreign.count == 0;
-    let no_log = bytes.damage.is_none() && nothing && broken.as_ref().is_some_and(|broken| broken.kind == ProblemKind::BadJson);
+    let no_log =
+        bytes.damage.is_none() && nothing && !walker.is_log() && broken.as_ref().is_some_and(|broken| broken.kind == ProblemKind::BadJson);
     if no_log && !is_promised(object) {
         status = Status::Skipped("not a log: not JSON".to_owned());
     } else if let Some(problem) = object_problem(object, repaired, broken, &bytes) {
@@ -281,6 +293,8 @@ fn conclude(
                 let place = Place { object: object.name.clone(), record_index: None, offset: Some(0) };
                 let (kind, message) = if walker.is_blank() {
                     (ProblemKind::Empty, "the file is empty".to_owned())
+                } else if let Some((what, command)) = archive(first_bytes) {
+                    (ProblemKind::BadJson, format!("{what}; unpack it first: {command} {}", object.name))
                 } else {
                     (ProblemKind::BadJson, "not JSON from its first byte".to_owned())
                 };
@@ -335,7 +349,11 @@ fn object_problem(object: &Object, repaired: bool, broken: Option<Broken>, bytes
         }
         Some(Damage::Limit { inflated }) => (
             ProblemKind::Limit,
-            format!("{} stored bytes inflate to more than {inflated}; reading stopped there{}", bytes.stored_bytes, kept(&broken)),
+            if bytes.members == 0 {
+                format!("more than {inflated} bytes; reading stopped there{}", kept(&broken))
+            } else {
+                format!("{} stored bytes inflate to more than {inflated}; reading stopped there{}", bytes.stored_bytes, kept(&broken))
+            },
         ),
         Some(Damage::Unreadable { cause }) => (ProblemKind::Unreadable, cause.clone()),
         None => {
@@ -361,11 +379,10 @@ fn no_records(object: &Object, walker: &Walker, first_bytes: &[u8]) -> Option<St
     if !walker.is_not_json() && !walker.is_blank() {
         return None;
     }
-    if let Some((what, command)) = archive(first_bytes) {
-        return Some(Status::Skipped(format!("not a log: {what}; unpack it first: {command} {}", object.name)));
-    }
     Some(if is_promised(object) {
         Status::Problem
+    } else if let Some((what, command)) = archive(first_bytes) {
+        Status::Skipped(format!("not a log: {what}; unpack it first: {command} {}", object.name))
     } else if walker.is_blank() {
         Status::Skipped("not a log: empty".to_owned())
     } else {

@@ -44,7 +44,7 @@ pub fn revisit(
         objects.iter().zip(reports).filter_map(|(object, report)| Some((object, report, wanted.get(&object.name)?))).collect();
     let read = |(object, report, indices): &(&Object, &ObjectReport, &BTreeSet<u64>)| {
         let (records, sha256) = read_records(object, indices, options.budget);
-        let same = report.bytes.as_ref().is_some_and(|bytes| bytes.sha256 == sha256);
+        let same = report.bytes.as_ref().is_some_and(|bytes| bytes.sha256.is_some() && bytes.sha256 == sha256);
         if same { records } else { Vec::new() }
     };
     let found: Vec<Vec<RawRecord>> = pool(options)?.install(|| wanted.par_iter().map(read).collect());
@@ -52,8 +52,8 @@ pub fn revisit(
 }
 
 /// The wanted records, and the SHA-256 of the whole object.
-fn read_records(object: &Object, wanted: &BTreeSet<u64>, budget: Budget) -> (Vec<RawRecord>, String) {
-    let Ok(reader) = disk::open(object) else { return (Vec::new(), String::new()) };
+fn read_records(object: &Object, wanted: &BTreeSet<u64>, budget: Budget) -> (Vec<RawRecord>, Option<String>) {
+    let Ok(reader) = disk::open(object) else { return (Vec::new(), None) };
     let mut scratch = Scratch::default();
     let mut stream = Inflate::new(reader, &mut scratch, budget);
     let mut collector = Collector { object, wanted, found: Vec::new() };
@@ -66,6 +66,10 @@ fn read_records(object: &Object, wanted: &BTreeSet<u64>, budget: Budget) -> (Vec
         let arena = Bump::new();
         let (text, _) = text_of(&mut window, !more, &mut repaired);
         let mut done = walker.walk(text, !more, &arena, &mut collector);
+        if walker.is_csv() {
+            // A download is read whole, with what stands before its header.
+            done = 0;
+        }
         if walker.is_csv() && (!more || text.len() >= whole) {
             csv::walk(text, &arena, &mut collector);
             walker.give_up(ProblemKind::Limit, String::new());

@@ -1,6 +1,7 @@
 //! Files, folders of any depth and standard input, listed in one order.
 
 use std::collections::HashSet;
+use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, Read};
@@ -18,34 +19,28 @@ pub const STDIN: &str = "-";
 
 /// Lists every file under `sources`; `-` is standard input, which is read here and kept.
 ///
-/// Symbolic links are followed; one that leads back into a folder above it is
-/// skipped, and a file that is reached twice is read once.
+/// Symbolic links are followed. A folder or file that is reached twice is listed once, under the
+/// first of its names, and the others are skipped, so that no web of links makes more work than
+/// the files it leads to.
 ///
 /// # Errors
 /// [`Error::Io`] where a source itself cannot be reached.
 pub fn list(sources: &[PathBuf], budget: &Budget) -> Result<Listing, Error> {
     let mut listing = Listing::default();
+    let mut folders = Vec::new();
     for source in sources {
         if source.as_os_str() == STDIN {
             listing.objects.push(read_stdin(budget)?);
             continue;
         }
         std::fs::metadata(source).map_err(|cause| Error::io("read", source, cause))?;
-        let mut entries = WalkDir::new(source).follow_links(true).into_iter();
-        while let Some(entry) = entries.next() {
-            match entry {
-                Ok(entry) if entry.file_type().is_dir() && is_case(entry.path()) => {
-                    if entry.path() == source {
-                        let reason = "a case folder, which this version cannot read again; give the logs that it was made from";
-                        return Err(Error::setting(format!("read {}", source.display()), reason));
-                    }
-                    listing.skipped.push(Skipped { object: display_name(entry.path()), reason: "not a log: a case folder".to_owned() });
-                    entries.skip_current_dir();
-                }
-                Ok(entry) => list_entry(&entry, source, &mut listing)?,
-                Err(error) => list_failure(&error, source, &mut listing)?,
-            }
-        }
+        folders.push(source);
+    }
+    // Which of a folder's names is the first must not depend on the order of the sources.
+    folders.sort();
+    let mut entered = HashSet::new();
+    for source in folders {
+        list_source(source, &mut entered, &mut listing)?;
     }
     listing.objects.sort_by(|a, b| a.name.cmp(&b.name));
     // The canonical path tells files apart that several links or several sources lead to; the first name stays.
@@ -61,6 +56,36 @@ pub fn list(sources: &[PathBuf], budget: &Budget) -> Result<Listing, Error> {
     Ok(listing)
 }
 
+fn list_source(source: &Path, entered: &mut HashSet<PathBuf>, listing: &mut Listing) -> Result<(), Error> {
+    let mut entries = WalkDir::new(source).follow_links(true).sort_by_file_name().into_iter();
+    let mut cases: HashSet<PathBuf> = HashSet::new();
+    while let Some(entry) = entries.next() {
+        match entry {
+            Ok(entry) if entry.file_type().is_dir() => {
+                let folder = entry.path();
+                let canonical = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+                if !entered.insert(canonical) {
+                    let reason = "the same folder as one already listed".to_owned();
+                    listing.skipped.push(Skipped { object: display_name(folder), reason });
+                    entries.skip_current_dir();
+                } else if is_case(folder) {
+                    if folder == source {
+                        let reason = "a case folder, which this version cannot read again; give the logs that it was made from";
+                        return Err(Error::setting(format!("read {}", source.display()), reason));
+                    }
+                    cases.insert(folder.to_owned());
+                }
+            }
+            Ok(entry) if is_case_file(entry.file_name()) && entry.path().parent().is_some_and(|folder| cases.contains(folder)) => {
+                listing.skipped.push(Skipped { object: display_name(entry.path()), reason: "not a log: part of a case folder".to_owned() });
+            }
+            Ok(entry) => list_entry(&entry, source, listing)?,
+            Err(error) => list_failure(&error, source, listing)?,
+        }
+    }
+    Ok(())
+}
+
 /// Opens an object for reading from its start.
 ///
 /// # Errors
@@ -74,9 +99,22 @@ pub fn open(object: &Object) -> io::Result<Box<dyn Read + Send + '_>> {
 
 /// Whether a folder is a case that `investigate` wrote: its manifest says so in its first line or two.
 fn is_case(folder: &Path) -> bool {
+    let manifest = folder.join(CASE_FILES[0]);
+    // Opening a pipe would wait for a writer, so what it is comes first.
+    if !std::fs::metadata(&manifest).is_ok_and(|metadata| metadata.is_file()) {
+        return false;
+    }
     let mut head = [0; 200];
-    let read = File::open(folder.join("case.json")).and_then(|mut file| file.read(&mut head)).unwrap_or_default();
+    let read = File::open(manifest).and_then(|mut file| file.read(&mut head)).unwrap_or_default();
     memchr::memmem::find(head.get(..read).unwrap_or_default(), b"trailsift.case/").is_some()
+}
+
+/// The files of a case that could be taken for logs. Anything else in such a folder is read like any other file,
+/// as a manifest alone must not keep logs out of sight.
+const CASE_FILES: [&str; 4] = ["case.json", "evidence.jsonl", "findings.jsonl", "problems.jsonl"];
+
+fn is_case_file(name: &OsStr) -> bool {
+    CASE_FILES.iter().any(|file| name == *file)
 }
 
 fn read_stdin(budget: &Budget) -> Result<Object, Error> {

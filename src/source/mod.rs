@@ -76,6 +76,9 @@ pub struct Budget {
     pub inflate_ratio: u64,
     /// Inflated bytes of one object that no ratio is asked of, so that small and highly regular files pass.
     pub inflated_free: u64,
+    /// Bytes of one object that is not compressed: a file may have holes, and claim any length. More events than fit
+    /// into this are more than a machine holds in memory.
+    pub plain_bytes: u64,
     /// Bytes of one record. `CloudTrail` cuts records at 256 KB (service quotas); exports with added fields are longer.
     pub record_bytes: usize,
     /// Bytes of an object that has to be held whole, such as a CSV download or standard input.
@@ -86,6 +89,13 @@ pub struct Budget {
 
 impl Default for Budget {
     fn default() -> Self {
-        Self { inflate_ratio: 250, inflated_free: 256 << 20, record_bytes: 64 << 20, whole_bytes: 4 << 30, listed_problems: 1_000 }
+        Self {
+            inflate_ratio: 250,
+            inflated_free: 256 << 20,
+            plain_bytes: 64 << 30,
+            record_bytes: 64 << 20,
+            whole_bytes: 4 << 30,
+            listed_problems: 1_000,
+        }
     }
 }

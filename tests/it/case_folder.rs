@@ -148,8 +148,9 @@ fn a_case_is_no_source_and_spoils_none() {
     let out = logs.join("case");
     investigate(&logs, &out, &[]).expect(0);
     let document = crate::support::detect(&logs);
-    assert_eq!(document["ledger"]["skipped"][0]["reason"], "not a log: a case folder");
-    assert_eq!(document["ledger"]["objects"], serde_json::json!({"listed": 2, "read": 1, "skipped": 1, "problems": 0}));
+    assert_eq!(document["ledger"]["skipped"][0]["reason"], "not a log: part of a case folder");
+    assert_eq!(document["ledger"]["records"]["seen"], 1, "evidence is no log");
+    assert_eq!(document["ledger"]["objects"]["problems"], 0);
     let run = trailsift(["detect".as_ref(), out.as_os_str()]).expect(2);
     assert!(run.stderr.contains("a case folder") && run.stderr.contains("give the logs"), "{}", run.stderr);
 }

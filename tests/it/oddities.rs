@@ -342,6 +342,56 @@ fn links_are_followed_once_and_loops_end() {
 }
 
 #[test]
+#[cfg(unix)]
+fn a_web_of_links_costs_no_more_than_its_folders() {
+    let folder = Folder::new().with("d30/log.json", records(1..=3));
+    for level in 0..30 {
+        let here = folder.path().join(format!("d{level}"));
+        std::fs::create_dir(&here).expect("a folder");
+        for name in ["a", "b"] {
+            std::os::unix::fs::symlink(folder.path().join(format!("d{}", level + 1)), here.join(name)).expect("a link");
+        }
+    }
+    let started = std::time::Instant::now();
+    let document = detect(folder.path());
+    assert!(started.elapsed().as_secs() < 30);
+    assert_eq!(document["ledger"]["records"], json!({"seen": 3, "loaded": 3, "duplicates": 0, "problems": 0}));
+    let reasons: Vec<&Value> = document["ledger"]["skipped"].as_array().expect("a list").iter().map(|entry| &entry["reason"]).collect();
+    assert!(reasons.iter().all(|reason| **reason == "the same folder as one already listed"), "{reasons:?}");
+    // Which name a folder goes by does not depend on the order in which the sources are given.
+    let [one, two] = ["d29", "d30"].map(|name| folder.path().join(name));
+    let objects = |sources: [&std::path::Path; 2]| {
+        let args = ["detect".as_ref(), sources[0].as_os_str(), sources[1].as_os_str(), "--format".as_ref(), "json".as_ref()];
+        trailsift(args).expect(0).json()["ledger"].clone()
+    };
+    assert_eq!(objects([&one, &two]), objects([&two, &one]));
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_pipe_of_any_name_is_skipped_and_not_opened() {
+    let folder = Folder::new().with("log.json", records(1..=3));
+    for name in ["case.json", "pipe.json"] {
+        let made = std::process::Command::new("mkfifo").arg(folder.path().join(name)).status().expect("mkfifo");
+        assert!(made.success());
+    }
+    let document = detect(folder.path());
+    assert_eq!(document["ledger"]["objects"], json!({"listed": 3, "read": 1, "skipped": 2, "problems": 0}));
+}
+
+#[test]
+fn a_case_manifest_hides_no_log() {
+    let folder = Folder::new()
+        .with("sub/case.json", r#"{"x":"trailsift.case/1"}"#)
+        .with("sub/log.json", records(1..=3))
+        .with("sub/deeper/findings.jsonl", records(4..=6))
+        .with("log.json", records(7..=9));
+    let document = detect(folder.path());
+    assert_eq!(document["ledger"]["records"]["loaded"], 9);
+    assert_eq!(document["ledger"]["objects"], json!({"listed": 4, "read": 3, "skipped": 1, "problems": 0}));
+}
+
+#[test]
 fn standard_input_is_a_source_like_any_other() {
     let run = trailsift_with(["detect", "-", "--format", "json"], &gzip(records(1..=3))).expect(0);
     let document = run.json();
@@ -600,21 +650,130 @@ fn a_broken_record_of_an_indented_file_costs_one_record() {
 }
 
 #[test]
+fn a_list_of_records_is_found_behind_any_key() {
+    let [a, b] = [1, 2].map(|number| record(number, |_| ()).to_string());
+    for text in [
+        format!("{{\"awsRegion\":\"us-east-1\",\"Records\":[{a},{b}]}}"),
+        format!("{{ \"requestId\" : \"x\" , \"Records\" : [ {a}\n,{b} ] , \"more\" : 1 }}"),
+        format!("{{\"awsRegion\":\"x\",\"awsRegion\":\"y\",\"Records\":[{a},{b}]}}"),
+        format!("[{{\"awsRegion\":\"x\",\"Records\":[{a},{b}]}}]"),
+        format!("{{\"awsRegion\":\"x\",\"Records\":[{a}],\"Records\":[{b}]}}"),
+    ] {
+        assert_eq!(loaded("a.json", &text), (2, NONE, NONE), "{text}");
+    }
+    // What seems to be a part of an event beside such a list is not read, and that is said.
+    for before in ["\"eventName\":\"A\"", "\"eventversion\":\"1.08\",\"eventname\":\"A\",\"eventsource\":\"b\""] {
+        let hidden = format!("{{{before},\"Records\":[{a},{b}]}}");
+        assert_eq!(loaded("a.json", &hidden), (2, vec!["not_an_event".to_owned()], NONE), "{hidden}");
+    }
+}
+
+#[test]
+fn resources_without_end_are_kept_and_cost_their_bytes() {
+    let many = |count: usize| {
+        record(1, |record| record["resources"] = json!("MANY")).to_string().replace("\"MANY\"", &format!("[0{}]", ",0".repeat(count - 1)))
+    };
+    let folder = Folder::new().with("a.json.gz", gzip(format!("{}\n{}", many(12_000_000), record(2, |_| ()))));
+    let rows = sql(folder.path(), "select array_length(resource_arns) n, length(extra) bytes from events order by record_index");
+    assert_eq!(rows[0], json!({"n": 10_000, "bytes": 24_000_015}));
+    assert_eq!(loaded("a.json", many(10_001)), (1, NONE, vec!["limit".to_owned()]));
+    assert_eq!(loaded("a.json", many(10_000)), (1, NONE, NONE));
+}
+
+#[test]
+fn a_file_that_is_no_log_costs_no_more_than_its_first_bytes() {
+    let folder = Folder::new().with("log.json", records(1..=3));
+    for name in ["disk.img", "disk.json"] {
+        std::fs::File::create(folder.path().join(name)).and_then(|file| file.set_len(1 << 40)).expect("a file with a hole");
+    }
+    let started = std::time::Instant::now();
+    let rows = sql(folder.path(), "select status, sha256 is null as unread from files order by object");
+    assert!(started.elapsed().as_secs() < 20);
+    let [skipped, problem] = ["skipped", "problem"].map(|status| json!({"status": status, "unread": true}));
+    assert_eq!(rows, [skipped, problem, json!({"status": "read", "unread": false})]);
+}
+
+#[test]
+fn an_archive_is_not_read_as_lines_and_no_log_is_called_no_log() {
+    let lines: String = (1..=3).map(|number| record(number, |_| ()).to_string() + "\n").collect();
+    let tar = [b"a.jsonl".as_slice(), &[0; 250], b"ustar", &[0; 250], lines.as_bytes()].concat();
+    let zip = [b"PK\x03\x04stored\n".as_slice(), lines.as_bytes()].concat();
+    for (name, bytes) in [("a.tar", &tar), ("a.zip", &zip)] {
+        let folder = Folder::new().with(name, bytes).with("log.json", records(4..=4));
+        let document = detect(folder.path());
+        assert_eq!(document["ledger"]["records"]["seen"], 1, "{name}");
+        assert!(document["ledger"]["skipped"][0]["reason"].as_str().expect("a reason").contains("unpack it first"), "{document}");
+    }
+    // Under a name that promises a log it is a problem.
+    for name in ["a.jsonl", "111122223333_CloudTrail_us-east-1_20260301T0805Z_Ab3dEf6hIj9kLmN0.json.gz"] {
+        let folder = Folder::new().with(name, &zip);
+        let problem = detect(folder.path())["ledger"]["problems"][0].clone();
+        assert_eq!(problem["kind"], "bad_json");
+        assert!(problem["message"].as_str().expect("a message").contains("unpack it first: unzip "), "{problem}");
+    }
+    // So is what begins as a log does and cannot be read.
+    let broken = record(1, |record| record["eventName"] = json!("QUOTE")).to_string().replace("QUOTE", "List\"Buckets");
+    for text in [format!("{{\"Records\":[{broken}"), format!("{{\"Records\":[{broken} , "), broken.clone(), format!("[{broken}")] {
+        assert_eq!(loaded("export", &text).1, ["bad_json"], "{text}");
+    }
+}
+
+#[test]
+fn a_download_is_read_behind_any_white_space() {
+    let header = "Event time,Event source,Event name,Event ID\n";
+    let row = |number: usize| format!("2026-03-01T08:00:00Z,\"a\"\"b\",ListBuckets{},e{number}\n", "x".repeat(20_000));
+    for (spaces, count) in [(10, 5), (2 << 20, 3_500)] {
+        let rows: String = (0..count).map(row).collect();
+        let folder = Folder::new().with("a.csv", format!("{}{header}{rows}", "\n ".repeat(spaces)));
+        let found =
+            sql(folder.path(), "select count(distinct event_id) n, min(event_source) source, min(length(event_name)) length from events");
+        assert_eq!(found, [json!({"n": count, "source": "a\"b", "length": 20_011})]);
+    }
+}
+
+#[test]
+fn keys_in_any_case_are_matched_inside_an_envelope() {
+    let lower = r#"{"eventversion":"1.08","eventname":"ConsoleLogin","eventsource":"signin.amazonaws.com","eventid":"e1","eventtime":"2026-03-01T08:00:00Z"}"#;
+    for text in [
+        json!({"detail-type": "x", "source": "y", "detail": serde_json::from_str::<Value>(lower).expect("JSON")}).to_string(),
+        json!({"Events": [{"EventId": "x", "CloudTrailEvent": lower}]}).to_string(),
+    ] {
+        assert_eq!(loaded("a.json", &text), (1, NONE, NONE), "{text}");
+    }
+}
+
+#[test]
+fn a_mismatch_is_told_whatever_stands_first() {
+    let addendum = record(1, |record| (record["addendum"], record["eventName"]) = (json!({"reason": "DELAYED"}), json!("X")));
+    let [a, b, c] = ["A", "B", "C"].map(|name| record(1, |record| record["eventName"] = json!(name)));
+    for (events, mismatches) in [
+        (json!([addendum, a, b]), 1),
+        (json!([a, addendum, b]), 1),
+        (json!([a, b, addendum, c]), 2),
+        (json!([addendum, a]), 0),
+        (json!([addendum, a, a]), 0),
+    ] {
+        let (_, problems, notices) = loaded("a.json", events.to_string());
+        assert!(problems.is_empty());
+        assert_eq!(notices, vec!["duplicate_mismatch"; mismatches], "{events}");
+        let folder = Folder::new().with("a.json", events.to_string());
+        let hashed = sql(folder.path(), "select event_name from events where record_sha256 is not null");
+        assert_eq!(hashed.len(), if mismatches > 0 { mismatches + 1 } else { 0 }, "{events}");
+    }
+}
+
+#[test]
 fn a_number_at_a_windows_end_is_one_value() {
     let window = 64 << 20;
     let first = record(1, |_| ()).to_string();
-    let filler = format!(
-        "{{\"eventVersion\":\"1.08\",\"eventName\":\"A\",\"eventSource\":\"b\",\"x\":\"{}\"}}",
-        "y".repeat(window - first.len() - 200)
-    );
     for digits in [4, 12, 20] {
-        let head = format!("[{first},{filler},");
+        let head = format!("[{first},");
         let spaces = " ".repeat(window - head.len() - digits);
         let text = format!("{head}{spaces}{},{}]", "1234567890".repeat(3), record(2, |_| ()));
         let (count, problems, _) = loaded("number.json", text);
-        assert_eq!((count, problems), (3, vec!["not_an_object".to_owned()]), "{digits}");
-        let head = format!("{{\"Records\":[{first},{filler}],\"more\":");
+        assert_eq!((count, problems), (2, vec!["not_an_object".to_owned()]), "{digits}");
+        let head = format!("{{\"Records\":[{first}],\"more\":");
         let spaces = " ".repeat(window - head.len() - digits);
-        assert_eq!(loaded("tail.json", format!("{head}{spaces}{}}}", "1234567890".repeat(3))).0, 2, "{digits}");
+        assert_eq!(loaded("tail.json", format!("{head}{spaces}{}}}", "1234567890".repeat(3))), (1, NONE, NONE), "{digits}");
     }
 }

@@ -18,7 +18,7 @@ use super::json::{Fault, Scanner, text_of};
 use super::{Event, derive};
 use crate::schema::Column;
 use nested::{resources, tls_details, user_identity};
-use whole::finish;
+use whole::{finish, list_of_records};
 
 /// What one JSON value turned out to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +46,19 @@ pub enum Wrap {
     EventBridge,
 }
 
+impl Wrap {
+    /// What holds records in a list under this key.
+    fn of_list(key: &str) -> Option<Self> {
+        if key.eq_ignore_ascii_case("Records") {
+            Some(Self::Records)
+        } else if key.eq_ignore_ascii_case("Events") {
+            Some(Self::LookupEvents)
+        } else {
+            None
+        }
+    }
+}
+
 /// Reads the value at the scanner into `event`, which is cleared first.
 ///
 /// On return the scanner stands after the value, or at the `[` of a wrapper's array.
@@ -66,11 +79,28 @@ pub fn read<'a>(scanner: &mut Scanner<'a>, event: &mut Event<'a>) -> Result<Outc
             Stop::Wrapper(wrap) => Ok(Outcome::Wrapper(wrap)),
         };
     }
-    let outcome = finish(scanner.since(start), event, scanner.take_duplicate_keys())?;
-    if matches!(outcome, Outcome::Event(_)) {
-        derive::derive(event);
+    let whole = scanner.since(start);
+    match finish(whole, event, scanner.take_duplicate_keys())? {
+        Outcome::Event(wrap) => {
+            derive::derive(event);
+            Ok(Outcome::Event(wrap))
+        }
+        // The list may have been found in the record written anew; what counts is where it stands here.
+        Outcome::Wrapper(_) => {
+            Ok(list_of_records(whole, event.arena()).map_or(Outcome::Foreign("records inside a single event"), |(at, wrap)| {
+                scanner.seek(start + at);
+                Outcome::Wrapper(wrap)
+            }))
+        }
+        other => Ok(other),
     }
-    Ok(outcome)
+}
+
+/// Whether what was read of an object before its list of records names an event, which is then not read.
+pub(super) fn is_partly_event(event: &mut Event<'_>) -> bool {
+    let columns = [Column::EventVersion, Column::EventName, Column::EventSource, Column::EventId];
+    let keys = ["eventVersion", "eventName", "eventSource", "eventID", "CloudTrailEvent"];
+    columns.iter().any(|column| event.has(*column)) || keys.iter().any(|key| event.extra_any_case(key).is_some())
 }
 
 /// Whether a key is one of an event's, or of an envelope around one, in any case of letters.
@@ -97,11 +127,8 @@ fn read_object<'a>(scanner: &mut Scanner<'a>, event: &mut Event<'a>) -> Result<(
         }
         // Beside a field of CloudTrail's, a list of that name is a part of the record and hides nothing.
         if scanner.peek() == Some(b'[') && event.columns_set() == 0 {
-            if key.eq_ignore_ascii_case("Records") {
-                return Err(Stop::Wrapper(Wrap::Records));
-            }
-            if key.eq_ignore_ascii_case("Events") {
-                return Err(Stop::Wrapper(Wrap::LookupEvents));
+            if let Some(wrap) = Wrap::of_list(key) {
+                return Err(Stop::Wrapper(wrap));
             }
         }
         let json = scanner.json(1)?;

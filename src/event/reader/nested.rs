@@ -3,6 +3,7 @@
 use super::{flag_of, inner_json, keep_extra, set_json, with_text};
 use crate::event::json::{Fault, Scanner, text_of};
 use crate::event::{Event, Resource};
+use crate::problem::ProblemKind;
 use crate::schema::Column;
 use crate::time::EventTime;
 
@@ -134,6 +135,10 @@ fn session_issuer<'a>(scanner: &mut Scanner<'a>, event: &mut Event<'a>) -> Resul
     })
 }
 
+/// Entries of `resources` that go to columns. `CloudTrail` cuts records at 256 KB (service quotas), and an entry with
+/// the shortest ARN there is, `{"ARN":"arn:aws:s3:::abc"},`, takes 27 bytes, so that no record of AWS's has more.
+const MAX_RESOURCES: usize = 10_000;
+
 /// Fills the resource lists; what they cannot hold stays, as a whole, in `extra`.
 pub(super) fn resources<'a>(scanner: &mut Scanner<'a>, event: &mut Event<'a>, key: &'a str) -> Result<(), Fault> {
     event.clear_resources();
@@ -148,10 +153,14 @@ pub(super) fn resources<'a>(scanner: &mut Scanner<'a>, event: &mut Event<'a>, ke
         }
         return Ok(());
     }
-    let mut lossless = true;
+    let (mut lossless, mut too_many) = (true, false);
     let json = scanner.json_with(|scanner| {
         scanner.array(2, |scanner| {
             let mut resource = Resource::default();
+            if event.resources().len() >= MAX_RESOURCES {
+                too_many = true;
+                return scanner.skip_value(3);
+            }
             if scanner.peek() == Some(b'{') {
                 scanner.object(3, |scanner, key| {
                     let slot = match key {
@@ -174,8 +183,12 @@ pub(super) fn resources<'a>(scanner: &mut Scanner<'a>, event: &mut Event<'a>, ke
             Ok::<(), Fault>(())
         })
     })?;
-    if !lossless {
+    if !lossless || too_many {
         keep_extra(event, key, json);
+    }
+    if too_many {
+        let message = format!("resources has more than {MAX_RESOURCES} entries; the others are only in extra");
+        event.notice(ProblemKind::Limit, message);
     }
     Ok(())
 }

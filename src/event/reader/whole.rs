@@ -1,5 +1,6 @@
 //! What an object is, and what follows from all of its fields together, once its keys have been read.
 
+use bumpalo::Bump;
 use serde_json::Value;
 
 use super::{Field, Outcome, Stop, Wrap, inner_json, keep_extra, lookup, read_field, read_object};
@@ -22,7 +23,8 @@ pub(super) fn finish<'a>(whole: &'a str, event: &mut Event<'a>, duplicate_keys: 
         match_without_case(event)?;
     }
     if !looks_like_event(event) {
-        return Ok(Outcome::Foreign(foreign_kind(event)));
+        let list = event.extra_mut().iter().filter(|(_, json)| json.starts_with('[')).find_map(|(key, _)| Wrap::of_list(key));
+        return Ok(list.map_or_else(|| Outcome::Foreign(foreign_kind(event)), Outcome::Wrapper));
     }
     if event.is(Column::EventSource, "aws:s3") && event.text(Column::EventVersion).is_some_and(|version| version.starts_with("2.")) {
         return Ok(Outcome::Foreign("an S3 event notification"));
@@ -38,13 +40,29 @@ fn finish_repeated<'a>(whole: &'a str, event: &mut Event<'a>) -> Result<Outcome<
     let mut scanner = Scanner::new(text, arena);
     event.clear();
     let outcome = match read_object(&mut scanner, event) {
-        Ok(()) => finish(text, event, false)?,
+        Ok(()) => match finish(text, event, false)? {
+            Outcome::Event(wrap) => Outcome::Event(wrap),
+            other => return Ok(other),
+        },
         Err(Stop::Fault(fault)) => return Err(fault),
-        Err(Stop::Wrapper(_)) => return Ok(Outcome::Foreign("an object that names a key twice around its records")),
+        Err(Stop::Wrapper(wrap)) => return Ok(Outcome::Wrapper(wrap)),
     };
     event.set_flag(Column::HasDuplicateKeys, true);
     event.notice(ProblemKind::DuplicateKeys, "an object in the record names a key twice; the last one counts");
     Ok(outcome)
+}
+
+/// Where in an object its first list of records begins, and what that list makes of the object.
+pub(super) fn list_of_records<'a>(whole: &'a str, arena: &'a Bump) -> Option<(usize, Wrap)> {
+    let mut scanner = Scanner::new(whole, arena);
+    let mut found = None;
+    let read = scanner.object(1, |scanner, key| {
+        if let Some(wrap) = Wrap::of_list(key).filter(|_| scanner.peek() == Some(b'[') && found.is_none()) {
+            found = Some((scanner.position(), wrap));
+        }
+        scanner.skip_value(1)
+    });
+    found.filter(|_| read.is_ok())
 }
 
 fn looks_like_event(event: &Event<'_>) -> bool {
@@ -77,6 +95,7 @@ fn unwrap_single<'a>(event: &mut Event<'a>) -> Result<Option<Outcome<'a>>, Fault
     if repeated {
         return finish_repeated(inner, event).map(|outcome| Some(rewrap(outcome, wrap)));
     }
+    match_without_case(event)?;
     if !looks_like_event(event) {
         return Ok(Some(Outcome::Foreign("an envelope without a CloudTrail event in it")));
     }
@@ -87,6 +106,7 @@ fn unwrap_single<'a>(event: &mut Event<'a>) -> Result<Option<Outcome<'a>>, Fault
 const fn rewrap(outcome: Outcome<'_>, wrap: Wrap) -> Outcome<'_> {
     match outcome {
         Outcome::Event(_) => Outcome::Event(wrap),
+        Outcome::Wrapper(_) => Outcome::Foreign("records inside a single-event envelope"),
         other => other,
     }
 }
@@ -186,7 +206,9 @@ fn set_extra(event: &mut Event<'_>) {
     if event.extra_mut().is_empty() {
         return;
     }
-    let mut text = bumpalo::collections::String::new_in(event.arena());
+    let arena = event.arena();
+    let bytes = event.extra_mut().iter().map(|(key, json)| key.len() + json.len() + 4).sum();
+    let mut text = bumpalo::collections::String::with_capacity_in(bytes, arena);
     text.push('{');
     for (position, (key, json)) in event.extra_mut().iter().enumerate() {
         if position > 0 {
