@@ -8,7 +8,7 @@ use polars::sql::SQLContext;
 
 use super::guard::{self, Plan};
 use super::mend::mend;
-use super::refuse;
+use super::{refuse, size};
 use crate::error::Error;
 
 /// What a statement may need: about four kilobytes a level of nesting in polars' planner, measured, and room to spare.
@@ -41,6 +41,7 @@ pub(super) fn execute(sql: &str, tables: &[(&str, DataFrame)], limit: Option<usi
     let mended = mend(sql, &[])?;
     let mut lazy = lower(&mended, tables)?;
     let names = output_names(&mut lazy)?;
+    size::check(&lazy.logical_plan, names.len())?;
     if plan.ordered {
         lazy = lower(&mend(sql, &tie_breakers(&names, &plan))?, tables)?;
     } else if !plan.plain {

@@ -202,6 +202,27 @@ fn what_polars_answers_wrongly_is_mended() {
 }
 
 #[test]
+fn a_join_that_pairs_too_many_rows_is_refused_before_it_is_made() {
+    let values: Vec<_> = (0..9_000).map(|i| json!([format!("k{}", i % 3), i])).collect();
+    let many = [("many", frame(&[("k", Kind::Text), ("n", Kind::Int)], &Value::from(values)))];
+    let text = |sql: &str| run(sql, &many, None).map(|frame| frame.height()).map_err(|error| error.to_string());
+    let refusal = "query: a join pairs 27000000 rows, too many for memory: join by more columns, select fewer, or group one side in a CTE before the join";
+    for sql in [
+        "select count(*) as c from many a join many b on a.k = b.k",
+        "select a.n, b.n as m from many a left join many b on a.k = b.k",
+        "select count(*) as c from many a join many b on a.k = b.k and a.n < b.n",
+        "with p as (select a.k, a.n, b.n as m from many a join many b using (k)) select count(*) as c from p join many d on p.n = d.n",
+        "select n from many union all select a.n from many a join many b on a.k = b.k",
+    ] {
+        assert_eq!(text(sql), Err(refusal.to_owned()), "{sql}");
+    }
+    assert_eq!(text("select a.n, b.n as m from many a join many b on a.n = b.n"), Ok(9_000));
+    assert_eq!(text("select a.n, b.n as m from many a join many b on a.n = b.n and a.k <= b.k"), Ok(9_000));
+    assert_eq!(text("select a.n from many a semi join many b on a.k = b.k"), Ok(9_000));
+    assert_eq!(text("with g as (select k, count(*) as c from many group by k) select a.n, g.c from many a join g on a.k = g.k"), Ok(9_000));
+}
+
+#[test]
 fn a_limit_tells_that_it_cut() {
     let ask = |limit| {
         run_limited("select event_id from events order by event_id desc", &tables(), limit).map(|(frame, cut)| (frame.height(), cut))
