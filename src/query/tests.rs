@@ -191,11 +191,32 @@ fn what_polars_answers_wrongly_is_mended() {
             "select extract(hour from event_time) * 100 as h, date_part('hour', event_time) * 3600 as s from events where event_id = 'e3'",
             "[2000,72000]",
         ),
+        (
+            "select extract(hours from event_time) * 100 as h, date_part('h', event_time) * 100 as i, extract(dayofmonth from event_time) * 100 as d, extract(epoch from event_time) as e from events where event_id = 'e3'",
+            "[2000,2000,800,1773000009.5]",
+        ),
+        (
+            "select position('z' in 'abc') - 5 as p, power(2, 70) as q, pow(-2, 3) as r, power(1 + 1, 0.5) as s",
+            "[-5,1.1805916207174113e+21,-8.0,1.4142135623730951]",
+        ),
+        (
+            "select event_epoch % 4 as a, mod(event_epoch * 86400, 7) as b, (event_epoch + 1) // 4 as c, div(count, 2) as d from (select event_epoch, count(*) as count from events group by event_epoch) as x where event_epoch = 5",
+            "[1,2,1,1]",
+        ),
         ("select sum(case when ok then 2000000000 else 0 end) as n from events", "[6000000000]"),
         ("select event_id from events where session_mfa_authenticated is not true", r#"["e2"] ["e3"] ["e4"]"#),
         ("select event_id from events where session_mfa_authenticated is not true and ok or event_name = 'CreateUser'", r#"["e2"] ["e4"]"#),
         ("select event_id from events where ok is true and event_epoch is null or not event_epoch > 3 is not false", r#"["e2"] ["e5"]"#),
         ("select event_id from events where not (session_mfa_authenticated is false)", r#"["e1"] ["e3"] ["e4"] ["e5"]"#),
+        ("select event_id from events where session_mfa_authenticated is unknown and ok is not unknown", r#"["e3"] ["e4"]"#),
+        (
+            "select event_id from events where event_time in ('2026-03-08T00:00:03Z', '2026-03-08 00:00:05') and event_time not in ('2026-03-09T00:00:00Z')",
+            r#"["e1"] ["e2"] ["e4"]"#,
+        ),
+        (
+            "select event_time > '2026-03-08T00:00:05Z' as a, '2026-03-08T00:00:05Z' as b, coalesce(principal, '2026-03-08T00:00:05Z') as c from events where event_id = 'e3'",
+            r#"[true,"2026-03-08T00:00:05Z","2026-03-08T00:00:05Z"]"#,
+        ),
         ("select event_id from events where event_time > '2026-03-08T00:00:05Z'", r#"["e3"]"#),
         ("select event_id from events where event_time not between '2026-03-08T00:00:04Z' and '2026-03-08T00:00:06Z'", r#"["e2"] ["e3"]"#),
     ]);
