@@ -3,12 +3,13 @@
 
 use std::thread;
 
+use polars::error::set_warning_function;
 use polars::prelude::{DataFrame, IntoLazy as _, LazyFrame, PolarsError, SortMultipleOptions};
 use polars::sql::SQLContext;
 
 use super::guard::{self, Plan};
 use super::mend::mend;
-use super::refuse;
+use super::{refuse, size};
 use crate::error::Error;
 
 /// What a statement may need: about four kilobytes a level of nesting in polars' planner, measured, and room to spare.
@@ -36,11 +37,14 @@ fn failed(cause: &str) -> Error {
 
 /// Guards, mends, runs, orders and cuts.
 pub(super) fn execute(sql: &str, tables: &[(&str, DataFrame)], limit: Option<usize>) -> Result<(DataFrame, bool), Error> {
+    // What the engine has to say beside its answer is about its own interface.
+    set_warning_function(|_, _| {});
     let columns: Vec<_> = tables.iter().map(|(name, frame)| (*name, column_names(frame))).collect();
     let plan = guard::guard(sql, &columns)?;
     let mended = mend(sql, &[])?;
     let mut lazy = lower(&mended, tables)?;
     let names = output_names(&mut lazy)?;
+    size::check(&lazy.logical_plan, names.len())?;
     if plan.ordered {
         lazy = lower(&mend(sql, &tie_breakers(&names, &plan))?, tables)?;
     } else if !plan.plain {
@@ -116,6 +120,10 @@ fn explain(error: &PolarsError) -> Error {
         return refuse(
             "a time is compared with a text: write event_time >= '2026-03-08 00:00:00' (all times are UTC), or compare event_epoch",
         );
+    }
+    if let Some(expression) = first.strip_prefix("expression ").and_then(|rest| rest.split(['(', ' ', '{']).next()) {
+        // Its debug print follows.
+        return refuse(format!("an expression of the kind {expression} is not known here: write it with =, IN, LIKE, IS NULL or CASE"));
     }
     // Debug prints of the syntax tree follow the first brace.
     failed(first.split(" {").next().unwrap_or(first).trim_end_matches('.'))

@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    DuplicateTreatment, Expr, Function, FunctionArgumentClause, FunctionArguments, Ident, OrderByExpr, Query, Value, ValueWithSpan,
-    Visit as _, Visitor, WindowFrameBound, WindowFrameUnits, WindowSpec, WindowType,
+    BinaryOperator, DuplicateTreatment, Expr, Function, FunctionArgumentClause, FunctionArguments, Ident, OrderByExpr, Query, Value,
+    ValueWithSpan, Visit as _, Visitor, WindowFrameBound, WindowFrameUnits, WindowSpec, WindowType,
 };
 
-use super::guard::{Guard, column_name};
+use super::guard::{Guard, column_name, shortened};
 use super::scope::Scope;
-use super::{refuse, subqueries};
+use super::{numbers, refuse, subqueries};
 use crate::error::Error;
 
 /// The part of a SELECT that an expression stands in.
@@ -185,8 +185,19 @@ impl Walk<'_> {
             Expr::IsDistinctFrom(_, right) | Expr::IsNotDistinctFrom(_, right) if !single(right) => {
                 Err(refuse("IS DISTINCT FROM takes all that follows for its right side: put it into parentheses, (a IS DISTINCT FROM b)"))
             }
+            // `mend` writes IS TRUE as an operator that binds more than these.
+            Expr::IsTrue(tested) | Expr::IsNotTrue(tested) | Expr::IsFalse(tested) | Expr::IsNotFalse(tested)
+                if matches!(tested.as_ref(), Expr::Like { .. } | Expr::ILike { .. } | Expr::RLike { .. } | Expr::Between { .. }) =>
+            {
+                Err(refuse(format!("put the condition before IS into parentheses, ({}) IS ...", shortened(&tested.to_string()))))
+            }
+            Expr::AnyOp { compare_op: BinaryOperator::Eq, .. } => Ok(()),
+            Expr::AnyOp { .. } | Expr::AllOp { .. } => {
+                Err(refuse("ANY and ALL are mistaken by the engine, but for = ANY: write IN, NOT IN, or comparisons joined by AND and OR"))
+            }
+            Expr::Like { pattern, .. } | Expr::ILike { pattern, .. } => escapes(pattern),
             Expr::Function(function) => self.function(function),
-            _ => Ok(()),
+            _ => numbers::operation(expr),
         }
     }
 
@@ -207,7 +218,15 @@ impl Walk<'_> {
     }
 
     fn function(&mut self, function: &Function) -> Result<(), Error> {
+        if !matches!(function.name.0.as_slice(), [part] if part.as_ident().is_some_and(|name| name.quote_style.is_none())) {
+            // What is looked for here by its name, the engine finds under any spelling of it.
+            return Err(refuse(format!(
+                "{}(...): a function's name stands alone and without quotes",
+                shortened(&function.name.to_string())
+            )));
+        }
         let name = function_name(function);
+        numbers::call(&name, function)?;
         if name == "columns" {
             return Err(refuse("COLUMNS(...): name the columns"));
         }
@@ -289,6 +308,12 @@ impl Walk<'_> {
         }
         frame(&loud, window)?;
         nulls(&window.order_by)?;
+        let descends = |element: &OrderByExpr| element.options.asc == Some(false);
+        if window.order_by.iter().any(descends) && !window.order_by.iter().all(descends) {
+            return Err(refuse(format!(
+                "{loud} OVER (... ORDER BY ...) takes one direction for all columns: write DESC after each, or turn a number around, ORDER BY -x"
+            )));
+        }
         if window.order_by.is_empty() || matches!(name, "rank" | "dense_rank") {
             return Ok(());
         }
@@ -321,7 +346,16 @@ const fn single(expr: &Expr) -> bool {
     matches!(expr, Identifier(_) | CompoundIdentifier(_) | Value(_) | Nested(_) | Function(_) | Cast { .. } | Case { .. })
 }
 
-fn function_name(function: &Function) -> String {
+/// The engine takes a backslash for itself, where others take it for an escape.
+fn escapes(pattern: &Expr) -> Result<(), Error> {
+    let Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(text), .. }) = pattern else { return Ok(()) };
+    if ["\\_", "\\%", "\\\\"].iter().any(|escape| text.contains(escape)) {
+        return Err(refuse("LIKE knows no escapes: write STARTS_WITH(x, 'a_b'), ENDS_WITH(x, 'a_b') or STRPOS(x, 'a_b') > 0"));
+    }
+    Ok(())
+}
+
+pub(super) fn function_name(function: &Function) -> String {
     function.name.to_string().to_ascii_lowercase()
 }
 

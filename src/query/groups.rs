@@ -33,7 +33,7 @@ impl Guard {
     pub(super) fn outcome(&mut self, select: &Select, order: &[OrderByExpr], scope: &Scope) -> Result<Relation, Error> {
         let (items, columns) = self.items(select, scope)?;
         let aliases: Vec<_> = items.iter().filter_map(|item| item.alias.map(str::to_owned)).collect();
-        let keys = self.keys(select, scope, &aliases)?;
+        let keys = self.keys(select, scope, &items, &aliases)?;
         let grouped = !keys.exprs.is_empty();
         let aggregate = items.iter().any(|item| item.found.aggregate);
         let window = items.iter().any(|item| item.found.window);
@@ -65,6 +65,10 @@ impl Guard {
             // `FROM events` alone.
             add_columns(&mut columns, scope, None, &WildcardAdditionalOptions::default())?;
         }
+        let unnamed = |item: &&SelectItem| matches!(item, SelectItem::UnnamedExpr(Expr::Value(_)));
+        if select.projection.iter().filter(unnamed).count() > 1 {
+            return Err(refuse("two values without a name: name each with AS, in each SELECT of a UNION too"));
+        }
         for item in &select.projection {
             let (expr, alias) = match item {
                 SelectItem::UnnamedExpr(expr) => (Some(expr), None),
@@ -95,11 +99,22 @@ impl Guard {
         Ok((items, columns))
     }
 
-    fn keys<'a>(&mut self, select: &'a Select, scope: &Scope, aliases: &[String]) -> Result<Keys<'a>, Error> {
+    fn keys<'a>(&mut self, select: &'a Select, scope: &Scope, items: &[Item<'_>], aliases: &[String]) -> Result<Keys<'a>, Error> {
         let mut keys = Keys { exprs: Vec::new(), names: BTreeSet::new(), places: BTreeSet::new() };
         let GroupByExpr::Expressions(exprs, _) = &select.group_by else { return Ok(keys) };
         for expr in exprs {
             functions::walk_with(self, expr, scope, Clause::GroupBy, aliases)?;
+            if let Expr::Identifier(column) = expr
+                && scope.has(&column.value)
+                && items
+                    .iter()
+                    .any(|item| item.alias == Some(&column.value) && item.expr.and_then(column_name).as_ref() != Some(&column.value))
+            {
+                return Err(refuse(format!(
+                    "GROUP BY {0}: {0} is a column of the table and the name of another expression: group by the expression, or give it another name",
+                    column.value
+                )));
+            }
             if let Some(name) = column_name(expr)
                 && !keys.names.insert(name.clone())
             {

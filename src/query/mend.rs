@@ -4,7 +4,9 @@
 //!   column that tells nulls goes before the first one;
 //! - `COUNT`, `LENGTH` and their like are 32 bits and wrap below zero, parts of
 //!   a time are 8 bits: they become `BIGINT`, as does a number after `THEN` or `ELSE`;
-//! - `x IS TRUE` is null where x is null: it becomes `x <=> TRUE`, and `x IS NOT TRUE` becomes `x <=> TRUE = FALSE`;
+//! - `POWER` of whole numbers wraps around: its base becomes a `DOUBLE`;
+//! - `x IS TRUE` is null where x is null: it becomes `x <=> TRUE`, and `x IS NOT TRUE` becomes `x <=> TRUE = FALSE`,
+//!   `IS UNKNOWN`, which polars does not know, becomes `IS NULL`;
 //! - a time compared with `'2026-03-08T00:00:00Z'` loses the `Z`, which polars does not read.
 //!
 //! Tokens, not the syntax tree: sqlparser 0.62 does not print every tree as it was read.
@@ -213,6 +215,8 @@ impl Text {
             let narrow = self.word(index, NARROW) || (self.word(index, &["extract", "date_part"]) && self.whole_part(index + 2));
             if calls && narrow {
                 self.widen_call(index);
+            } else if calls && self.word(index, &["pow", "power"]) {
+                self.after(index + 1, "1.0 * ");
             } else if self.word(index, &["then", "else"]) {
                 self.widen_number(index + 1);
             }
@@ -231,11 +235,11 @@ impl Text {
         self.after(end - 1, " AS BIGINT)");
     }
 
-    /// Whether the part of a time that `index` names is a whole number, which it is but for the epoch.
+    /// Whether the part of a time that `index` names is a whole number, as all are but these few.
     fn whole_part(&self, index: usize) -> bool {
         match self.token(index) {
-            Some(Token::Word(word)) => is_any(word, TIME_PARTS),
-            Some(Token::SingleQuotedString(part)) => TIME_PARTS.iter().any(|name| part.eq_ignore_ascii_case(name)),
+            Some(Token::Word(word)) => !OTHER_PARTS.iter().any(|name| word.value.eq_ignore_ascii_case(name)),
+            Some(Token::SingleQuotedString(part)) => !OTHER_PARTS.iter().any(|name| part.eq_ignore_ascii_case(name)),
             _ => false,
         }
     }
@@ -253,6 +257,9 @@ impl Text {
         for index in 0..self.tokens.len() {
             let not = self.word(index + 1, &["not"]);
             let last = index + 1 + usize::from(not);
+            if self.word(index, &["is"]) && self.word(last, &["unknown"]) {
+                self.replace(last, "NULL".to_owned());
+            }
             if !self.word(index, &["is"]) || !self.word(last, &["true", "false"]) {
                 continue;
             }
@@ -279,6 +286,12 @@ impl Text {
     fn compared_with(&self, index: usize) -> Option<usize> {
         let operator = index.checked_sub(1)?;
         match self.token(operator)? {
+            // IN (first, second)
+            Token::LParen | Token::Comma => {
+                let open = (0..index).rev().find(|place| matches!(self.token(*place), Some(Token::LParen | Token::RParen)))?;
+                let list = self.token(open) == Some(&Token::LParen);
+                open.checked_sub(1).filter(|word| list && self.word(*word, &["in"])).and_then(|word| self.tested(word))
+            }
             Token::Eq | Token::Neq | Token::Lt | Token::LtEq | Token::Gt | Token::GtEq => operator.checked_sub(1),
             Token::Word(word) if is_any(word, &["between"]) => self.tested(operator),
             // BETWEEN low AND high
@@ -317,9 +330,13 @@ const NARROW: &[&str] = &[
     "octet_length",
     "bit_length",
     "strpos",
+    "position",
     "array_length",
+    "bit_count",
+    "bitcount",
 ];
-const TIME_PARTS: &[&str] =
-    &["year", "quarter", "month", "week", "isoweek", "isoyear", "day", "doy", "dayofyear", "dow", "isodow", "hour", "minute", "second"];
+/// Parts of a time that are no whole numbers.
+const OTHER_PARTS: &[&str] =
+    &["epoch", "time", "millisecond", "milliseconds", "ms", "microsecond", "microseconds", "us", "nanosecond", "nanoseconds", "ns"];
 /// Columns of times in the small tables.
 const TIME_FIELDS: [&str; 5] = ["delivery_time", "first_event", "last_event", "first_time", "last_time"];

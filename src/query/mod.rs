@@ -6,9 +6,10 @@
 //!
 //! 1. `tokens`: the limits of its size;
 //! 2. `guard`: the parsed statement, clause by clause, against the columns of
-//!    the tables, with `joins`, `groups`, `functions` and `subqueries` beside it;
+//!    the tables, with `joins`, `groups`, `functions`, `numbers` and `subqueries` beside it;
 //! 3. `mend`: what is put right in its text;
-//! 4. `engine`: a new context per statement, on a thread with a deep stack.
+//! 4. `engine`: a new context per statement, on a thread with a deep stack;
+//!    `size` counts what its joins would pair before any is made.
 //!
 //! # Row order
 //! Same tables, same bytes. An `ORDER BY` puts nulls last and breaks ties by
@@ -25,8 +26,10 @@ mod groups;
 mod guard;
 mod joins;
 mod mend;
+mod numbers;
 mod rows;
 mod scope;
+mod size;
 mod subqueries;
 mod tables;
 mod tokens;

@@ -191,14 +191,56 @@ fn what_polars_answers_wrongly_is_mended() {
             "select extract(hour from event_time) * 100 as h, date_part('hour', event_time) * 3600 as s from events where event_id = 'e3'",
             "[2000,72000]",
         ),
+        (
+            "select extract(hours from event_time) * 100 as h, date_part('h', event_time) * 100 as i, extract(dayofmonth from event_time) * 100 as d, extract(epoch from event_time) as e from events where event_id = 'e3'",
+            "[2000,2000,800,1773000009.5]",
+        ),
+        (
+            "select position('z' in 'abc') - 5 as p, power(2, 70) as q, pow(-2, 3) as r, power(1 + 1, 0.5) as s",
+            "[-5,1.1805916207174113e+21,-8.0,1.4142135623730951]",
+        ),
+        (
+            "select event_epoch % 4 as a, mod(event_epoch * 86400, 7) as b, (event_epoch + 1) // 4 as c, div(count, 2) as d from (select event_epoch, count(*) as count from events group by event_epoch) as x where event_epoch = 5",
+            "[1,2,1,1]",
+        ),
         ("select sum(case when ok then 2000000000 else 0 end) as n from events", "[6000000000]"),
         ("select event_id from events where session_mfa_authenticated is not true", r#"["e2"] ["e3"] ["e4"]"#),
         ("select event_id from events where session_mfa_authenticated is not true and ok or event_name = 'CreateUser'", r#"["e2"] ["e4"]"#),
         ("select event_id from events where ok is true and event_epoch is null or not event_epoch > 3 is not false", r#"["e2"] ["e5"]"#),
         ("select event_id from events where not (session_mfa_authenticated is false)", r#"["e1"] ["e3"] ["e4"] ["e5"]"#),
+        ("select event_id from events where session_mfa_authenticated is unknown and ok is not unknown", r#"["e3"] ["e4"]"#),
+        (
+            "select event_id from events where event_time in ('2026-03-08T00:00:03Z', '2026-03-08 00:00:05') and event_time not in ('2026-03-09T00:00:00Z')",
+            r#"["e1"] ["e2"] ["e4"]"#,
+        ),
+        (
+            "select event_time > '2026-03-08T00:00:05Z' as a, '2026-03-08T00:00:05Z' as b, coalesce(principal, '2026-03-08T00:00:05Z') as c from events where event_id = 'e3'",
+            r#"[true,"2026-03-08T00:00:05Z","2026-03-08T00:00:05Z"]"#,
+        ),
         ("select event_id from events where event_time > '2026-03-08T00:00:05Z'", r#"["e3"]"#),
         ("select event_id from events where event_time not between '2026-03-08T00:00:04Z' and '2026-03-08T00:00:06Z'", r#"["e2"] ["e3"]"#),
     ]);
+}
+
+#[test]
+fn a_join_that_pairs_too_many_rows_is_refused_before_it_is_made() {
+    let values: Vec<_> = (0..9_000).map(|i| json!([format!("k{}", i % 3), i])).collect();
+    let many = [("many", frame(&[("k", Kind::Text), ("n", Kind::Int)], &Value::from(values)))];
+    let text = |sql: &str| run(sql, &many, None).map(|frame| frame.height()).map_err(|error| error.to_string());
+    let refusal = "query: a join pairs 27000000 rows, too many for memory: join by more columns, select fewer, or group one side in a CTE before the join";
+    for sql in [
+        "select count(*) as c from many a join many b on a.k = b.k",
+        "select a.n, b.n as m from many a left join many b on a.k = b.k",
+        "select count(*) as c from many a join many b on a.k = b.k and a.n < b.n",
+        "with p as (select a.k, a.n, b.n as m from many a join many b using (k)) select count(*) as c from p join many d on p.n = d.n",
+        "select n from many union all select a.n from many a join many b on a.k = b.k",
+    ] {
+        assert_eq!(text(sql), Err(refusal.to_owned()), "{sql}");
+    }
+    assert_eq!(text("select a.n, b.n as m from many a join many b on a.n = b.n"), Ok(9_000));
+    assert_eq!(text("select a.n, b.n as m from many a join many b on a.n = b.n and a.k <= b.k"), Ok(9_000));
+    assert_eq!(text("select a.n from many a semi join many b on a.k = b.k"), Ok(9_000));
+    assert_eq!(text("with g as (select k, count(*) as c from many group by k) select a.n, g.c from many a join g on a.k = g.k"), Ok(9_000));
 }
 
 #[test]

@@ -60,6 +60,14 @@ fn what_goes_wrong_in_the_engine_is_refused_with_advice() {
 }
 
 #[test]
+fn the_engine_itself_says_nothing_on_standard_error() {
+    let folder = Folder::new().with("a.json", records(1..=3));
+    let statement = "select event_id from events where cast(event_time as date) = '2026-03-01' and cast('2026-03-01' as date) = cast(event_time as date)";
+    let run = trailsift(["sql".as_ref(), folder.path().as_os_str(), "-q".as_ref(), "-c".as_ref(), statement.as_ref()]).expect(0);
+    assert_eq!(run.stderr, "");
+}
+
+#[test]
 fn a_cut_result_says_so() {
     let folder = Folder::new().with("a.json", records(1..=9));
     let run = trailsift([

@@ -227,6 +227,10 @@ fn groups_that_would_be_wrong() {
             "select principal from events group by principal having principal = 'bob'",
             "HAVING tests groups, and principal is a column of rows: test it in WHERE, or put it into an aggregate",
         ),
+        (
+            "select lower(principal) as principal, count(*) as n from events group by principal",
+            "GROUP BY principal: principal is a column of the table and the name of another expression: group by the expression, or give it another name",
+        ),
         ("select count(*) as n from events having count(*) > 1", "HAVING without GROUP BY: use WHERE, or filter outside a CTE"),
         ("select principal, count(*) from events group by all", "GROUP BY ALL: name the columns to group by"),
         (
@@ -246,6 +250,87 @@ fn groups_that_would_be_wrong() {
             "DISTINCT ON is not portable: filter ROW_NUMBER() OVER (PARTITION BY ... ORDER BY ...) = 1 outside a CTE",
         ),
     ]);
+}
+
+#[test]
+fn functions_under_other_names() {
+    for call in
+        ["\"count\"(*)", "\"Count\"(*)", "`count`(*)", "\"sum\"(event_epoch)", "count.x(*)", "\"row_number\"() over (order by event_id)"]
+    {
+        let answer = ask(&format!("select {call} - 5 as n from events"));
+        assert!(answer.ends_with("(...): a function's name stands alone and without quotes"), "{call}: {answer}");
+    }
+    let answer = ask("select event_id from events where \"max\"(event_epoch) = event_epoch");
+    assert!(answer.contains("without quotes"), "{answer}");
+}
+
+#[test]
+fn numbers_that_would_wrap_or_be_rounded_otherwise() {
+    let wraps = |product: &str| format!("{product} may not fit into 64 bits, and wraps around then: cast one side, CAST(x AS DOUBLE) * y");
+    let rounds = |operator: &str| {
+        format!(
+            "{operator} rounds down here, where SQL rounds toward zero, so it takes values that cannot be below zero: write ABS(x), or FLOOR(x / y)"
+        )
+    };
+    let cast =
+        |to: &str| format!("a cast to {to} wraps around or loses digits in what follows: use BIGINT, DOUBLE, VARCHAR, DATE or TIMESTAMP");
+    let cases = [
+        ("event_epoch * 10000000000", wraps("event_epoch * 10000000000")),
+        ("event_epoch * 1000 * (1000 * event_epoch)", wraps("event_epoch * 1000 * (1000 * event_epoch)")),
+        ("event_epoch * (1000000 * -2)", wraps("event_epoch * (1000000 * -2)")),
+        ("4000000000 * 4000000000", wraps("4000000000 * 4000000000")),
+        (
+            "event_epoch + 9223372036854775807",
+            "event_epoch + 9223372036854775807 may not fit into 64 bits, and wraps around then: cast one side, CAST(x AS DOUBLE)"
+                .to_owned(),
+        ),
+        (
+            "sum(case when ok then event_epoch * 1000 else 0 end)",
+            "SUM of a product may not fit into 64 bits, and wraps around then: multiply the SUM, or write SUM(CAST(x AS DOUBLE) * y)"
+                .to_owned(),
+        ),
+        ("sum(ok) - 5", "SUM of a condition: write COUNT(*) FILTER (WHERE ...), or SUM(CASE WHEN ... THEN 1 ELSE 0 END)".to_owned()),
+        ("cast(event_epoch as int) * 2", cast("INT")),
+        ("event_epoch::smallint", cast("SMALLINT")),
+        ("cast(event_epoch as real)", cast("REAL")),
+        ("cast(event_epoch as bigint unsigned)", cast("BIGINT UNSIGNED")),
+        ("-7 % 3", rounds("%")),
+        ("mod(event_epoch - 7, 3)", rounds("MOD")),
+        ("div(-7, 2)", rounds("DIV")),
+        ("-7 // 2", rounds("//")),
+        ("lpad(event_name, 1000000000, 'x')", "LPAD takes a number up to 10000 for its width".to_owned()),
+        ("rpad(event_name, event_epoch, 'x')", "RPAD takes a number up to 10000 for its width".to_owned()),
+    ];
+    for (expr, sentence) in cases {
+        assert_eq!(ask(&format!("select {expr} as x from events")), format!("query: {sentence}"), "{expr}");
+    }
+    for expr in [
+        "event_epoch * 86400 * 10",
+        "cast(event_epoch as double) * 10000000000",
+        "event_epoch * 1000000.5",
+        "sum(event_epoch) * 1000",
+        "sum(cast(event_epoch as double) * event_epoch)",
+        "event_epoch - event_epoch % 300",
+        "(event_epoch / 3) * 1000000",
+        "cast(event_epoch as varchar)",
+        "rpad(event_name, 40, ' ')",
+    ] {
+        let answer = ask(&format!("select {expr} as x from events"));
+        assert!(!answer.starts_with("query:"), "{expr}: {answer}");
+    }
+}
+
+#[test]
+fn comparisons_that_would_be_mistaken() {
+    let any = "ANY and ALL are mistaken by the engine, but for = ANY: write IN, NOT IN, or comparisons joined by AND and OR";
+    let escape = "LIKE knows no escapes: write STARTS_WITH(x, 'a_b'), ENDS_WITH(x, 'a_b') or STRPOS(x, 'a_b') > 0";
+    all_refused(&[
+        ("select event_id from events where principal <> any(array['alice', 'bob'])", any),
+        ("select event_id from events where event_epoch > all(array[1, null])", any),
+        ("select event_id from events where event_name like 'Get\\_%'", escape),
+        ("select event_id from events where event_name not ilike '100\\%'", escape),
+    ]);
+    assert_eq!(ask("select event_id from events where 'y' = any(resource_arns) and event_name not like '%\\x'"), r#"["e1"]"#);
 }
 
 #[test]
@@ -301,6 +386,10 @@ fn windows_that_would_be_wrong() {
             "a window ordered by a CASE without ELSE puts its nulls first: end the CASE with ELSE",
         ),
         (
+            "select event_id, row_number() over (order by event_epoch desc, event_id) as r from events",
+            "ROW_NUMBER OVER (... ORDER BY ...) takes one direction for all columns: write DESC after each, or turn a number around, ORDER BY -x",
+        ),
+        (
             "select principal, rank() over (order by principal) as r from events group by principal",
             "a window and a GROUP BY or aggregate in one SELECT: group in a CTE, and put the window outside",
         ),
@@ -336,6 +425,26 @@ fn orders_and_limits_that_change_from_run_to_run() {
             "IS DISTINCT FROM takes all that follows for its right side: put it into parentheses, (a IS DISTINCT FROM b)",
         ),
     ]);
+}
+
+#[test]
+fn conditions_and_values_that_the_engine_misreads() {
+    all_refused(&[
+        (
+            "select event_id from events where event_name like 'Con%' is not true",
+            "put the condition before IS into parentheses, (event_name LIKE 'Con%') IS ...",
+        ),
+        (
+            "select event_id from events where event_epoch between 1 and 5 is true",
+            "put the condition before IS into parentheses, (event_epoch BETWEEN 1 AND 5) IS ...",
+        ),
+        ("select 1 as a, 2 as b union all select 3, 4", "two values without a name: name each with AS, in each SELECT of a UNION too"),
+        (
+            "select event_id from events where event_name is normalized",
+            "an expression of the kind IsNormalized is not known here: write it with =, IN, LIKE, IS NULL or CASE",
+        ),
+    ]);
+    assert_eq!(ask("select event_id from events where (event_name like 'Get%') is not true"), r#"["e2"] ["e4"]"#);
 }
 
 #[test]
