@@ -270,8 +270,8 @@ impl Compiler<'_> {
         let forms = file.steps.as_ref().ok_or_else(|| self.lacks(kind, "steps"))?;
         let by = file.by.as_ref().ok_or_else(|| self.lacks(kind, "by"))?;
         let needed = forms.value.iter().filter(|step| !step.optional).count();
-        if needed == 0 || (needed == 1 && file.absent.is_none()) {
-            return Err(self.refuse(forms, "steps: two at least are needed that are not optional, or one and `absent`"));
+        if needed == 0 || (forms.value.len() == 1 && file.absent.is_none()) {
+            return Err(self.refuse(forms, "steps: two at least are needed, not all of them optional, or one and `absent`"));
         }
         if forms.value.len() > MAX_STEPS {
             return Err(self.refuse(forms, format!("steps: {} are more than {MAX_STEPS}", forms.value.len())));

@@ -112,7 +112,7 @@ fn returns(rule: &Rule, known: &Keyed<'_>, days: u64) -> Vec<Finding> {
         {
             let evidence: Vec<Hit<'_>> = before.filter(|before| before.time == Some(seen)).into_iter().chain([*hit]).collect();
             let quiet = (time.epoch() - seen.epoch()).div_euclid(86_400);
-            let extra = Extra { last_seen: Some(seen), quiet, severity: Some(hit.severity), ..Extra::default() };
+            let extra = Extra { last_seen: Some(seen), quiet, about: Some(*hit), ..Extra::default() };
             findings.push(finding(rule, &evidence, &extra));
         }
         if next != Some(hit.place()) {

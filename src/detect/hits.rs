@@ -207,8 +207,8 @@ pub(super) struct Extra<'f, 'm> {
     pub(super) last_seen: Option<EventTime>,
     /// How many whole days ago that was.
     pub(super) quiet: i64,
-    /// How bad it is; the worst of the events where that is not said.
-    pub(super) severity: Option<Severity>,
+    /// The event that it is about, where the others only tell what was before.
+    pub(super) about: Option<Hit<'m>>,
 }
 
 /// The events of a finding, for its message.
@@ -251,17 +251,18 @@ pub(super) fn finding(rule: &Rule, hits: &[Hit<'_>], extra: &Extra<'_, '_>) -> F
     let mut known = HashSet::new();
     let ids = evidence.iter().filter_map(|evidence| evidence.event_id.as_ref());
     let event_ids = ids.filter(|id| known.insert(id.as_str())).cloned().collect();
+    let about = extra.about.as_ref().map_or(hits, std::slice::from_ref);
     Finding {
-        severity: extra.severity.or_else(|| hits.iter().map(|hit| hit.severity).max()).unwrap_or(rule.severity.default),
-        account_id: shared(hits, |hit| hit.text(Column::RecipientAccountId).or_else(|| hit.text(Column::UserAccountId))),
-        region: shared(hits, |hit| hit.text(Column::AwsRegion)),
-        principal: shared(hits, |hit| hit.text(Column::Principal)),
-        source_ip_address: shared(hits, |hit| hit.text(Column::SourceIpAddress)),
-        event_name: shared(hits, |hit| hit.text(Column::EventName)),
+        severity: about.iter().map(|hit| hit.severity).max().unwrap_or(rule.severity.default),
+        account_id: shared(about, |hit| hit.text(Column::RecipientAccountId).or_else(|| hit.text(Column::UserAccountId))),
+        region: shared(about, |hit| hit.text(Column::AwsRegion)),
+        principal: shared(about, |hit| hit.text(Column::Principal)),
+        source_ip_address: shared(about, |hit| hit.text(Column::SourceIpAddress)),
+        event_name: shared(about, |hit| hit.text(Column::EventName)),
         first_time: hits.iter().find_map(|hit| hit.time),
         last_time: hits.iter().rev().find_map(|hit| hit.time),
         count: u64::try_from(hits.len()).unwrap_or(u64::MAX),
-        message: rule.message.as_ref().map(|message| message.fill(&Told { hits, extra })).unwrap_or_default(),
+        message: rule.message.as_ref().map(|message| message.fill(&Told { hits: about, extra })).unwrap_or_default(),
         event_ids,
         evidence,
         ..Finding::of(rule)

@@ -87,11 +87,13 @@ impl<'v> Acting<'v> {
         if view.named(Column::UserArn, row).is_some() {
             user.first_arn = Some(first(views, user.first_arn, spot));
         }
-        if view.same(Column::ConsoleLoginResult, row, "Success") && view.is(Column::Ok, row) {
+        let verdict = view.text(Column::MfaVerdict, row);
+        // Only the verdict says that it is a sign-in: any service could answer with that word.
+        if view.same(Column::ConsoleLoginResult, row, "Success") && view.is(Column::Ok, row) && verdict != Some("not_login") {
             user.logins += 1;
             user.first_login = Some(first(views, user.first_login, spot));
             user.last_login = Some(last(views, user.last_login, spot));
-            match view.text(Column::MfaVerdict, row) {
+            match verdict {
                 Some("mfa") => user.logins_mfa += 1,
                 Some("no_mfa") => user.logins_no_mfa += 1,
                 _ => {}

@@ -149,6 +149,10 @@ fn quiet_for_exactly_so_many_days() {
         detected(QUIET, Baseline::default(), &[made.clone(), event(3 * DAY, "p", "Get")]).findings.iter().map(seconds).collect::<Vec<_>>(),
         [[0, 259_200]]
     );
+    // The finding is about whoever is back, not about whoever made it.
+    let back = detected(QUIET, Baseline::default(), &[made.clone(), event(3 * DAY, "p", "Get")]);
+    assert_eq!(messages(&back), ["p was quiet for 3 days since 2026-01-01T00:00:00Z, limit 2"]);
+    assert_eq!(back.findings.first().map(|finding| finding.principal.as_deref()), Some(Some("p")));
     let again = event(2 * DAY, "admin", "Made").with(Column::UserName, "p");
     assert_eq!(detected(QUIET, Baseline::default(), &[made, again, event(3 * DAY, "p", "Get")]).findings, []);
     let many: Vec<_> = (0..40).map(|n| event(n * 3_600, "p", "Get")).chain((0..5).map(|n| event(5 * DAY + n, "p", "Get"))).collect();

@@ -150,6 +150,9 @@ fn an_optional_step_is_evidence_where_it_is_there() {
     let first = PLAIN.replace("  - name: one", "  - name: before\n    where: event_name = 'Before'\n    optional: true\n  - name: one");
     assert_eq!(everywhere(&first, &[at(0, "Before"), at(1, "One"), at(2, "Two")]), [[0, 1, 2]]);
     assert_eq!(everywhere(&first, &[at(0, "Before"), at(5, "One"), at(12, "Two")]), [[5, 12]]);
+    // One step can suffice, with what comes before it where that is there.
+    let only = PLAIN.replace("    where: event_name = 'One'", "    where: event_name = 'One'\n    optional: true");
+    assert_eq!(everywhere(&only, &[at(0, "One"), at(1, "Two"), at(20, "Two")]), [vec![0, 1], vec![20]]);
 }
 
 #[test]
@@ -345,9 +348,9 @@ fn bad_sequences_are_refused_with_their_line() {
     insta::assert_snapshot!(bad(PLAIN, "name: two", "name: one"), @"rule rule0.yml:9: step `one`: the name is there twice");
     insta::assert_snapshot!(bad(PLAIN, "name: two", "name: Two"), @"rule rule0.yml:9: step `Two`: a name has small letters, digits and `_`, and begins with a letter");
     insta::assert_snapshot!(bad(PLAIN, "name: two", "name: absent"), @"rule rule0.yml:9: step `absent`: the name has a meaning of its own in rules");
-    insta::assert_snapshot!(bad(PLAIN, "    where: event_name = 'Two'", "    where: event_name = 'Two'\n    optional: true"), @"rule rule0.yml:7: steps: two at least are needed that are not optional, or one and `absent`");
+    insta::assert_snapshot!(bad(PLAIN, "    where: event_name = 'Two'", "    where: event_name = 'Two'\n    optional: true"), @"rule rule0.yml:9: step `two`: the last step cannot be optional");
     insta::assert_snapshot!(bad(PLAIN, "    where: event_name = 'Two'", "    where: event_name = 'Two'\n    at_least: 0"), @"rule rule0.yml:11: step `two`: `at_least` lies between 1 and 1000");
-    insta::assert_snapshot!(bad(PLAIN, "  - name: two\n    where: event_name = 'Two'\n", ""), @"rule rule0.yml:7: steps: two at least are needed that are not optional, or one and `absent`");
+    insta::assert_snapshot!(bad(PLAIN, "  - name: two\n    where: event_name = 'Two'\n", ""), @"rule rule0.yml:7: steps: two at least are needed, not all of them optional, or one and `absent`");
     insta::assert_snapshot!(bad(PLAIN, "{two.count}", "{tow.count}"), @"rule rule0.yml:13: message: no step `tow`: did you mean `two`?");
     insta::assert_snapshot!(bad(PLAIN, "{one.event_name}", "{one.event_nam}"), @"rule rule0.yml:13: message: no column or field `event_nam`: did you mean `event_name`?");
     insta::assert_snapshot!(bad(PLAIN, "{one.event_name}", "{one.resource_arns}"), @"rule rule0.yml:13: message: the column `resource_arns` is a list, which a sentence cannot hold");
