@@ -152,7 +152,7 @@ impl Case {
     pub fn input_sha256(&self) -> String {
         let mut list = String::new();
         for (object, report) in self.objects.iter().zip(&self.reports) {
-            let sha256 = report.bytes.as_ref().map_or("", |bytes| bytes.sha256.as_str());
+            let sha256 = report.bytes.as_ref().and_then(|bytes| bytes.sha256.as_deref()).unwrap_or_default();
             let _ = writeln!(list, "{}\t{}\t{sha256}", object.name, object.size);
         }
         sha256_hex(list.as_bytes())
