@@ -7,7 +7,8 @@
 use bumpalo::Bump;
 
 use super::EventPlace;
-use super::view::{Places, Spot, View};
+use super::view::{Places, Service, Spot, View, index};
+use crate::event::json::{Fault, Scanner};
 use crate::event::reader::lookup;
 use crate::schema::Column;
 
@@ -46,7 +47,7 @@ pub enum Api {
     AssumeRole,
     /// STS, by someone whom a SAML provider knows.
     AssumeRoleWithSaml,
-    /// STS, by someone whom an OpenID Connect provider knows.
+    /// STS, by someone whom an `OpenID` Connect provider knows.
     AssumeRoleWithWebIdentity,
     /// STS, from the management account into the root of a member.
     AssumeRoot,
@@ -76,23 +77,19 @@ impl Api {
     }
 
     /// The call that a row is, where it is one that makes a session and went well.
-    fn of(view: &View, row: u32) -> Option<Self> {
-        let source = view.text(Column::EventSource, row)?;
-        let known: &[Self] = if source.eq_ignore_ascii_case("sts.amazonaws.com") {
-            &[
+    fn of(service: Service, view: &View, row: u32) -> Option<Self> {
+        let known: &[Self] = match service {
+            Service::Sts => &[
                 Self::AssumeRole,
                 Self::AssumeRoleWithSaml,
                 Self::AssumeRoleWithWebIdentity,
                 Self::AssumeRoot,
                 Self::GetSessionToken,
                 Self::GetFederationToken,
-            ]
-        } else if source.eq_ignore_ascii_case("signin.amazonaws.com") {
-            &[Self::ConsoleLogin]
-        } else if source.eq_ignore_ascii_case("sso.amazonaws.com") {
-            &[Self::GetRoleCredentials]
-        } else {
-            return None;
+            ],
+            Service::SignIn => &[Self::ConsoleLogin],
+            Service::IdentityCenter => &[Self::GetRoleCredentials],
+            Service::Iam | Service::Other => return None,
         };
         let api = known.iter().copied().find(|api| view.same(Column::EventName, row, api.name()))?;
         view.is(Column::Ok, row).then_some(api)
@@ -131,60 +128,61 @@ pub struct Creation {
     /// The user of Identity Center who called.
     pub(super) identity_center_user: Option<String>,
     pub(super) spot: Spot,
-    shared_event_id: Option<String>,
-    request_id: Option<String>,
 }
 
 impl Creation {
     /// Reads a row; `None` where it makes no session.
-    pub(super) fn read<'v>(view: &'v View, row: u32, places: &mut Places<'v>, arena: &Bump) -> Option<Self> {
-        let api = Api::of(view, row)?;
+    pub(super) fn read<'v>(service: Service, view: &'v View, row: u32, places: &mut Places<'v>, arena: &Bump) -> Option<Self> {
+        let api = Api::of(service, view, row)?;
         if api == Api::ConsoleLogin && !["IAMUser", "Root"].iter().any(|kind| view.same(Column::UserType, row, kind)) {
             // The console takes over a session of a role or federated user that another call made.
             return None;
         }
         let owned = |text: &str| text.to_owned();
-        let request = |path: &[&str]| view.text(Column::RequestParameters, row).and_then(|json| value(json, path, arena));
-        let response = |path: &[&str]| view.text(Column::ResponseElements, row).and_then(|json| value(json, path, arena));
-        let issued_key = response(&["credentials", "accessKeyId"]).or_else(|| response(&["roleCredentials", "accessKeyId"]));
+        let request = view.text(Column::RequestParameters, row).unwrap_or_default();
+        let [role_arn, role_session, name, target, serial] =
+            members(request, ["roleArn", "roleSessionName", "name", "targetPrincipal", "serialNumber"], arena);
+        let response = view.text(Column::ResponseElements, row).unwrap_or_default();
+        let [credentials, role_credentials, role_user, federated_user] =
+            members(response, ["credentials", "roleCredentials", "assumedRoleUser", "federatedUser"], arena);
+        let issued_key = value(credentials, "accessKeyId", arena).or_else(|| value(role_credentials, "accessKeyId", arena));
+        let text = |json| scalar(json, arena).map(owned);
         let own = |column| view.named(column, row).map(owned);
         let caller = own(Column::Principal);
         let (principal, session_name, principal_id) = match api {
             Api::AssumeRole | Api::AssumeRoleWithSaml | Api::AssumeRoleWithWebIdentity => {
-                (request(&["roleArn"]), request(&["roleSessionName"]), response(&["assumedRoleUser", "assumedRoleId"]))
+                (text(role_arn), text(role_session), value(role_user, "assumedRoleId", arena))
             }
             Api::GetFederationToken => {
-                let name = request(&["name"]);
+                let name = text(name);
                 let principal = caller.as_ref().zip(name.as_ref()).map(|(caller, name)| format!("{caller}/{name}"));
-                (principal, name, response(&["federatedUser", "federatedUserId"]))
+                (principal, name, value(federated_user, "federatedUserId", arena))
             }
             Api::GetSessionToken | Api::ConsoleLogin => (caller.clone(), None, own(Column::UserPrincipalId)),
-            Api::AssumeRoot => (request(&["targetPrincipal"]), None, None),
+            Api::AssumeRoot => (text(target), None, None),
             Api::GetRoleCredentials => (None, None, None),
         };
         if issued_key.is_none() && principal_id.is_none() {
             return None;
         }
-        let role = response(&["assumedRoleUser", "arn"]).or_else(|| principal.clone());
+        let account = value(role_user, "arn", arena).or_else(|| principal.clone());
         let user = view.named(Column::UserOnBehalfOfId, row).or_else(|| view.named(Column::UserName, row));
         Some(Self {
             api,
             place: places.place(view, row),
             recipient_account_id: own(Column::RecipientAccountId),
             issued_key,
-            account_id: role.as_deref().and_then(account_of).map(owned).or_else(|| view.account(row).map(owned)),
+            account_id: account.as_deref().and_then(account_of).map(owned).or_else(|| view.account(row).map(owned)),
             principal,
             session_name,
             caller_key: own(Column::UserAccessKeyId),
-            serial_number: request(&["serialNumber"]).is_some(),
+            serial_number: scalar(serial, arena).is_some(),
             principal_id,
             caller_mfa: caller_mfa(api, view, row),
             caller: None,
             identity_center_user: user.filter(|_| api == Api::GetRoleCredentials).map(owned),
             issued_by: caller,
             spot: view.spot(row),
-            shared_event_id: own(Column::SharedEventId),
-            request_id: own(Column::RequestId),
         })
     }
 
@@ -202,11 +200,12 @@ impl Creation {
     /// Whether both records tell of one call, or of two that say the same about their session.
     ///
     /// A call into another account has a record in both, with one `sharedEventID`.
-    pub(super) fn agrees(&self, other: &Self) -> bool {
-        let both = |left: &Option<String>, right: &Option<String>| left.is_some() && left == right;
-        both(&self.shared_event_id, &other.shared_event_id)
-            || both(&self.request_id, &other.request_id)
-            || both(&self.place.event_id, &other.place.event_id)
+    pub(super) fn agrees(&self, other: &Self, views: &[View]) -> bool {
+        let one_call = [Column::SharedEventId, Column::RequestId, Column::EventId].into_iter().any(|column| {
+            let id = |creation: &Self| views.get(index(creation.spot.batch))?.named(column, creation.spot.row);
+            id(self).is_some() && id(self) == id(other)
+        });
+        one_call
             || (self.api == other.api
                 && self.issued_by == other.issued_by
                 && self.caller == other.caller
@@ -235,9 +234,28 @@ fn caller_mfa(api: Api, view: &View, row: u32) -> Option<Verdict> {
     }
 }
 
-/// The text at a path, where there is one that is not empty.
-fn value(json: &str, path: &[&str], arena: &Bump) -> Option<String> {
-    lookup(json, path, arena).filter(|text| !text.is_empty()).map(str::to_owned)
+/// The JSON of some members of an object, read in one go; the last of repeated keys counts.
+fn members<'a, const N: usize>(json: &'a str, wanted: [&str; N], arena: &'a Bump) -> [Option<&'a str>; N] {
+    let mut found = [None; N];
+    let read = Scanner::new(json, arena).object(0, |scanner, key| match found.iter_mut().zip(wanted).find(|(_, wanted)| *wanted == key) {
+        Some((slot, _)) => {
+            *slot = Some(scanner.json(0)?);
+            Ok::<(), Fault>(())
+        }
+        None => scanner.skip_value(0),
+    });
+    if read.is_ok() { found } else { [None; N] }
+}
+
+/// The text that a JSON value stands for; `None` where it is empty, null, an object or an array.
+fn scalar<'a>(json: Option<&'a str>, arena: &'a Bump) -> Option<&'a str> {
+    lookup(json?, &[], arena).filter(|text| !text.is_empty())
+}
+
+/// The same of a member of an object.
+fn value(json: Option<&str>, key: &str, arena: &Bump) -> Option<String> {
+    let [value] = members(json?, [key], arena);
+    scalar(value, arena).map(str::to_owned)
 }
 
 /// The account in an ARN.

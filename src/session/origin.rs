@@ -32,7 +32,7 @@ const SKEW_MICROS: i64 = 5 * 60 * 1_000_000;
 /// All temporary sessions, the calls that made them, and the users of IAM.
 #[derive(Debug, Default)]
 pub struct Sessions {
-    pub(super) sessions: Vec<Session>,
+    pub(super) list: Vec<Session>,
     pub(super) creations: Vec<Creation>,
     by_key: HashMap<Arc<str>, u32>,
     by_principal: HashMap<(Arc<str>, i64), u32>,
@@ -159,7 +159,7 @@ impl<'v> Merged<'v> {
         let by_principal = grouped(&creations, |creation| creation.principal_id.as_deref().zip(creation.spot.time));
         // Judged once, as many sessions may share a principal and a second; these calls have one time, so the first stands for all.
         let by_principal: HashMap<(&str, i64), MadeBy> =
-            by_principal.iter().filter_map(|(pair, places)| Some((*pair, made_by(&creations, places, None)?))).collect();
+            by_principal.iter().filter_map(|(pair, places)| Some((*pair, made_by(views, &creations, places, None)?))).collect();
 
         let mut all = Sessions { users: Users::new(self.users, self.changes, views), ..Sessions::default() };
         let mut principals: HashMap<&str, Arc<str>> = HashMap::new();
@@ -169,7 +169,7 @@ impl<'v> Merged<'v> {
             let named = used.and_then(|used| row(used.named));
             let not_before = used.and_then(|used| used.first.time);
             let issued = match id {
-                Id::Key(key) => by_key.get(key).and_then(|places| made_by(&creations, places, not_before)),
+                Id::Key(key) => by_key.get(key).and_then(|places| made_by(views, &creations, places, not_before)),
                 _ => None,
             };
             let fallback = || {
@@ -182,15 +182,15 @@ impl<'v> Merged<'v> {
         }
         for key in creations.iter().filter_map(|creation| creation.issued_key.as_deref()) {
             if !all.by_key.contains_key(key) {
-                let made_by = by_key.get(key).and_then(|places| made_by(&creations, places, None));
+                let made_by = by_key.get(key).and_then(|places| made_by(views, &creations, places, None));
                 let principal = made_by.and_then(|made_by| creations.get(index(made_by.creation))?.principal.as_deref());
                 all.add(&Id::Key(key), principal.map(|text| shared(&mut principals, text)), None, made_by);
             }
         }
         drop((by_key, by_principal, principals));
         all.creations = creations;
-        let origins: Vec<Origin> = (0..number(all.sessions.len())).into_par_iter().map(|session| all.origin(session)).collect();
-        for (session, origin) in all.sessions.iter_mut().zip(origins) {
+        let origins: Vec<Origin> = (0..number(all.list.len())).into_par_iter().map(|session| all.origin(session)).collect();
+        for (session, origin) in all.list.iter_mut().zip(origins) {
             session.origin = origin;
         }
         all
@@ -214,11 +214,11 @@ fn shared<'t>(known: &mut HashMap<&'t str, Arc<str>>, text: &'t str) -> Arc<str>
 }
 
 /// The call among those at `places` that made a session, of which the first event was at `first`.
-fn made_by(creations: &[Creation], places: &[u32], first: Option<i64>) -> Option<MadeBy> {
+fn made_by(views: &[View], creations: &[Creation], places: &[u32], first: Option<i64>) -> Option<MadeBy> {
     let known = |place: &u32| creations.get(index(*place)).filter(|creation| in_time(creation, first)).map(|creation| (*place, creation));
     let mut candidates = places.iter().filter_map(known);
     let (place, best) = candidates.next()?;
-    Some(MadeBy { creation: place, disputed: candidates.any(|(_, other)| !best.agrees(other)) })
+    Some(MadeBy { creation: place, disputed: candidates.any(|(_, other)| !best.agrees(other, views)) })
 }
 
 /// Whether a call can have made a session whose first event was at `first`.
@@ -235,7 +235,7 @@ impl Used {
 
 impl Sessions {
     fn add(&mut self, id: &Id<'_>, principal: Option<Arc<str>>, used: Option<Used>, made_by: Option<MadeBy>) {
-        let place = number(self.sessions.len());
+        let place = number(self.list.len());
         let mut key = None;
         match id {
             Id::Key(text) => {
@@ -249,7 +249,7 @@ impl Sessions {
             Id::Nameless => {}
         }
         let origin = Origin { verdict: Verdict::NotInLog, creation: None, depth: 0 };
-        self.sessions.push(Session { key, principal, used, made_by, origin });
+        self.list.push(Session { key, principal, used, made_by, origin });
     }
 
     /// Follows a session back, and judges it by the first call on the way that says something about MFA.
@@ -257,7 +257,7 @@ impl Sessions {
         let mut verdict = None;
         let mut chain: Vec<u32> = Vec::with_capacity(1);
         let end = self.follow(session, &mut chain, |made_by, creation| {
-            verdict = verdict.or(if made_by.disputed { Some(Verdict::Unknown) } else { creation.verdict() });
+            verdict = verdict.or_else(|| if made_by.disputed { Some(Verdict::Unknown) } else { creation.verdict() });
         });
         Origin { verdict: verdict.unwrap_or(end), creation: chain.last().copied(), depth: number(chain.len()) }
     }
@@ -268,7 +268,7 @@ impl Sessions {
     fn follow<'s>(&'s self, session: u32, chain: &mut Vec<u32>, mut meet: impl FnMut(MadeBy, &'s Creation)) -> Verdict {
         let mut at = session;
         loop {
-            let made_by = self.sessions.get(index(at)).and_then(|session| session.made_by);
+            let made_by = self.list.get(index(at)).and_then(|session| session.made_by);
             let Some((made_by, creation)) = made_by.and_then(|made_by| Some((made_by, self.creations.get(index(made_by.creation))?)))
             else {
                 return Verdict::NotInLog;
@@ -314,7 +314,7 @@ impl Sessions {
         let mut calls: HashMap<u32, Vec<u32>> = HashMap::new();
         let mut sessions: Vec<u32> = self.by_key.get(from).copied().into_iter().collect();
         let mut creations = Vec::new();
-        for (place, session) in (0..).zip(&self.sessions) {
+        for (place, session) in (0..).zip(&self.list) {
             if let Some(made_by) = session.made_by {
                 made.entry(made_by.creation).or_default().push(place);
             }
@@ -334,7 +334,7 @@ impl Sessions {
         let mut keys = BTreeSet::new();
         loop {
             if let Some(session) = sessions.pop() {
-                keys.extend(self.sessions.get(index(session)).and_then(|session| session.key.as_deref()));
+                keys.extend(self.list.get(index(session)).and_then(|session| session.key.as_deref()));
                 creations.extend(calls.remove(&session).unwrap_or_default());
             } else if let Some(creation) = creations.pop() {
                 sessions.extend(made.remove(&creation).unwrap_or_default());
@@ -370,9 +370,9 @@ impl Sessions {
     /// The three late columns, a row for each outcome that differs, and the row of each session.
     fn outcomes(&self) -> PolarsResult<(DataFrame, Vec<IdxSize>)> {
         let mut known: HashMap<(Verdict, Option<u32>), IdxSize> = HashMap::new();
-        let mut places = Vec::with_capacity(self.sessions.len());
+        let mut places = Vec::with_capacity(self.list.len());
         let (mut verdicts, mut event_ids, mut principals) = (Vec::new(), Vec::new(), Vec::new());
-        for Session { origin, .. } in &self.sessions {
+        for Session { origin, .. } in &self.list {
             places.push(*known.entry((origin.verdict, origin.creation)).or_insert_with(|| {
                 let creation = origin.creation.and_then(|place| self.creations.get(index(place)));
                 verdicts.push(Some(origin.verdict.name()));

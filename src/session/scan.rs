@@ -7,7 +7,7 @@ use bumpalo::Bump;
 use super::creation::Creation;
 use super::sign_in::Step;
 use super::users::{Acting, Change, Name, acting};
-use super::view::{Places, Spot, View, first, last};
+use super::view::{Places, Service, Spot, View, earlier, first, index, last};
 use crate::schema::Column;
 
 /// Addresses of a session that are told apart.
@@ -62,10 +62,14 @@ impl<'v> Use<'v> {
         self.events += 1;
         self.first = first(views, Some(self.first), spot);
         self.last = last(views, Some(self.last), spot);
-        if named_pair(view, row).is_some() {
-            self.named = Some(first(views, self.named, spot));
+        if self.named.is_none_or(|named| earlier(views, spot, named)) && named_pair(view, row).is_some() {
+            self.named = Some(spot);
         }
-        if let Some(address) = view.text(Column::SourceIpAddress, row) {
+        // The names of services stand in the same field.
+        if let Some(address) = view.text(Column::SourceIpAddress, row)
+            && self.address != Some(address)
+            && view.text(Column::SourceIpHex, row).is_some()
+        {
             self.add_address(address);
         }
     }
@@ -100,6 +104,7 @@ pub(super) fn scan<'v>(views: &'v [View], view: &'v View) -> Part<'v> {
     let mut last_session: Option<(Id<'v>, u32)> = None;
     let mut places = Places::default();
     let mut arena = Bump::new();
+    let mut last_source: (&str, Service) = ("", Service::Other);
     for row in 0..view.rows() {
         let session = session_of(view, row).map_or(NO_SESSION, |id| {
             let number = match last_session {
@@ -111,7 +116,7 @@ pub(super) fn scan<'v>(views: &'v [View], view: &'v View) -> Part<'v> {
                 }),
             };
             last_session = Some((id, number));
-            if let Some((_, used)) = part.sessions.get_mut(super::view::index(number)) {
+            if let Some((_, used)) = part.sessions.get_mut(index(number)) {
                 used.add(views, view, row);
             }
             number
@@ -120,13 +125,22 @@ pub(super) fn scan<'v>(views: &'v [View], view: &'v View) -> Part<'v> {
         if let Some(name) = acting(view, row) {
             part.users.entry(name).or_default().add(views, view, row);
         }
+        let source = view.text(Column::EventSource, row).unwrap_or_default();
+        // Equal texts that follow each other share their bytes, so that this looks at none of them.
+        if !std::ptr::eq(source, last_source.0) {
+            last_source = (source, Service::of(source));
+        }
+        let service = last_source.1;
+        if service == Service::Other {
+            continue;
+        }
         arena.reset();
-        if let Some(mut creation) = Creation::read(view, row, &mut places, &arena) {
+        if let Some(mut creation) = Creation::read(service, view, row, &mut places, &arena) {
             creation.caller = (session != NO_SESSION).then_some(session);
             part.creations.push(creation);
-        } else if let Some(step) = Step::read(view, row, &arena) {
+        } else if let Some(step) = Step::read(service, view, row, &arena) {
             part.steps.push(step);
-        } else if let Some(change) = Change::read(view, row, &arena) {
+        } else if let Some(change) = Change::read(service, view, row, &arena) {
             part.changes.push(change);
         }
     }

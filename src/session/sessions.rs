@@ -23,12 +23,12 @@ pub const SESSION_COLUMNS: &[StateColumn] = &[
     column("first_event", Kind::Time, "the first event with the key", "not used, or no time"),
     column("last_event", Kind::Time, "the last event with the key", "not used, or no time"),
     column("events", Kind::Int, "events with the key", "never"),
-    column("addresses", Kind::Int, "distinct source_ip_address of events with the key, counted up to 1000", "never"),
+    column("addresses", Kind::Int, "distinct IP addresses of events with the key, counted up to 1000", "never"),
 ];
 
 pub(super) fn rows<'v>(all: &Sessions, views: &'v [View], places: &mut Places<'v>) -> Vec<StateRow> {
     let mut sessions: Vec<(Option<i64>, &str, &Session)> = Vec::new();
-    for session in &all.sessions {
+    for session in &all.list {
         let Some(key) = session.key.as_deref() else { continue };
         let issued = creation(all, session).and_then(|creation| creation.spot.time);
         let first = session.used.and_then(|used| used.first.time);
@@ -82,10 +82,9 @@ fn kind(made: Option<&Creation>, event: Option<(&View, u32)>) -> &'static str {
         Some(Api::GetFederationToken) => "federated",
         Some(Api::GetSessionToken) => "session_token",
         Some(Api::ConsoleLogin) => "console",
-        Some(Api::AssumeRoot) => "other",
         None if is("AssumedRole") => "assumed_role",
         None if is("FederatedUser") => "federated",
         None if event.is_some_and(|(view, row)| view.is(Column::FromConsole, row)) => "console",
-        None => "other",
+        Some(Api::AssumeRoot) | None => "other",
     }
 }

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, HashMap};
 use bumpalo::Bump;
 
 use super::creation::Verdict;
-use super::view::{Spot, View};
+use super::view::{Service, Spot, View};
 use crate::event::reader::lookup;
 use crate::schema::Column;
 
@@ -35,8 +35,8 @@ struct Factors {
 
 impl Step {
     /// Reads a row; `None` where it is no step of a sign-in.
-    pub(super) fn read(view: &View, row: u32, arena: &Bump) -> Option<Self> {
-        if !view.same(Column::EventSource, row, "signin.amazonaws.com") {
+    pub(super) fn read(service: Service, view: &View, row: u32, arena: &Bump) -> Option<Self> {
+        if service != Service::SignIn {
             return None;
         }
         let whole = view.same(Column::EventName, row, "UserAuthentication");

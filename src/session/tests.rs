@@ -114,17 +114,12 @@ impl Log {
         self.origin(event_id).0.unwrap_or_else(|| "null".to_owned())
     }
 
-    fn row(&self, table: &StateTable, key: &str) -> StateRow {
-        let wanted = Cell::Text(key.to_owned());
-        table.rows.iter().find(|row| row.cells.contains(&wanted)).cloned().expect("a row")
-    }
-
     fn session(&self, key: &str) -> StateRow {
-        self.row(&self.sessions.session_table(&self.events).expect("a table"), key)
+        row(&self.sessions.session_table(&self.events).expect("a table"), key)
     }
 
     fn user(&self, name: &str) -> StateRow {
-        self.row(&self.sessions.user_table(&self.events).expect("a table"), name)
+        row(&self.sessions.user_table(&self.events).expect("a table"), name)
     }
 
     fn chain(&self, key: &str) -> Vec<&str> {
@@ -135,6 +130,11 @@ impl Log {
     fn descendants(&self, from: &str) -> Vec<&str> {
         self.sessions.descendants(from).into_iter().collect()
     }
+}
+
+fn row(table: &StateTable, key: &str) -> StateRow {
+    let wanted = Cell::Text(key.to_owned());
+    table.rows.iter().find(|row| row.cells.contains(&wanted)).cloned().expect("a row")
 }
 
 fn cell<'r>(columns: &[StateColumn], row: &'r StateRow, name: &str) -> &'r Cell {
@@ -486,9 +486,9 @@ fn users_and_their_consoles() {
         record(id, second, "signin.amazonaws.com", "ConsoleLogin", &more)
     };
     // Another service's answer can have the words of a sign-in.
-    let answer = |id: &str, second| {
+    let answer = |id: &str, second, source: &str, name: &str| {
         let by = json!({"type": "IAMUser", "principalId": "AIDAOPS", "arn": USER, "accountId": "111122223333", "userName": "ops"});
-        record(id, second, "iam.amazonaws.com", "GetUser", &json!({"userIdentity": by, "responseElements": {"ConsoleLogin": "Success"}}))
+        record(id, second, source, name, &json!({"userIdentity": by, "responseElements": {"ConsoleLogin": "Success"}}))
     };
     let change = |id: &str, second, name: &str, user: &str| {
         let more = json!({"userIdentity": {"type": "Root", "arn": "arn:aws:iam::111122223333:root", "accountId": "111122223333"},
@@ -503,7 +503,8 @@ fn users_and_their_consoles() {
         login("in", 2, "No", "Success"),
         login("in-again", 3, "Yes", "Success"),
         call("key", 4, &user()),
-        answer("no-sign-in", 5),
+        answer("no-sign-in", 5, "signin.amazonaws.com", "GetSigninToken"),
+        answer("nor-this", 6, "iam.amazonaws.com", "ConsoleLogin"),
         call("key-again", 9, &user()),
         change("made", 20, "CreateUser", "new"),
         change("profile", 21, "CreateLoginProfile", "new"),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use bumpalo::Bump;
 
-use super::view::{Places, Spot, View, first, index, last};
+use super::view::{Places, Service, Spot, View, first, index, last, order};
 use super::{Cell, StateColumn, StateRow};
 use crate::event::reader::lookup;
 use crate::schema::{Column, Kind};
@@ -88,8 +88,9 @@ impl<'v> Acting<'v> {
             user.first_arn = Some(first(views, user.first_arn, spot));
         }
         let verdict = view.text(Column::MfaVerdict, row);
-        // Only the verdict says that it is a sign-in: any service could answer with that word.
-        if view.same(Column::ConsoleLoginResult, row, "Success") && view.is(Column::Ok, row) && verdict != Some("not_login") {
+        // Any service could answer with that word.
+        let signs_in = view.same(Column::EventSource, row, "signin.amazonaws.com") && verdict != Some("not_login");
+        if signs_in && view.same(Column::ConsoleLoginResult, row, "Success") && view.is(Column::Ok, row) {
             user.logins += 1;
             user.first_login = Some(first(views, user.first_login, spot));
             user.last_login = Some(last(views, user.last_login, spot));
@@ -155,8 +156,8 @@ enum What {
 
 impl Change {
     /// Reads a row; `None` where it is no such change.
-    pub(super) fn read(view: &View, row: u32, arena: &Bump) -> Option<Self> {
-        if !view.same(Column::EventSource, row, "iam.amazonaws.com") {
+    pub(super) fn read(service: Service, view: &View, row: u32, arena: &Bump) -> Option<Self> {
+        if service != Service::Iam {
             return None;
         }
         let known = [("CreateUser", What::UserMade), ("CreateLoginProfile", What::ProfileMade), ("DeleteLoginProfile", What::ProfileGone)];
@@ -187,7 +188,7 @@ impl Users {
             let keys = u64::try_from(user.keys.len()).unwrap_or(u64::MAX);
             users.insert((account.map(str::to_owned), name.to_owned()), User { keys, ..user.user });
         }
-        changes.sort_by(|left, right| super::view::order(views, left.spot, right.spot));
+        changes.sort_by(|left, right| order(views, left.spot, right.spot));
         for change in changes {
             let user = users.entry(change.name).or_default();
             match change.what {

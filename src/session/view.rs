@@ -11,7 +11,7 @@ use crate::schema::{Column, Kind};
 use crate::time::EventTime;
 
 /// What is read of an event.
-const COLUMNS: [Column; 30] = [
+const COLUMNS: [Column; 31] = [
     Column::EventTime,
     Column::EventId,
     Column::EventSource,
@@ -21,6 +21,7 @@ const COLUMNS: [Column; 30] = [
     Column::RequestId,
     Column::SharedEventId,
     Column::SourceIpAddress,
+    Column::SourceIpHex,
     Column::UserType,
     Column::Principal,
     Column::SessionName,
@@ -67,6 +68,28 @@ pub(super) struct Spot {
     pub(super) time: Option<i64>,
     pub(super) batch: u32,
     pub(super) row: u32,
+}
+
+/// The service that was called, as far as it matters here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Service {
+    Sts,
+    SignIn,
+    IdentityCenter,
+    Iam,
+    Other,
+}
+
+impl Service {
+    pub(super) fn of(event_source: &str) -> Self {
+        let known = [
+            ("sts.amazonaws.com", Self::Sts),
+            ("signin.amazonaws.com", Self::SignIn),
+            ("sso.amazonaws.com", Self::IdentityCenter),
+            ("iam.amazonaws.com", Self::Iam),
+        ];
+        known.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(event_source)).map_or(Self::Other, |(_, service)| service)
+    }
 }
 
 impl View {
