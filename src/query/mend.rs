@@ -7,7 +7,8 @@
 //! - `POWER` of whole numbers wraps around: its base becomes a `DOUBLE`;
 //! - `x IS TRUE` is null where x is null: it becomes `x <=> TRUE`, and `x IS NOT TRUE` becomes `x <=> TRUE = FALSE`,
 //!   `IS UNKNOWN`, which polars does not know, becomes `IS NULL`;
-//! - a time compared with `'2026-03-08T00:00:00Z'` loses the `Z`, which polars does not read.
+//! - a time compared with `'2026-03-08T00:00:00Z'` loses the `Z`, which polars does not read, and becomes a
+//!   `TIMESTAMP` in a list.
 //!
 //! Tokens, not the syntax tree: sqlparser 0.62 does not print every tree as it was read.
 
@@ -274,8 +275,16 @@ impl Text {
     fn times(&mut self) {
         for index in 0..self.tokens.len() {
             let Some(Token::SingleQuotedString(text)) = self.token(index) else { continue };
-            let Some(local) = text.strip_suffix('Z').filter(|_| EventTime::parse(text).is_some() && text.contains('T')) else { continue };
-            let mended = format!("'{local}'");
+            let is_utc = text.contains('T') && text.ends_with('Z');
+            let local = if is_utc { text.trim_end_matches('Z') } else { text.as_str() };
+            // A list takes no plain text, so a time in it is written as one; one with an offset has none to be written as.
+            let in_list = matches!(index.checked_sub(1).and_then(|before| self.token(before)), Some(Token::LParen | Token::Comma));
+            let is_plain = local.matches('-').count() == 2 && !local.contains('+');
+            if EventTime::parse(text).is_none() || !(is_utc || in_list && is_plain) {
+                continue;
+            }
+            let midnight = if local.contains(':') { "" } else { " 00:00:00" };
+            let mended = if in_list { format!("TIMESTAMP '{local}{midnight}'") } else { format!("'{local}'") };
             if self.compared_with(index).is_some_and(|column| self.is_time(column)) {
                 self.replace(index, mended);
             }
