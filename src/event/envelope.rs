@@ -472,7 +472,9 @@ impl Walker {
     fn skip_element<'a>(&mut self, scanner: &mut Scanner<'a>, event: &mut Event<'a>, comma: bool, at: usize, more: bool) -> Resume {
         if comma {
             if scanner.peek() != Some(b',') {
-                return Resume::Lost;
+                // What stands between two records belongs to neither, and counts as a broken one.
+                let start = scanner.position();
+                return next_record(scanner, event, start, start, more);
             }
             scanner.bump();
             scanner.skip_space();

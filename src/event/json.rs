@@ -308,7 +308,7 @@ impl<'a> Scanner<'a> {
                 b'"' => {
                     self.pos += 1;
                     self.skip_quoted_shallow()?;
-                    if !matches!(self.skip_space(), None | Some(b',' | b':' | b'}' | b']')) {
+                    if inside.is_some() && !matches!(self.skip_space(), None | Some(b',' | b':' | b'}' | b']')) {
                         return Err(misplaced);
                     }
                 }
