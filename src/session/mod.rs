@@ -42,7 +42,7 @@ pub struct StateRow {
 }
 
 /// One value of a row.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Cell {
     /// Not known, or not there.
     Null,
@@ -69,15 +69,6 @@ pub struct EventPlace {
     pub time: Option<EventTime>,
 }
 
-/// The columns of the table of that name, if it can be made.
-pub fn columns_of(table: &str) -> Option<&'static [StateColumn]> {
-    match table {
-        "users" => Some(USERS),
-        "sessions" => Some(SESSIONS),
-        _ => None,
-    }
-}
-
 macro_rules! columns {
     ($($name:literal $kind:ident $source:literal $null:literal;)*) => {
         &[$(StateColumn { name: $name, kind: Kind::$kind, source: $source, null_means: $null }),*]
@@ -85,7 +76,7 @@ macro_rules! columns {
 }
 
 /// One row for each IAM user that the events name.
-pub const USERS: &[StateColumn] = columns! {
+pub const USER_COLUMNS: &[StateColumn] = columns! {
     "recipient_account_id" Text "recipientAccountId" "absent";
     "user_name" Text "the user's name" "never";
     "principal" Text "the user's ARN" "no event names it";
@@ -105,7 +96,7 @@ pub const USERS: &[StateColumn] = columns! {
 };
 
 /// One row for each temporary access key that was issued or used.
-pub const SESSIONS: &[StateColumn] = columns! {
+pub const SESSION_COLUMNS: &[StateColumn] = columns! {
     "access_key_id" Text "the key" "never";
     "recipient_account_id" Text "recipientAccountId" "absent";
     "principal" Text "who acts with the key" "not used";

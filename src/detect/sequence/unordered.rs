@@ -33,7 +33,7 @@ pub(super) struct Unordered<'s, 'r, 'm> {
     so_far: Vec<Vec<usize>>,
     /// For each link, the user's events by their value, and the binder's by theirs.
     linked: Vec<(ByValue<'m>, ByValue<'m>)>,
-    /// The findings by the needed events of the other steps.
+    /// The findings by the events of the other steps that they need.
     by_earlier: HashMap<BTreeSet<usize>, usize>,
     /// The events of the last step that are used.
     used: Vec<bool>,
@@ -49,7 +49,7 @@ impl<'s, 'r, 'm> Unordered<'s, 'r, 'm> {
         let mut links = Vec::new();
         for (user, test) in tests.steps.iter().enumerate() {
             for (value, slot) in &test.equal {
-                links.extend(tests.binder(*slot).map(|(binder, source)| Link { user, value: *value, slot: *slot, binder, source }));
+                links.extend(tests.binder(*slot).map(|(binder, source)| Link { user, value, slot: *slot, binder, source }));
             }
         }
         let mut this = Self {
@@ -204,8 +204,12 @@ impl<'s, 'r, 'm> Unordered<'s, 'r, 'm> {
     /// Makes a finding, or adds to the one that rests on the same events of the other steps.
     fn keep(&mut self, chosen: &[Vec<usize>]) {
         let steps = &self.search.sequence.steps;
-        let needed = steps.iter().zip(chosen).take(steps.len().saturating_sub(1)).filter(|(step, _)| !step.optional);
-        let earlier: BTreeSet<usize> = needed.flat_map(|(_, events)| events.iter().copied()).collect();
+        let others = || steps.iter().zip(chosen).take(steps.len().saturating_sub(1));
+        let needed = others().filter(|(step, _)| !step.optional).flat_map(|(_, events)| events.iter().copied());
+        let mut earlier: BTreeSet<usize> = needed.collect();
+        if earlier.is_empty() {
+            earlier.extend(others().flat_map(|(_, events)| events.iter().copied()));
+        }
         for place in chosen.last().into_iter().flatten() {
             if let Some(used) = self.used.get_mut(*place) {
                 *used = true;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::session::{Cell, EventPlace, StateRow, USERS};
+use crate::session::{Cell, EventPlace, StateRow, USER_COLUMNS};
 
 const KEYED: &str = "
 id: T-040
@@ -32,12 +32,12 @@ fn user(name: &str, uses: i64, without_mfa: i64, evidence: &[i64]) -> StateRow {
         event_id: Some(format!("e{index}")),
         time: EventTime::from_micros((1_767_225_600 + index) * 1_000_000),
     };
-    StateRow { cells: USERS.iter().map(|column| cell(column.name)).collect(), evidence: evidence.iter().map(place).collect() }
+    StateRow { cells: USER_COLUMNS.iter().map(|column| cell(column.name)).collect(), evidence: evidence.iter().map(place).collect() }
 }
 
 fn found(rule: &str, rows: Vec<StateRow>) -> Vec<Finding> {
     let catalog = Catalog::of(&[rule], &CatalogOptions::default()).unwrap_or_else(|error| panic!("{error}"));
-    let tables = [StateTable { name: "users", columns: USERS, rows }];
+    let tables = [StateTable { name: "users", columns: USER_COLUMNS, rows }];
     let options = DetectOptions { tables: &tables, ..DetectOptions::default() };
     detect(&catalog, &EventFrame::default(), &options).expect("runs").findings
 }
