@@ -326,12 +326,10 @@ impl<'s, 'r, 'm> Ordered<'s, 'r, 'm> {
         verdict == Verdict::Holds
     }
 
-    /// The events before the last step that a finding needs; where it needs none, those of the optional steps.
+    /// The events before the last step that a finding rests on; it can do without those of optional steps.
     fn earlier(&self, chain: &Chain<'m>) -> Vec<usize> {
         let optional = |step: usize| self.search.sequence.steps.get(step).is_some_and(|step| step.optional);
-        let events = |all: bool| chain.links().filter(move |link| all || !optional(link.step)).flat_map(|link| link.events.iter().copied());
-        let needed: Vec<usize> = events(false).collect();
-        if needed.is_empty() { events(true).collect() } else { needed }
+        chain.links().filter(|link| !optional(link.step)).flat_map(|link| link.events.iter().copied()).collect()
     }
 
     fn found(&mut self, chain: &Chain<'m>) {

@@ -204,12 +204,8 @@ impl<'s, 'r, 'm> Unordered<'s, 'r, 'm> {
     /// Makes a finding, or adds to the one that rests on the same events of the other steps.
     fn keep(&mut self, chosen: &[Vec<usize>]) {
         let steps = &self.search.sequence.steps;
-        let others = || steps.iter().zip(chosen).take(steps.len().saturating_sub(1));
-        let needed = others().filter(|(step, _)| !step.optional).flat_map(|(_, events)| events.iter().copied());
-        let mut earlier: BTreeSet<usize> = needed.collect();
-        if earlier.is_empty() {
-            earlier.extend(others().flat_map(|(_, events)| events.iter().copied()));
-        }
+        let needed = steps.iter().zip(chosen).take(steps.len().saturating_sub(1)).filter(|(step, _)| !step.optional);
+        let earlier: BTreeSet<usize> = needed.flat_map(|(_, events)| events.iter().copied()).collect();
         for place in chosen.last().into_iter().flatten() {
             if let Some(used) = self.used.get_mut(*place) {
                 *used = true;

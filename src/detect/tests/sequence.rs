@@ -173,7 +173,7 @@ message: '{token.count}'
     let token = |second: i64, name: &str| at(second, "Token").with(Column::SessionName, name);
     let login = |second: i64, name: &str| at(second, "Login").with(Column::UserAccessKeyId, name);
     let events = [token(0, "a"), token(1, "b"), login(2, "a"), login(3, "a"), login(4, "c"), login(5, "c"), login(11, "a")];
-    assert_eq!(everywhere(rule, &events), [vec![0, 2, 3], vec![4], vec![5], vec![11]]);
+    assert_eq!(everywhere(rule, &events), [vec![0, 2], vec![0, 3], vec![4], vec![5], vec![11]]);
 }
 
 #[test]
