@@ -110,10 +110,16 @@ impl Baseline {
     }
 
     /// Why a rule cannot run without more of a baseline; `None` where it can.
-    pub(super) fn refusal(&self, rule: &Rule) -> Option<String> {
+    ///
+    /// `start` is the time of the first event. Where no event lies before the
+    /// baseline's end, everything would be new, which says nothing.
+    pub(super) fn refusal(&self, rule: &Rule, start: Option<EventTime>) -> Option<String> {
         match &rule.logic {
             Logic::FirstSeen { quiet_days: None, .. } if !self.is_given() => {
                 Some("needs a baseline: give --baseline-until TIME or --baseline-case DIR".to_owned())
+            }
+            Logic::FirstSeen { quiet_days: None, .. } if self.seen.is_none() && start >= self.until => {
+                Some("needs a baseline: no event lies before --baseline-until".to_owned())
             }
             Logic::FirstSeen { .. } => self.sights(rule).err(),
             _ => None,

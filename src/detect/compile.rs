@@ -10,10 +10,10 @@ use super::finding::{RunStatus, Severity};
 use super::predicate::{Operand, Predicate, Scope, is_plain_name, unknown};
 use super::rule::{Absent, Kind, KnownBy, Logic, RollUp, Rule, Sequence, SeverityRule, Step, Sum};
 use super::rule_file::{RuleFile, SeverityForm, StepForm, refused};
+use super::state::columns_of;
 use super::template::{Placeholder, Template, Word};
 use crate::error::Error;
 use crate::schema::{Column, Kind as ColumnKind};
-use crate::session;
 use crate::time::parse_span;
 
 /// Names in messages that are no columns.
@@ -197,7 +197,7 @@ impl Compiler<'_> {
         }
         let known = ["users", "sessions"].into_iter().chain(LATER_TABLES);
         let unknown = || self.refuse(table, unknown("table", name, known, "use users or sessions"));
-        self.scope.table = Some(session::columns_of(name).ok_or_else(unknown)?);
+        self.scope.table = Some(columns_of(name).ok_or_else(unknown)?);
         if let Some((name, path)) = self.file.fields.iter().next() {
             return Err(self.refuse(path, format!("field `{name}`: the rows of a table have no fields")));
         }
@@ -270,8 +270,8 @@ impl Compiler<'_> {
         let forms = file.steps.as_ref().ok_or_else(|| self.lacks(kind, "steps"))?;
         let by = file.by.as_ref().ok_or_else(|| self.lacks(kind, "by"))?;
         let needed = forms.value.iter().filter(|step| !step.optional).count();
-        if needed == 0 || (forms.value.len() == 1 && file.absent.is_none()) {
-            return Err(self.refuse(forms, "steps: two at least are needed, not all of them optional, or one and `absent`"));
+        if forms.value.is_empty() || (forms.value.len() == 1 && file.absent.is_none()) {
+            return Err(self.refuse(forms, "steps: two at least are needed, or one and `absent`"));
         }
         if forms.value.len() > MAX_STEPS {
             return Err(self.refuse(forms, format!("steps: {} are more than {MAX_STEPS}", forms.value.len())));

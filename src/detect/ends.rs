@@ -20,6 +20,9 @@ pub(super) struct Ends<'r> {
     pub(super) until: Option<EventTime>,
 }
 
+/// A key, a day, and whether it is before the baseline's end.
+type Span<'m> = (Vec<Value<'m>>, i64, bool);
+
 impl Ends<'_> {
     /// Whether the key needs no fields.
     pub(super) fn is_plain(&self) -> bool {
@@ -28,7 +31,7 @@ impl Ends<'_> {
 
     /// The matches to keep, by row, with how many each stands for.
     pub(super) fn thin<'m>(&self, rows: &'m Rows<'m>, found: impl Iterator<Item = Match>) -> BTreeMap<usize, Match> {
-        let mut ends: HashMap<(Vec<Value<'m>>, i64, bool), (Hit<'m>, Hit<'m>, u64)> = HashMap::new();
+        let mut ends: HashMap<Span<'m>, (Hit<'m>, Hit<'m>, u64)> = HashMap::new();
         for found in found {
             let hit = Hit::new(rows, found);
             let Some(time) = hit.time else { continue };

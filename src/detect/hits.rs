@@ -239,7 +239,7 @@ impl Facts for Told<'_, '_> {
             Word::Count => self.hits.len().to_string(),
             Word::Distinct => self.extra.distinct.to_string(),
             Word::Sum => self.extra.sum.to_string(),
-            Word::LastSeen => self.extra.last_seen.map(|time| time.to_string()).unwrap_or_else(|| "-".to_owned()),
+            Word::LastSeen => self.extra.last_seen.map_or_else(|| "-".to_owned(), |time| time.to_string()),
             Word::Quiet => self.extra.quiet.to_string(),
         }
     }

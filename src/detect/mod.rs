@@ -46,7 +46,9 @@ use threshold::Threshold;
 
 use crate::error::Error;
 use crate::frame::EventFrame;
+use crate::schema::Column;
 use crate::session::StateTable;
+use crate::time::EventTime;
 
 /// What a run of the rules needs besides the events.
 #[derive(Debug, Clone, Default)]
@@ -66,6 +68,7 @@ pub struct DetectOptions<'s> {
 /// # Errors
 /// [`Error::Frame`] where the table engine fails.
 pub fn detect(catalog: &Catalog, events: &EventFrame, options: &DetectOptions<'_>) -> Result<Detections, Error> {
+    let start = if options.baseline.until.is_some() { first_time(events)? } else { None };
     let mut detections = Detections::default();
     let mut on_events: Vec<&Rule> = Vec::new();
     for rule in catalog.rules() {
@@ -75,7 +78,7 @@ pub fn detect(catalog: &Catalog, events: &EventFrame, options: &DetectOptions<'_
                 Some(table) => detections.add(rule, RuleFindings::of(state::findings(rule, table, condition, by))),
                 None => detections.rules.push(not_run(rule, format!("the table `{table}` has not been made"))),
             },
-            _ => match options.baseline.refusal(rule) {
+            _ => match options.baseline.refusal(rule, start) {
                 Some(reason) => detections.rules.push(not_run(rule, reason)),
                 None => on_events.push(rule),
             },
@@ -160,6 +163,16 @@ impl Context<'_> {
             Logic::State { .. } | Logic::Table { .. } => RuleFindings::default(),
         }
     }
+}
+
+/// The time of the first event that has one.
+fn first_time(events: &EventFrame) -> Result<Option<EventTime>, Error> {
+    let mut first = None;
+    for batch in events.batches() {
+        let times = batch.column(Column::EventTime.name())?.datetime()?.physical();
+        first = times.iter().flatten().chain(first).min();
+    }
+    Ok(first.and_then(EventTime::from_micros))
 }
 
 /// Whether a rule judges by where the log of an account ends.

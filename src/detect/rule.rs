@@ -339,17 +339,11 @@ fn sequence_text(sequence: &Sequence) -> String {
         })
         .collect();
     let (joint, order) = if sequence.ordered { (", then ", "") } else { (" and ", " in any order") };
-    let mut text = format!("{}{order}{}", steps.join(joint), by_text(&sequence.by));
-    if sequence.within > 0 {
-        text.push_str(&format!(" within {}", span_text(sequence.within)));
-    }
-    if let Some(absent) = &sequence.absent {
-        let spans = [
-            absent.within.map(|within| format!("{} after", span_text(within))),
-            absent.before.map(|before| format!("{} before", span_text(before))),
-        ];
-        let spans: Vec<String> = spans.into_iter().flatten().collect();
-        text.push_str(&format!("; absent for {} the last", spans.join(" and ")));
-    }
-    text
+    let within = if sequence.within > 0 { format!(" within {}", span_text(sequence.within)) } else { String::new() };
+    let absent = sequence.absent.as_ref().map(|absent| {
+        let after = absent.within.map(|within| format!("{} after", span_text(within)));
+        let before = absent.before.map(|before| format!("{} before", span_text(before)));
+        format!("; absent for {} the last", after.into_iter().chain(before).collect::<Vec<_>>().join(" and "))
+    });
+    format!("{}{order}{}{within}{}", steps.join(joint), by_text(&sequence.by), absent.unwrap_or_default())
 }

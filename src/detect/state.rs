@@ -7,7 +7,16 @@ use super::predicate::{Datum, Predicate};
 use super::rule::Rule;
 use super::template::{Facts, Word};
 use crate::schema::Column;
-use crate::session::{Cell, EventPlace, StateRow, StateTable};
+use crate::session::{Cell, EventPlace, SESSION_COLUMNS, StateColumn, StateRow, StateTable, USER_COLUMNS};
+
+/// The columns of the table of that name, if it can be asked.
+pub(super) fn columns_of(table: &str) -> Option<&'static [StateColumn]> {
+    match table {
+        "users" => Some(USER_COLUMNS),
+        "sessions" => Some(SESSION_COLUMNS),
+        _ => None,
+    }
+}
 
 /// The findings of a `state` rule: one for each row that matches, or for the rows that share the values of `by`.
 ///
@@ -17,9 +26,9 @@ pub(super) fn findings(rule: &Rule, table: &StateTable, condition: &Predicate, b
     if by.is_empty() {
         return rows.map(|row| finding(rule, &[row])).collect();
     }
-    let mut groups: BTreeMap<Vec<&Cell>, Vec<Row<'_>>> = BTreeMap::new();
+    let mut groups: BTreeMap<Vec<Option<Datum<'_>>>, Vec<Row<'_>>> = BTreeMap::new();
     for row in rows {
-        groups.entry(by.iter().map(|name| row.cell(name)).collect()).or_default().push(row);
+        groups.entry(by.iter().map(|name| datum(row.cell(name))).collect()).or_default().push(row);
     }
     groups.values().map(|rows| finding(rule, rows)).collect()
 }

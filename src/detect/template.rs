@@ -153,9 +153,8 @@ mod tests {
             "count" => Ok(Placeholder::Word(Word::Count)),
             "distinct" => Ok(Placeholder::Word(Word::Distinct)),
             "token.count" => Ok(Placeholder::StepCount),
-            "token.one" => Ok(Placeholder::Value),
             "within" => Ok(Placeholder::Fixed("10m".to_owned())),
-            "one" | "two" | "none" | "long" => Ok(Placeholder::Value),
+            "one" | "two" | "none" | "long" | "token.one" => Ok(Placeholder::Value),
             _ => Err(format!("no placeholder `{name}`")),
         })?;
         Ok(template.fill(&Sample))

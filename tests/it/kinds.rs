@@ -77,6 +77,7 @@ fn a_key_is_followed_to_its_use() {
     let path = folder.path().join("rules");
     let shown =
         trailsift(["rules".as_ref(), "explain".as_ref(), "ACME-001".as_ref(), "--rules".as_ref(), path.as_os_str()]).expect(0).stdout;
+    let shown = shown.split_whitespace().collect::<Vec<_>>().join(" ");
     for text in [
         "sequence: make (binds :key = made_key, :net = source_ip_net), then use by recipient_account_id within 1h",
         "make: event_name = 'CreateAccessKey' and ok",

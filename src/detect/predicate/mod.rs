@@ -250,11 +250,8 @@ impl Predicate {
 
     /// Where it says that a value of the event equals one from outside: both.
     pub(crate) fn equality(&self) -> Option<(&Operand, &str)> {
-        let (value, name) = match self {
-            Self::Compare(Operand::Outside(name, _), Comparison::Equal, value)
-            | Self::Compare(value, Comparison::Equal, Operand::Outside(name, _)) => (value, name),
-            _ => return None,
-        };
+        let Self::Compare(left, Comparison::Equal, right) = self else { return None };
+        let ((Operand::Outside(name, _), value) | (value, Operand::Outside(name, _))) = (left, right) else { return None };
         let own = matches!(value, Operand::Column(_) | Operand::Field(_) | Operand::FieldAsInt(_));
         own.then_some((value, name.as_str()))
     }

@@ -139,7 +139,7 @@ impl Reader<'_> {
             }
             Expr::Value(value) => match &value.value {
                 Value::Placeholder(name) => inner.placeholder(name),
-                value => inner.literal(value).map(Operand::Literal),
+                value => Self::literal(value).map(Operand::Literal),
             },
             Expr::UnaryOp { op: UnaryOperator::Minus, expr } => match inner.operand(expr)? {
                 Operand::Literal(Literal::Int(number)) => Ok(Operand::Literal(Literal::Int(number.wrapping_neg()))),
@@ -168,7 +168,7 @@ impl Reader<'_> {
         }
     }
 
-    fn literal(self, value: &Value) -> Result<Literal, String> {
+    fn literal(value: &Value) -> Result<Literal, String> {
         match value {
             Value::SingleQuotedString(text) => Ok(Literal::Text(text.clone())),
             Value::Boolean(flag) => Ok(Literal::Flag(*flag)),

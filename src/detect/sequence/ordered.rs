@@ -33,7 +33,7 @@ struct Chain<'m> {
     steps: u32,
 }
 
-impl<'m> Chain<'m> {
+impl Chain<'_> {
     fn has(&self, event: usize) -> bool {
         self.events.contains(&event) || self.before.as_ref().is_some_and(|before| before.has(event))
     }
@@ -303,7 +303,7 @@ impl<'s, 'r, 'm> Ordered<'s, 'r, 'm> {
     /// Adds an event to the finding that rests on the same earlier events; false where there is none.
     fn join(&mut self, place: usize, chains: &[Rc<Chain<'m>>]) -> bool {
         let Some(before) = chains.iter().find(|chain| !chain.has(place)) else { return false };
-        let Some(number) = self.by_earlier.get(&self.needed_events(before)).copied() else { return false };
+        let Some(number) = self.by_earlier.get(&self.earlier(before)).copied() else { return false };
         let first = self.firsts.get(number).copied().unwrap_or(i64::MIN);
         if self.epoch(place).saturating_sub(first) > self.search.sequence.within {
             return false;
@@ -326,8 +326,8 @@ impl<'s, 'r, 'm> Ordered<'s, 'r, 'm> {
         verdict == Verdict::Holds
     }
 
-    /// The events before the last step that a finding needs.
-    fn needed_events(&self, chain: &Chain<'m>) -> Vec<usize> {
+    /// The events before the last step that a finding rests on; it can do without those of optional steps.
+    fn earlier(&self, chain: &Chain<'m>) -> Vec<usize> {
         let optional = |step: usize| self.search.sequence.steps.get(step).is_some_and(|step| step.optional);
         chain.links().filter(|link| !optional(link.step)).flat_map(|link| link.events.iter().copied()).collect()
     }
@@ -337,7 +337,7 @@ impl<'s, 'r, 'm> Ordered<'s, 'r, 'm> {
         self.outcome.chosen.push(Chosen { steps: vec![BTreeSet::new(); self.search.sequence.steps.len()] });
         self.firsts.push(chain.first.unwrap_or(i64::MIN));
         if let Some(before) = &chain.before {
-            let earlier = self.needed_events(before);
+            let earlier = self.earlier(before);
             if !earlier.is_empty() {
                 self.by_earlier.insert(earlier, number);
             }

@@ -33,7 +33,7 @@ pub(super) struct Unordered<'s, 'r, 'm> {
     so_far: Vec<Vec<usize>>,
     /// For each link, the user's events by their value, and the binder's by theirs.
     linked: Vec<(ByValue<'m>, ByValue<'m>)>,
-    /// The findings by the needed events of the other steps.
+    /// The findings by the events of the other steps that they need.
     by_earlier: HashMap<BTreeSet<usize>, usize>,
     /// The events of the last step that are used.
     used: Vec<bool>,
@@ -49,7 +49,7 @@ impl<'s, 'r, 'm> Unordered<'s, 'r, 'm> {
         let mut links = Vec::new();
         for (user, test) in tests.steps.iter().enumerate() {
             for (value, slot) in &test.equal {
-                links.extend(tests.binder(*slot).map(|(binder, source)| Link { user, value: *value, slot: *slot, binder, source }));
+                links.extend(tests.binder(*slot).map(|(binder, source)| Link { user, value, slot: *slot, binder, source }));
             }
         }
         let mut this = Self {

@@ -105,6 +105,12 @@ fn without_a_baseline_the_rule_says_so() {
         (RunStatus::NotRun, Some("needs a baseline: give --baseline-until TIME or --baseline-case DIR"))
     );
     assert_eq!((detections.findings, detections.seen), (Vec::new(), Vec::new()));
+    let detections = detected(NEW, until(0), &[event(0, "p", "Get")]);
+    let status = detections.rules.first().expect("one");
+    assert_eq!(
+        (status.status, status.reason.as_deref()),
+        (RunStatus::NotRun, Some("needs a baseline: no event lies before --baseline-until"))
+    );
 }
 
 #[test]
@@ -113,7 +119,8 @@ fn nulls_and_events_without_time_take_no_part() {
     nobody.0.retain(|(column, _)| *column != Column::Principal);
     let mut timeless = event(21, "q", "Get");
     timeless.0.retain(|(column, _)| *column != Column::EventTime);
-    assert_eq!(messages(&detected(NEW, until(10), &[nobody, timeless])), Vec::<&str>::new());
+    let none = detected(NEW, until(10), &[event(0, "r", "Get"), nobody, timeless]);
+    assert_eq!((messages(&none), none.seen.len()), (Vec::<&str>::new(), 2));
 }
 
 #[test]
@@ -170,7 +177,7 @@ fn keys_of_fields() {
 #[test]
 fn an_earlier_case_is_a_baseline() {
     let early = [event(0, "p", "Get"), event(1, "p", "Get"), event(2, "p", "Get"), event(DAY, "p", "Get")];
-    let first = detected(NEW, until(0), &early);
+    let first = detected(NEW, until(1), &early);
     insta::assert_snapshot!(first.seen.iter().map(|seen| serde_json::to_string(&Seen { rule_sha256: "x".to_owned(), ..seen.clone() }).expect("JSON")).collect::<Vec<_>>().join("\n"), @r#"
     {"rule_id":"T-030","rule_sha256":"x","part":null,"key":[],"first":null,"last":null,"count":0}
     {"rule_id":"T-030","rule_sha256":"x","part":"where","key":["p","Get"],"first":"2026-01-01T00:00:00Z","last":"2026-01-02T00:00:00Z","count":4}
@@ -203,7 +210,7 @@ fn an_earlier_case_is_a_baseline() {
 
 #[test]
 fn a_case_folder_is_read_back() {
-    let seen = detected(NEW, until(0), &[event(0, "p", "Get")]).seen;
+    let seen = detected(NEW, until(1), &[event(0, "p", "Get")]).seen;
     let folder = tempfile::tempdir().expect("a folder");
     let lines: String = seen.iter().map(|seen| serde_json::to_string(seen).expect("JSON") + "\n").collect();
     std::fs::write(folder.path().join(SEEN_FILE), &lines).expect("written");

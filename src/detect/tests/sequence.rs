@@ -156,6 +156,30 @@ fn an_optional_step_is_evidence_where_it_is_there() {
 }
 
 #[test]
+fn all_steps_before_the_last_can_be_optional() {
+    let rule = "
+id: T-026
+title: A login with or without its token
+severity: low
+kind: sequence
+steps:
+  - name: token
+    where: event_name = 'Token'
+    optional: true
+    bind: {of: session_name}
+  - name: login
+    where: event_name = 'Login' and (user_access_key_id = :of or :of is null)
+by: []
+within: 10s
+message: '{token.count}'
+";
+    let token = |second: i64, name: &str| at(second, "Token").with(Column::SessionName, name);
+    let login = |second: i64, name: &str| at(second, "Login").with(Column::UserAccessKeyId, name);
+    let events = [token(0, "a"), token(1, "b"), login(2, "a"), login(3, "a"), login(4, "c"), login(5, "c"), login(11, "a")];
+    assert_eq!(everywhere(rule, &events), [vec![0, 2], vec![0, 3], vec![4], vec![5], vec![11]]);
+}
+
+#[test]
 fn one_event_stands_for_one_step() {
     let rule = PLAIN.replace("event_name = 'One'", "event_name in ('One', 'Two')");
     assert_eq!(everywhere(&rule, &[at(1, "Two")]), Vec::<Vec<u64>>::new());
@@ -218,6 +242,30 @@ message: '{open.user} {close.port}'
     assert_eq!(found(rule, &[remove(3, "Open", "Bob"), close(5, "bOB", 4)]), [[3, 5]]);
     assert_eq!(found(rule, &[remove(3, "Open", "Bob"), close(5, "bob", 5)]), Vec::<Vec<u64>>::new());
     assert_eq!(found(rule, &[remove(3, "Open", "Bob"), close(5, "eve", 4)]), Vec::<Vec<u64>>::new());
+}
+
+#[test]
+fn many_bound_integers_are_looked_up() {
+    let rule = "
+id: T-025
+title: A number that comes back
+severity: low
+kind: sequence
+fields: {number: requestParameters.number}
+steps:
+  - name: open
+    where: event_name = 'Open'
+    bind: {index: record_index}
+  - name: close
+    where: number = :index and event_name = 'Close'
+by: []
+within: 1m
+message: '{open.record_index} {close.number}'
+";
+    let close = |second: i64, number: &str| at(second, "Close").with(Column::RequestParameters, format!("{{\"number\":{number}}}"));
+    let events: Vec<_> =
+        (0..20).map(|n| at(n, "Open")).chain([close(30, "7"), close(31, "25"), close(32, "\"x\""), close(33, "19")]).collect();
+    assert_eq!(everywhere(rule, &events), [[7, 30], [19, 33]]);
 }
 
 #[test]
@@ -335,7 +383,7 @@ fn hostile_counts_take_seconds() {
             .collect::<Vec<_>>(),
         [20_000]
     );
-    assert!(started.elapsed() < Duration::from_secs(60), "{:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_mins(1), "{:?}", started.elapsed());
 }
 
 #[test]
@@ -350,8 +398,8 @@ fn bad_sequences_are_refused_with_their_line() {
     insta::assert_snapshot!(bad(PLAIN, "name: two", "name: absent"), @"rule rule0.yml:9: step `absent`: the name has a meaning of its own in rules");
     insta::assert_snapshot!(bad(PLAIN, "    where: event_name = 'Two'", "    where: event_name = 'Two'\n    optional: true"), @"rule rule0.yml:9: step `two`: the last step cannot be optional");
     insta::assert_snapshot!(bad(PLAIN, "    where: event_name = 'Two'", "    where: event_name = 'Two'\n    at_least: 0"), @"rule rule0.yml:11: step `two`: `at_least` lies between 1 and 1000");
-    insta::assert_snapshot!(bad(PLAIN, "  - name: two\n    where: event_name = 'Two'\n", ""), @"rule rule0.yml:7: steps: two at least are needed, not all of them optional, or one and `absent`");
-    insta::assert_snapshot!(bad(PLAIN, "{two.count}", "{tow.count}"), @"rule rule0.yml:13: message: no step `tow`: did you mean `two`?");
+    insta::assert_snapshot!(bad(PLAIN, "  - name: two\n    where: event_name = 'Two'\n", ""), @"rule rule0.yml:7: steps: two at least are needed, or one and `absent`");
+    insta::assert_snapshot!(bad(PLAIN, "{two.count}", "{twoo.count}"), @"rule rule0.yml:13: message: no step `twoo`: did you mean `two`?");
     insta::assert_snapshot!(bad(PLAIN, "{one.event_name}", "{one.event_nam}"), @"rule rule0.yml:13: message: no column or field `event_nam`: did you mean `event_name`?");
     insta::assert_snapshot!(bad(PLAIN, "{one.event_name}", "{one.resource_arns}"), @"rule rule0.yml:13: message: the column `resource_arns` is a list, which a sentence cannot hold");
     insta::assert_snapshot!(bad(PLAIN, "within: 10s", "within: 10s\nat_least: 2"), @"rule rule0.yml:13: the key `at_least` means nothing for a rule of kind sequence, which has steps, by, within, ordered, absent, message");
