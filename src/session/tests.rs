@@ -486,9 +486,9 @@ fn users_and_their_consoles() {
         record(id, second, "signin.amazonaws.com", "ConsoleLogin", &more)
     };
     // Another service's answer can have the words of a sign-in.
-    let answer = |id: &str, second| {
+    let answer = |id: &str, second, source: &str, name: &str| {
         let by = json!({"type": "IAMUser", "principalId": "AIDAOPS", "arn": USER, "accountId": "111122223333", "userName": "ops"});
-        record(id, second, "iam.amazonaws.com", "GetUser", &json!({"userIdentity": by, "responseElements": {"ConsoleLogin": "Success"}}))
+        record(id, second, source, name, &json!({"userIdentity": by, "responseElements": {"ConsoleLogin": "Success"}}))
     };
     let change = |id: &str, second, name: &str, user: &str| {
         let more = json!({"userIdentity": {"type": "Root", "arn": "arn:aws:iam::111122223333:root", "accountId": "111122223333"},
@@ -503,7 +503,8 @@ fn users_and_their_consoles() {
         login("in", 2, "No", "Success"),
         login("in-again", 3, "Yes", "Success"),
         call("key", 4, &user()),
-        answer("no-sign-in", 5),
+        answer("no-sign-in", 5, "signin.amazonaws.com", "GetSigninToken"),
+        answer("nor-this", 6, "iam.amazonaws.com", "ConsoleLogin"),
         call("key-again", 9, &user()),
         change("made", 20, "CreateUser", "new"),
         change("profile", 21, "CreateLoginProfile", "new"),

@@ -88,8 +88,9 @@ impl<'v> Acting<'v> {
             user.first_arn = Some(first(views, user.first_arn, spot));
         }
         let verdict = view.text(Column::MfaVerdict, row);
-        // Only the verdict says that it is a sign-in: any service could answer with that word.
-        if view.same(Column::ConsoleLoginResult, row, "Success") && view.is(Column::Ok, row) && verdict != Some("not_login") {
+        // Any service could answer with that word.
+        let signs_in = view.same(Column::EventSource, row, "signin.amazonaws.com") && verdict != Some("not_login");
+        if signs_in && view.same(Column::ConsoleLoginResult, row, "Success") && view.is(Column::Ok, row) {
             user.logins += 1;
             user.first_login = Some(first(views, user.first_login, spot));
             user.last_login = Some(last(views, user.last_login, spot));
