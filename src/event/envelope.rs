@@ -449,7 +449,8 @@ impl Walker {
                 let span = self.span(scanner, start);
                 let mut message = format!("{message} at byte {}", self.base + to_u64(at.max(start)));
                 if passed {
-                    let _infallible = write!(message, "; {} bytes are passed over, and other records in them are not counted", end - start);
+                    let _infallible =
+                        write!(message, "; {} bytes are passed over, and any other record in them is not counted", end - start);
                 }
                 sink.record(span, Found::Problem(kind, message));
                 self.next_index += 1;
