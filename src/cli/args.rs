@@ -317,7 +317,7 @@ pub(crate) struct OutputArgs {
     #[arg(long)]
     pub(crate) wide: bool,
     /// When to colour
-    #[arg(long, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    #[arg(long, value_enum, default_value_t = Color::Auto, value_name = "WHEN", hide_short_help = true)]
     pub(crate) color: Color,
     /// Offset of the times in tables: UTC or such as +02:00
     #[arg(long, value_name = "OFFSET", default_value = "UTC", value_parser = input::offset, allow_hyphen_values = true)]
@@ -344,7 +344,7 @@ pub(crate) struct RunArgs {
     #[arg(long)]
     pub(crate) allow_problems: bool,
     /// Show no progress
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     pub(crate) no_progress: bool,
 }
 
@@ -356,10 +356,10 @@ pub(crate) struct RuleSources {
     #[arg(long, value_name = "PATH")]
     pub(crate) rules: Vec<PathBuf>,
     /// Leave the built-in rules out
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     pub(crate) no_builtin: bool,
     /// Go on without rules that cannot be loaded
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     pub(crate) skip_bad_rules: bool,
 }
 
@@ -379,15 +379,15 @@ pub(crate) struct RuleArgs {
     #[arg(long, value_name = "SEVERITY")]
     pub(crate) min_severity: Option<Severity>,
     /// Set a rule's parameter (repeatable)
-    #[arg(long, value_name = "ID.NAME=VALUE")]
+    #[arg(long, value_name = "ID.NAME=VALUE", hide_short_help = true)]
     pub(crate) set: Vec<String>,
     /// List findings about accepted things apart: a TOML file
     #[arg(long, value_name = "FILE")]
     pub(crate) accept: Option<PathBuf>,
-    /// Take the events before this time as what is usual, for rules of kind first-seen
+    /// Events before this time are the baseline of first-seen rules
     #[arg(long, value_name = "TIME")]
     pub(crate) baseline_until: Option<String>,
-    /// Take what an earlier case saw as what is usual, for rules of kind first-seen
+    /// An earlier case is the baseline of first-seen rules
     #[arg(long, value_name = "DIR")]
     pub(crate) baseline_case: Option<PathBuf>,
 }

@@ -190,6 +190,11 @@ impl Walker {
         self.is_log || self.next_index > 0
     }
 
+    /// Whether the object was one value and nothing more.
+    pub const fn is_one_value(&self) -> bool {
+        self.next_index == 1 && matches!(self.state, State::Values)
+    }
+
     /// Whether the object held nothing but white space.
     pub const fn is_blank(&self) -> bool {
         matches!(self.state, State::Start)

@@ -287,6 +287,9 @@ fn conclude(
     } else if let Some(problem) = object_problem(object, repaired, broken, &bytes) {
         part.problems.push(problem, usize::MAX);
         status = Status::Problem;
+    } else if walker.is_one_value() && part.loaded + part.filtered + part.foreign.count == 0 && part.problems.count == 1 {
+        // A file that is one broken value holds no record that could be told from the file.
+        status = Status::Problem;
     } else if let Some(outcome) = no_records(object, walker, first_bytes) {
         match outcome {
             Status::Problem => {

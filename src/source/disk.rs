@@ -111,7 +111,7 @@ fn is_case(folder: &Path) -> bool {
 
 /// The files of a case that could be taken for logs. Anything else in such a folder is read like any other file,
 /// as a manifest alone must not keep logs out of sight.
-const CASE_FILES: [&str; 4] = ["case.json", "evidence.jsonl", "findings.jsonl", "problems.jsonl"];
+const CASE_FILES: [&str; 6] = ["case.json", "evidence.jsonl", "findings.jsonl", "problems.jsonl", "seen.jsonl", "suppressed.jsonl"];
 
 fn is_case_file(name: &OsStr) -> bool {
     CASE_FILES.iter().any(|file| name == *file)
