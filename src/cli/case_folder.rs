@@ -338,7 +338,7 @@ mod tests {
         fs::remove_dir(path.join("logs")).expect("removed");
         let folder = CaseFolder::new(&path, true).expect("empty");
         assert!(folder.keep_off(&[PathBuf::from("-"), home.path().to_owned(), home.path().join("absent")]).is_ok());
-        for source in [path.clone(), home.path().join("./case")] {
+        for source in [path, home.path().join("./case")] {
             let error = folder.keep_off(&[source]).expect_err("it is the source").to_string();
             assert!(error.contains("holds the source"), "{error}");
         }

@@ -10,9 +10,8 @@ use trailsift::Error;
 use trailsift::case::Case;
 use trailsift::detect::Catalog;
 use trailsift::problem::{Ledger, Problem};
-use trailsift::query::{self, FILES, FINDINGS, NOTICES, PROBLEMS, SESSIONS, Table, USERS, json_table, state_frame};
+use trailsift::query::{self, FILES, FINDINGS, NOTICES, PROBLEMS, SESSIONS, USERS, json_table, state_frame};
 use trailsift::report::json;
-use trailsift::session::StateTable;
 
 use super::answer::{Answer, TERMINAL_ROWS};
 use super::args::{Format, SqlArgs};
@@ -98,9 +97,12 @@ fn answer(statement: &str, case: &Case, found: Option<&Found>, limit: Option<usi
         (NOTICES.name, json_table(&NOTICES.columns(), &problems(&case.ledger.notices))?),
         (FINDINGS.name, json_table(&FINDINGS.columns(), &findings)?),
     ];
-    let made: [(Table, fn(&Case) -> Result<StateTable, Error>); 2] = [(SESSIONS, Case::session_table), (USERS, Case::user_table)];
-    for (table, make) in made {
-        let frame = if names_table(statement, table.name) { state_frame(&make(case)?)? } else { json_table(&table.columns(), &[])? };
+    for table in [SESSIONS, USERS] {
+        let frame = match table.name {
+            name if !names_table(statement, name) => json_table(&table.columns(), &[])?,
+            name if name == SESSIONS.name => state_frame(&case.session_table()?)?,
+            _ => state_frame(&case.user_table()?)?,
+        };
         tables.push((table.name, frame));
     }
     let (frame, cut) = query::run_limited(statement, &tables, limit)?;

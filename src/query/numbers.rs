@@ -41,7 +41,7 @@ pub(super) fn call(name: &str, function: &Function) -> Result<(), Error> {
     match name {
         "sum" | "total" => summed(name, &arguments),
         "mod" | "div" => division(&name.to_uppercase(), &arguments),
-        "lpad" | "rpad" if !arguments.get(1).and_then(|width| whole(width)).is_some_and(|width| width <= MAX_WIDTH) => {
+        "lpad" | "rpad" if arguments.get(1).and_then(|width| whole(width)).is_none_or(|width| width > MAX_WIDTH) => {
             Err(refuse(format!("{} takes a number up to {MAX_WIDTH} for its width", name.to_uppercase())))
         }
         _ => Ok(()),

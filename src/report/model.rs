@@ -42,7 +42,7 @@ const SHOWN_LETTERS: usize = 400;
 pub struct Text(String);
 
 impl Text {
-    /// The text with hidden characters shown, cut to [`SHOWN_LETTERS`].
+    /// The text with hidden characters shown, cut to 400 characters.
     pub fn new(text: &str) -> Self {
         match text.char_indices().nth(SHOWN_LETTERS) {
             None => Self(escape(text).into_owned()),

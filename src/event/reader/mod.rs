@@ -126,10 +126,11 @@ fn read_object<'a>(scanner: &mut Scanner<'a>, event: &mut Event<'a>) -> Result<(
             return Ok(());
         }
         // Beside a field of CloudTrail's, a list of that name is a part of the record and hides nothing.
-        if scanner.peek() == Some(b'[') && event.columns_set() == 0 {
-            if let Some(wrap) = Wrap::of_list(key) {
-                return Err(Stop::Wrapper(wrap));
-            }
+        if scanner.peek() == Some(b'[')
+            && event.columns_set() == 0
+            && let Some(wrap) = Wrap::of_list(key)
+        {
+            return Err(Stop::Wrapper(wrap));
         }
         let json = scanner.json(1)?;
         keep_extra(event, key, json);
