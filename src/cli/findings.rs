@@ -151,15 +151,7 @@ pub(crate) fn write_table(out: &mut dyn Write, findings: &[Finding], screen: &Sc
 
 /// What the digests say of the worst piece of evidence; never better than any of its pieces.
 fn integrity(finding: &Finding) -> &'static str {
-    let badness = |integrity: Integrity| match integrity {
-        Integrity::Valid => (0, "valid"),
-        Integrity::Undigested => (1, "undigested"),
-        Integrity::NotChecked => (2, "not checked"),
-        Integrity::Unverified => (3, "unverified"),
-        Integrity::Missing => (4, "missing"),
-        Integrity::Invalid => (5, "INVALID"),
-    };
-    finding.evidence.iter().map(|evidence| badness(evidence.integrity)).max().map_or("", |(_, word)| word)
+    finding.integrity().map_or("", Integrity::word)
 }
 
 /// Writes the answer of each `table` rule under its title.

@@ -83,6 +83,32 @@ pub enum Integrity {
     NotChecked,
 }
 
+impl Integrity {
+    /// The word for people; what was altered stands out.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Valid => "valid",
+            Self::Invalid => "INVALID",
+            Self::Missing => "missing",
+            Self::Unverified => "unverified",
+            Self::Undigested => "undigested",
+            Self::NotChecked => "not checked",
+        }
+    }
+
+    /// How little the evidence proves: 0 for what is valid, the most for what was altered.
+    const fn doubt(self) -> u8 {
+        match self {
+            Self::Valid => 0,
+            Self::Undigested => 1,
+            Self::NotChecked => 2,
+            Self::Unverified => 3,
+            Self::Missing => 4,
+            Self::Invalid => 5,
+        }
+    }
+}
+
 /// What a piece of evidence is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -170,6 +196,11 @@ pub struct Finding {
 }
 
 impl Finding {
+    /// What the digests say of the worst piece of its evidence; `None` without evidence.
+    pub fn integrity(&self) -> Option<Integrity> {
+        self.evidence.iter().map(|evidence| evidence.integrity).max_by_key(|integrity| integrity.doubt())
+    }
+
     /// A finding of that rule, without any event yet.
     pub(super) fn of(rule: &Rule) -> Self {
         Self {

@@ -262,7 +262,7 @@ fn finding_row(finding: &Finding, place: u64, rule: Option<&Rule>, raw: &mut Raw
             record_index: evidence.record_index,
             offset,
             event_id: text(&evidence.event_id),
-            integrity: integrity(evidence.integrity).1,
+            integrity: evidence.integrity.word(),
             raw,
         }
     });
@@ -280,23 +280,10 @@ fn finding_row(finding: &Finding, place: u64, rule: Option<&Rule>, raw: &mut Raw
         event_name: text(&finding.event_name),
         absent: if finding.count > 1 { "several, or not in the records" } else { "not in the record" },
         events: Count(finding.count),
-        integrity: finding.evidence.iter().map(|evidence| integrity(evidence.integrity)).max().map_or("none", |(_, word)| word),
+        integrity: finding.integrity().map_or("none", detect::Integrity::word),
         rule: rule_text(finding, rule),
         evidence: evidence.collect(),
         more_evidence: beyond(finding.evidence.len(), SHOWN_EVIDENCE),
-    }
-}
-
-/// How bad the verdict is, and its words.
-const fn integrity(integrity: detect::Integrity) -> (u8, &'static str) {
-    use detect::Integrity;
-    match integrity {
-        Integrity::Valid => (0, "valid"),
-        Integrity::Undigested => (1, "undigested"),
-        Integrity::NotChecked => (2, "not checked"),
-        Integrity::Unverified => (3, "unverified"),
-        Integrity::Missing => (4, "missing"),
-        Integrity::Invalid => (5, "INVALID"),
     }
 }
 
