@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 
 use serde_json::{Map, Value, json};
 
-use crate::detect::{Accepted, Baseline, Catalog, DetectOptions, Detections, Finding, detect};
+use crate::detect::{Accepted, Baseline, Catalog, DetectOptions, Detections, Finding, Logic, detect};
 use crate::error::Error;
 use crate::frame::{EventFrame, Late};
 use crate::iam;
@@ -109,7 +109,16 @@ impl Case {
     /// # Errors
     /// What the table engine says.
     pub fn detect(&self, catalog: &Catalog) -> Result<Detections, Error> {
-        let tables = [self.user_table()?, self.session_table()?];
+        // They take time to make, so only those that a rule asks.
+        let asked =
+            |name: &str| catalog.rules().iter().any(|rule| matches!(&rule.logic, Logic::State { table, .. } if table.as_str() == name));
+        let mut tables = Vec::new();
+        if asked("users") {
+            tables.push(self.user_table()?);
+        }
+        if asked("sessions") {
+            tables.push(self.session_table()?);
+        }
         let options = DetectOptions { baseline: self.scope.baseline.clone(), tables: &tables };
         let mut detections = detect(catalog, &self.events, &options)?;
         self.scope.accepted.apply(&mut detections, &self.events)?;
