@@ -16,7 +16,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
 use trailsift::detect::{Catalog, DetectOptions, detect};
 use trailsift::event::envelope::{Found, RecordSpan, Sink, Walker};
-use trailsift::frame::{BatchBuilder, EventFrame};
+use trailsift::frame::{Batch, BatchBuilder, EventFrame};
 use trailsift::ingest::{Options, Progress, ingest};
 use trailsift::source::gzip::{Inflate, Scratch};
 use trailsift::source::{Budget, Listing, Object, disk};
@@ -64,12 +64,23 @@ impl<'a> Sink<'a> for Count {
 }
 
 /// Puts events into columns.
-struct Build<'b>(&'b mut BatchBuilder);
+#[derive(Default)]
+struct Build {
+    builder: BatchBuilder,
+    rows: usize,
+}
 
-impl<'a> Sink<'a> for Build<'_> {
+impl Build {
+    fn take(&mut self, batch: Option<Batch>) {
+        self.rows += batch.map_or(0, |batch| black_box(batch).rows());
+    }
+}
+
+impl<'a> Sink<'a> for Build {
     fn record(&mut self, _: RecordSpan<'a>, found: Found<'_, 'a>) {
         if let Found::Event(event, _) = found {
-            self.0.push(event);
+            let batch = self.builder.push(event).unwrap_or_default();
+            self.take(batch);
         }
     }
 }
@@ -125,11 +136,13 @@ fn stages(criterion: &mut Criterion) {
         });
         group.bench_function(format!("parse and build the frame ({unit})"), |bench| {
             bench.iter(|| {
-                let mut builder = BatchBuilder::default();
+                let mut build = Build::default();
                 for text in &corpus.texts {
-                    walk(text, &mut Build(&mut builder));
+                    walk(text, &mut build);
                 }
-                black_box(builder.finish().is_ok())
+                let last = build.builder.finish().unwrap_or_default();
+                build.take(last);
+                build.rows
             });
         });
         let options = Options { jobs: 1, ..Options::default() };

@@ -32,8 +32,8 @@ pub enum Fault {
 /// The deepest nesting that is read: `serde_json`'s own limit, so that both agree.
 pub const MAX_DEPTH: u32 = 127;
 
-/// Objects with more keys than this look for repeated ones in a hash set.
-const FEW_KEYS: usize = 24;
+/// Objects with more keys than this look for repeated ones in a hash set. Records have some thirty.
+const FEW_KEYS: usize = 64;
 
 /// A position in a JSON text, and what was met on the way to it.
 #[derive(Debug)]
@@ -45,12 +45,17 @@ pub struct Scanner<'a> {
     keys: Vec<&'a str>,
     duplicate_keys: bool,
     spaces: bool,
+    /// Whether no control character stands anywhere in the text, so that none need be looked for.
+    uncontrolled: bool,
 }
 
 impl<'a> Scanner<'a> {
     /// A scanner at the start of `text`; unescaped texts are kept in `arena`.
     pub fn new(text: &'a str, arena: &'a Bump) -> Self {
-        Self { text, bytes: text.as_bytes(), pos: 0, arena, keys: Vec::new(), duplicate_keys: false, spaces: false }
+        let bytes = text.as_bytes();
+        // Without a way out before the end, so that many bytes are looked at in one step.
+        let uncontrolled = bytes.iter().fold(true, |none, byte| none & (*byte >= 0x20));
+        Self { text, bytes, pos: 0, arena, keys: Vec::new(), duplicate_keys: false, spaces: false, uncontrolled }
     }
 
     /// The byte offset of the next byte to be read.
@@ -82,6 +87,11 @@ impl<'a> Scanner<'a> {
     /// The byte offset of the text's end.
     pub const fn end(&self) -> usize {
         self.bytes.len()
+    }
+
+    /// Whether an object named a key twice since the last call of [`take_duplicate_keys`](Self::take_duplicate_keys).
+    pub const fn has_duplicate_keys(&self) -> bool {
+        self.duplicate_keys
     }
 
     /// Whether an object named a key twice since the last call.
@@ -146,6 +156,21 @@ impl<'a> Scanner<'a> {
     /// # Errors
     /// [`Fault`], also the entry's own.
     pub fn object<E: From<Fault>>(&mut self, depth: u32, mut entry: impl FnMut(&mut Self, &'a str) -> Result<(), E>) -> Result<(), E> {
+        self.object_with(depth, |scanner| Ok((scanner.key()?, (), None)), |scanner, key, ()| entry(scanner, key))
+    }
+
+    /// The same where `read_key` reads each key, with the colon after it; it may say more about the key, and whether
+    /// it came before, where that is not to be found out here.
+    ///
+    /// # Errors
+    /// [`Fault`], also the entry's own.
+    #[inline]
+    pub fn object_with<E: From<Fault>, K>(
+        &mut self,
+        depth: u32,
+        mut read_key: impl FnMut(&mut Self) -> Result<(&'a str, K, Option<bool>), Fault>,
+        mut entry: impl FnMut(&mut Self, &'a str, K) -> Result<(), E>,
+    ) -> Result<(), E> {
         if depth > MAX_DEPTH {
             return Err(Fault::Depth { at: self.pos }.into());
         }
@@ -154,28 +179,56 @@ impl<'a> Scanner<'a> {
             self.pos += 1;
             return Ok(());
         }
-        let first_key = self.keys.len();
-        let mut many: Option<HashSet<&'a str>> = None;
+        let mut siblings = Siblings { first: self.keys.len(), marks: 0, many: None };
         loop {
-            if self.skip_space().is_some_and(|byte| byte != b'"') {
-                return Err(Fault::Syntax { at: self.pos, expected: "a key" }.into());
+            let (key, more, repeated) = read_key(self)?;
+            match repeated {
+                Some(repeated) => self.duplicate_keys |= repeated,
+                None => self.note_key(&mut siblings, key),
             }
-            let key = self.string()?;
-            self.note_key(first_key, key, &mut many);
-            self.expect(b':', "`:` after a key")?;
             self.skip_space();
-            entry(self, key)?;
+            entry(self, key, more)?;
             match self.skip_space() {
                 Some(b',') => self.pos += 1,
                 Some(b'}') => {
                     self.pos += 1;
-                    self.keys.truncate(first_key);
+                    self.keys.truncate(siblings.first);
                     return Ok(());
                 }
                 Some(_) => return Err(Fault::Syntax { at: self.pos, expected: "`,` or `}`" }.into()),
                 None => return Err(Fault::Cut.into()),
             }
         }
+    }
+
+    /// Reads an object's next key and the colon after it.
+    ///
+    /// # Errors
+    /// [`Fault`] where there is none.
+    #[inline]
+    pub fn key(&mut self) -> Result<&'a str, Fault> {
+        if self.skip_space().is_some_and(|byte| byte != b'"') {
+            return Err(Fault::Syntax { at: self.pos, expected: "a key" });
+        }
+        let key = self.string()?;
+        self.expect(b':', "`:` after a key")?;
+        Ok(key)
+    }
+
+    /// The next eight bytes as a number, 0 near the end of the text.
+    #[inline]
+    pub fn next_eight(&self) -> u64 {
+        self.bytes.get(self.pos..).and_then(|rest| rest.first_chunk()).map_or(0, |chunk| u64::from_le_bytes(*chunk))
+    }
+
+    /// Reads `text` if it comes next; else nothing.
+    #[inline]
+    pub fn take(&mut self, text: &str) -> bool {
+        let comes = self.bytes.get(self.pos..).is_some_and(|rest| rest.starts_with(text.as_bytes()));
+        if comes {
+            self.pos += text.len();
+        }
+        comes
     }
 
     /// Reads an array's elements: `element` is called at each and has to read it.
@@ -367,20 +420,24 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    fn note_key(&mut self, first_key: usize, key: &'a str, many: &mut Option<HashSet<&'a str>>) {
-        let repeated = if let Some(set) = many {
+    #[inline]
+    fn note_key(&mut self, siblings: &mut Siblings<'a>, key: &'a str) {
+        let mark = mark(key);
+        let repeated = if let Some(set) = &mut siblings.many {
             !set.insert(key)
         } else {
-            let siblings = self.keys.get(first_key..).unwrap_or_default();
-            let repeated = siblings.contains(&key);
-            if siblings.len() >= FEW_KEYS {
-                *many = Some(siblings.iter().copied().chain([key]).collect());
-                self.keys.truncate(first_key);
+            // Equal keys have equal marks, so that keys are compared only where marks are equal.
+            let before = self.keys.get(siblings.first..).unwrap_or_default();
+            let repeated = siblings.marks & mark != 0 && before.contains(&key);
+            if before.len() >= FEW_KEYS {
+                siblings.many = Some(before.iter().copied().chain([key]).collect());
+                self.keys.truncate(siblings.first);
             } else {
                 self.keys.push(key);
             }
             repeated
         };
+        siblings.marks |= mark;
         self.duplicate_keys |= repeated;
     }
 
@@ -390,15 +447,17 @@ impl<'a> Scanner<'a> {
         let mut escaped = false;
         loop {
             // Eight bytes at a time, until one of them is a quote, a backslash or a control character.
-            while let Some(chunk) = self.bytes.get(self.pos..).and_then(|rest| rest.first_chunk::<8>()) {
-                let special = special_bytes(u64::from_le_bytes(*chunk));
-                if special == 0 {
-                    self.pos += 8;
-                } else {
-                    self.pos += first_marked(special);
+            let mut rest = self.bytes.get(self.pos..).unwrap_or_default();
+            while let Some((chunk, after)) = rest.split_first_chunk::<8>() {
+                let word = u64::from_le_bytes(*chunk);
+                let special = if self.uncontrolled { ends_of_text(word) } else { ends_of_text(word) | controls(word) };
+                if special != 0 {
+                    rest = rest.get(first_marked(special)..).unwrap_or_default();
                     break;
                 }
+                rest = after;
             }
+            self.pos = self.bytes.len() - rest.len();
             match self.peek().ok_or(Fault::Cut)? {
                 b'"' => {
                     self.pos += 1;
@@ -478,6 +537,25 @@ impl<'a> Scanner<'a> {
     }
 }
 
+/// The keys of an object so far.
+struct Siblings<'a> {
+    /// Where they begin among the scanner's keys.
+    first: usize,
+    /// The marks of all of them.
+    marks: u64,
+    /// All of them, once they are many.
+    many: Option<HashSet<&'a str>>,
+}
+
+/// One bit, chosen by the length of a key and two of its letters.
+#[inline]
+fn mark(key: &str) -> u64 {
+    let bytes = key.as_bytes();
+    let ends = bytes.first().zip(bytes.last()).map_or(0, |(first, last)| u32::from(*first) ^ u32::from(*last) << 3);
+    let length = u32::try_from(bytes.len()).unwrap_or_default();
+    1_u64.rotate_left(ends ^ (length << 1))
+}
+
 /// The text that a JSON text literal stands for, or `None` where `json` is something else.
 pub fn text_of<'a>(json: &'a str, arena: &'a Bump) -> Option<&'a str> {
     if json.starts_with('"') { Scanner::new(json, arena).string().ok() } else { None }
@@ -509,14 +587,19 @@ fn compact<'a>(json: &str, arena: &'a Bump) -> &'a str {
     out.into_bump_str()
 }
 
-/// Marks the top bit of each byte that is a quote, a backslash or below 0x20; the lowest mark is exact.
-const fn special_bytes(word: u64) -> u64 {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const TOPS: u64 = 0x8080_8080_8080_8080;
+const ONES: u64 = 0x0101_0101_0101_0101;
+const TOPS: u64 = 0x8080_8080_8080_8080;
+
+/// Marks the top bit of each byte that is a quote or a backslash; the lowest mark is exact.
+const fn ends_of_text(word: u64) -> u64 {
     let quote = word ^ (ONES * 0x22);
     let backslash = word ^ (ONES * 0x5c);
-    let control = word.wrapping_sub(ONES * 0x20) & !word;
-    ((quote.wrapping_sub(ONES) & !quote) | (backslash.wrapping_sub(ONES) & !backslash) | control) & TOPS
+    ((quote.wrapping_sub(ONES) & !quote) | (backslash.wrapping_sub(ONES) & !backslash)) & TOPS
+}
+
+/// Marks the top bit of each byte that is below 0x20; the lowest mark is exact.
+const fn controls(word: u64) -> u64 {
+    word.wrapping_sub(ONES * 0x20) & !word & TOPS
 }
 
 #[expect(clippy::as_conversions, reason = "a number of bytes below eight")]

@@ -7,6 +7,7 @@ use std::fmt;
 
 use bumpalo::Bump;
 
+use super::reader::{Identities, KeyOrder};
 use crate::problem::ProblemKind;
 use crate::schema::Column;
 use crate::time::EventTime;
@@ -23,6 +24,9 @@ pub struct Event<'a> {
     extra: Vec<(&'a str, &'a str)>,
     notices: Vec<(ProblemKind, String)>,
     arena: &'a Bump,
+    key_order: KeyOrder<'a>,
+    identities: Identities<'a>,
+    address: Option<(&'a str, [(Column, Option<&'a str>); 4])>,
 }
 
 /// One entry of a record's `resources`.
@@ -47,7 +51,43 @@ impl<'a> Event<'a> {
             extra: Vec::new(),
             notices: Vec::new(),
             arena,
+            key_order: KeyOrder::default(),
+            identities: Identities::default(),
+            address: None,
         }
+    }
+
+    /// What is remembered of the keys of records before this one; to be given back.
+    pub(super) fn take_key_order(&mut self) -> KeyOrder<'a> {
+        std::mem::take(&mut self.key_order)
+    }
+
+    pub(super) fn keep_key_order(&mut self, order: KeyOrder<'a>) {
+        self.key_order = order;
+    }
+
+    /// What is remembered of the identities of records before this one; to be given back.
+    pub(super) fn take_identities(&mut self) -> Identities<'a> {
+        std::mem::take(&mut self.identities)
+    }
+
+    pub(super) fn keep_identities(&mut self, identities: Identities<'a>) {
+        self.identities = identities;
+    }
+
+    /// Fills the columns that follow from the address as in the last record, if it has the same.
+    pub(super) fn recall_address(&mut self, address: &str) -> bool {
+        let Some((_, columns)) = self.address.filter(|(known, _)| *known == address) else { return false };
+        for (column, text) in columns {
+            self.set_optional(column, text);
+        }
+        true
+    }
+
+    /// Remembers the columns that follow from the address.
+    pub(super) fn keep_address(&mut self, address: &'a str) {
+        let columns = [Column::SourceIpKind, Column::SourceIpHex, Column::SourceIpNet, Column::SourceIpNet16];
+        self.address = Some((address, columns.map(|column| (column, self.text(column)))));
     }
 
     /// Empties every slot.

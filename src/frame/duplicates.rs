@@ -50,7 +50,7 @@ impl EventFrame {
         let groups = groups_of_equal_ids(&batches);
         let mut found = Duplicates::default();
         if groups.is_empty() {
-            return Ok((Self::new(batches.into_iter().map(|batch| batch.frame).collect()), found));
+            return Ok((Self::new(batches.iter().map(|batch| batch.frame(Column::ALL)).collect::<PolarsResult<_>>()?), found));
         }
         let rows: Vec<Row> = groups.iter().flatten().copied().collect();
         let candidates = gather(&batches, &rows)?;
@@ -70,8 +70,11 @@ impl EventFrame {
             }
         }
         note_replaced(&batches, &mut found)?;
-        let frames =
-            batches.into_iter().zip(&removed).map(|(batch, removed)| without(batch.frame, removed)).collect::<PolarsResult<_>>()?;
+        let frames = batches
+            .into_iter()
+            .zip(&removed)
+            .map(|(batch, removed)| without(batch.frame(Column::ALL)?, removed))
+            .collect::<PolarsResult<_>>()?;
         Ok((Self::new(frames), found))
     }
 }
@@ -81,7 +84,7 @@ type Row = (u32, u32);
 
 fn groups_of_equal_ids(batches: &[Batch]) -> Vec<Vec<Row>> {
     let mut rows: Vec<(u64, Row)> = Vec::new();
-    for (batch, hashes) in (0..).zip(batches.iter().map(|batch| &batch.id_hashes)) {
+    for (batch, hashes) in (0..).zip(batches.iter().map(|batch| batch.id_hashes())) {
         rows.extend((0..).zip(hashes).filter(|(_, hash)| **hash != 0).map(|(row, hash)| (*hash, (batch, row))));
     }
     rows.sort_unstable();
@@ -100,7 +103,7 @@ fn gather(batches: &[Batch], rows: &[Row]) -> PolarsResult<DataFrame> {
     for run in in_order.chunk_by(|a, b| a.0 == b.0) {
         let Some(batch) = run.first().and_then(|(batch, _)| batches.get(index(*batch))) else { continue };
         let wanted: Vec<IdxSize> = run.iter().map(|(_, row)| *row).collect();
-        sorted.vstack_mut(&batch.frame.take(&idx(&wanted))?)?;
+        sorted.vstack_mut(&batch.frame(Column::ALL)?.take(&idx(&wanted))?)?;
     }
     let mut back: Vec<IdxSize> = vec![0; rows.len()];
     for (place, position) in (0..).zip(&order) {
@@ -173,19 +176,21 @@ fn judge(candidates: &DataFrame, group: &[usize], equal_to_first: &BooleanChunke
 fn note_replaced(batches: &[Batch], found: &mut Duplicates) -> PolarsResult<()> {
     let mut replaced: HashSet<String> = HashSet::new();
     for batch in batches {
-        let ids = batch.frame.column(Column::AddendumOriginalEventId.name())?.str()?;
+        let frame = batch.frame(&[Column::AddendumOriginalEventId])?;
+        let ids = frame.column(Column::AddendumOriginalEventId.name())?.str()?;
         replaced.extend(ids.iter().flatten().map(str::to_owned));
     }
     if replaced.is_empty() {
         return Ok(());
     }
     for batch in batches {
-        for (row, id) in batch.frame.column(Column::EventId.name())?.str()?.iter().enumerate() {
+        let frame = batch.frame(&[Column::EventId, Column::AddendumOriginalEventId, Column::Object, Column::RecordIndex])?;
+        for (row, id) in frame.column(Column::EventId.name())?.str()?.iter().enumerate() {
             if let Some(id) = id.filter(|id| replaced.contains(*id))
-                && text(&batch.frame, Column::AddendumOriginalEventId, row)?.as_deref() != Some(id)
+                && text(&frame, Column::AddendumOriginalEventId, row)?.as_deref() != Some(id)
             {
                 let message = format!("event {id} is replaced by a later record (addendum); both are kept");
-                found.notices.push(Problem { place: place(&batch.frame, row)?, kind: ProblemKind::ReplacedByAddendum, message });
+                found.notices.push(Problem { place: place(&frame, row)?, kind: ProblemKind::ReplacedByAddendum, message });
             }
         }
     }

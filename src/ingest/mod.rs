@@ -86,8 +86,6 @@ pub struct Ingested {
 const UNIT_BYTES: u64 = 2 << 20;
 /// Objects of one unit at most, so that folders of tiny files are spread over the threads too.
 const UNIT_OBJECTS: usize = 2_048;
-/// Events of one batch at most.
-const BATCH_ROWS: usize = 64 << 10;
 
 /// Reads all objects.
 ///
@@ -164,8 +162,6 @@ fn read_objects(objects: &[Object], options: &Options, progress: &Progress) -> R
         progress.records.fetch_add(report.seen, Ordering::Relaxed);
         all.reports.push(report);
     }
-    if builder.rows() > 0 {
-        all.batches.push(builder.finish()?);
-    }
+    all.batches.extend(builder.finish()?);
     Ok(all)
 }

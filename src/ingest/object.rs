@@ -102,7 +102,6 @@ impl Worker {
             Ok(reader) => reader,
             Err(cause) => return Ok(ObjectReport::failed(object, ProblemKind::Unreadable, crate::error::plain_cause(&cause))),
         };
-        self.window.clear();
         self.arena.reset();
         let mut stream = Inflate::new(reader, &mut self.scratch, options.budget);
         let mut loader = Loader { object, options, part: Part::default(), builder, batches, repaired: false, failure: None };
@@ -237,9 +236,7 @@ fn read_pieces(text: &str, pieces: Vec<Piece>, ends: &[Walker], loader: &Loader<
             if let Some(error) = failure {
                 return Err(error.into());
             }
-            if builder.rows() > 0 {
-                batches.push(builder.finish()?);
-            }
+            batches.extend(builder.finish()?);
             Ok((ReadPiece { part, batches }, walker))
         })
         .collect();
@@ -254,7 +251,10 @@ fn read_pieces(text: &str, pieces: Vec<Piece>, ends: &[Walker], loader: &Loader<
 pub(super) fn text_of<'w>(window: &'w mut [u8], last: bool, repaired: &mut bool) -> (&'w str, &'w [u8]) {
     let mut valid = 0;
     let mut end = window.len();
-    while let Err(error) = std::str::from_utf8(window.get(valid..).unwrap_or_default()) {
+    // The fast check says only whether all of it is text.
+    while simdutf8::basic::from_utf8(window.get(valid..).unwrap_or_default()).is_err()
+        && let Err(error) = std::str::from_utf8(window.get(valid..).unwrap_or_default())
+    {
         let at = valid + error.valid_up_to();
         if error.error_len().is_none() && !last {
             end = at;
@@ -266,7 +266,7 @@ pub(super) fn text_of<'w>(window: &'w mut [u8], last: bool, repaired: &mut bool)
         valid = at + length;
     }
     let (text, split_letter) = window.split_at_checked(end).unwrap_or_default();
-    (std::str::from_utf8(text).unwrap_or_default(), split_letter)
+    (simdutf8::basic::from_utf8(text).unwrap_or_default(), split_letter)
 }
 
 fn conclude(

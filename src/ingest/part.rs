@@ -1,8 +1,8 @@
 //! [`Part`]: what has been met in an object, or in a piece of one, so far.
 
-use polars::error::PolarsError;
+use polars::error::{PolarsError, PolarsResult};
 
-use super::{BATCH_ROWS, Options};
+use super::Options;
 use crate::event::Event;
 use crate::event::envelope::{Found, RecordSpan, Sink};
 use crate::frame::{Batch, BatchBuilder};
@@ -132,20 +132,21 @@ impl<'o> Loader<'o, '_> {
             let hex = sha256_hex(span.raw.as_bytes());
             event.set_made(Column::RecordSha256, format_args!("{hex}"));
         }
-        self.builder.push(event);
+        let batch = self.builder.push(event);
+        self.take(batch);
         self.part.loaded += 1;
-        if self.builder.rows() >= BATCH_ROWS {
-            self.flush();
-        }
     }
 
     /// Makes a batch of what has been collected.
     pub(super) fn flush(&mut self) {
-        if self.builder.rows() > 0 {
-            match self.builder.finish() {
-                Ok(batch) => self.batches.push(batch),
-                Err(error) => self.failure = Some(error),
-            }
+        let batch = self.builder.finish();
+        self.take(batch);
+    }
+
+    fn take(&mut self, batch: PolarsResult<Option<Batch>>) {
+        match batch {
+            Ok(batch) => self.batches.extend(batch),
+            Err(error) => self.failure = Some(error),
         }
     }
 }

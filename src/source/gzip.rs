@@ -1,11 +1,13 @@
 //! [`Inflate`]: one object's bytes, inflated where they are gzip, hashed on the way.
 //!
 //! Goes by the first two bytes and not by the name, reads all members, keeps what
-//! came before damage, and stops where the [`Budget`] says so.
+//! came before damage, and stops where the [`Budget`] says so. What nearly all
+//! objects are, one sound member of moderate size, is inflated at once by libdeflate;
+//! all else goes step by step through flate2.
 
 use std::io::{self, Read};
 
-use aws_lc_rs::digest::{Context, SHA256};
+use aws_lc_rs::digest::{Context, Digest, SHA256, digest};
 use flate2::{Crc, Decompress, FlushDecompress, Status};
 
 use super::Budget;
@@ -58,15 +60,21 @@ pub struct Summary {
 }
 
 /// What a thread keeps between objects, so that it is made once.
-#[derive(Debug)]
 pub struct Scratch {
     decompress: Decompress,
+    at_once: libdeflater::Decompressor,
     input: Vec<u8>,
 }
 
 impl Default for Scratch {
     fn default() -> Self {
-        Self { decompress: Decompress::new(false), input: vec![0; INPUT_BYTES] }
+        Self { decompress: Decompress::new(false), at_once: libdeflater::Decompressor::new(), input: vec![0; INPUT_BYTES] }
+    }
+}
+
+impl std::fmt::Debug for Scratch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Scratch").finish_non_exhaustive()
     }
 }
 
@@ -79,6 +87,10 @@ pub struct Inflate<'s, R> {
     end: usize,
     state: State,
     hash: Context,
+    /// The hash of an object that was inflated at once.
+    whole: Option<Digest>,
+    /// Whether the reader has no more bytes.
+    at_end: bool,
     crc: Crc,
     stored_bytes: u64,
     inflated_bytes: u64,
@@ -94,8 +106,10 @@ enum State {
     Ended,
 }
 
-/// Stored bytes read at once.
+/// Stored bytes read at once, where the object has more than [`WHOLE_BYTES`].
 const INPUT_BYTES: usize = 256 << 10;
+/// Stored bytes of an object that may be inflated at once.
+const WHOLE_BYTES: usize = 16 << 20;
 /// Inflated bytes that are made before they are hashed: they stay in the processor's cache between the two.
 const STEP_BYTES: usize = 256 << 10;
 
@@ -113,6 +127,8 @@ impl<'s, R: Read> Inflate<'s, R> {
             end: 0,
             state: State::Start,
             hash: Context::new(&SHA256),
+            whole: None,
+            at_end: false,
             crc: Crc::new(),
             stored_bytes: 0,
             inflated_bytes: 0,
@@ -121,8 +137,12 @@ impl<'s, R: Read> Inflate<'s, R> {
         }
     }
 
-    /// Appends inflated bytes to `out` until it holds `target` bytes; `false` when there are no more.
+    /// Appends inflated bytes to `out` until it holds `target` bytes; `false` when there are no more. What `out` holds
+    /// before the first bytes of the object is given up, and may be of any length: so it need not be filled with zeros.
     pub fn fill(&mut self, out: &mut Vec<u8>, target: usize) -> bool {
+        if self.state == State::Start && !self.inflate_whole(out, target) {
+            out.clear();
+        }
         while self.state != State::Ended && out.len() < target {
             if self.step(out, target).is_err() {
                 self.state = State::Ended;
@@ -138,15 +158,48 @@ impl<'s, R: Read> Inflate<'s, R> {
 
     /// What the bytes were; those that have not been asked for are left unread.
     pub fn finish(self) -> Summary {
-        let digest = self.hash.finish();
+        let digest = self.whole.unwrap_or_else(|| self.hash.finish());
         let sha256 = (self.state == State::Ended).then(|| super::hex(digest.as_ref()));
         Summary { sha256, stored_bytes: self.stored_bytes, inflated_bytes: self.inflated_bytes, members: self.members, damage: self.damage }
+    }
+
+    /// Reads and inflates all of an object that is one sound gzip member from its first byte to its last, and hashes
+    /// it; `false`, with nothing done but bytes read, where it is anything else or is larger than `target`.
+    fn inflate_whole(&mut self, out: &mut Vec<u8>, target: usize) -> bool {
+        self.refill();
+        while !self.at_end && self.scratch.input.len() < WHOLE_BYTES {
+            let longer = self.scratch.input.len() * 4;
+            self.scratch.input.resize(longer, 0);
+            self.refill();
+        }
+        let Scratch { at_once, input, .. } = &mut *self.scratch;
+        let is_all = self.at_end && self.damage.is_none();
+        let stored = input.get(self.start..self.end).filter(|_| is_all).unwrap_or_default();
+        let Some((rest, size_bytes)) = stored.split_last_chunk::<SIZE_BYTES>() else { return false };
+        let size = u32::from_le_bytes(*size_bytes);
+        let allowed = self.budget.inflated_free.max(self.budget.inflate_ratio.saturating_mul(to_u64(stored.len())));
+        let Some(size) = usize::try_from(size).ok().filter(|size| *size <= target && to_u64(*size) <= allowed) else { return false };
+        // A member ends with its size. The library stops after the first member and does not say where that was; but
+        // when it made `size` bytes, and the first place where these four bytes stand is the object's end, nothing
+        // follows the member.
+        if !stored.starts_with(&GZIP_MAGIC) || memchr::memmem::find(stored, size_bytes) != Some(rest.len()) {
+            return false;
+        }
+        out.resize(size, 0);
+        if at_once.gzip_decompress(stored, out) != Ok(size) {
+            return false;
+        }
+        self.whole = Some(digest(&SHA256, out));
+        self.inflated_bytes = to_u64(size);
+        self.members = 1;
+        self.start = self.end;
+        self.state = State::Ended;
+        true
     }
 
     fn step(&mut self, out: &mut Vec<u8>, target: usize) -> Result<(), Stop> {
         match self.state {
             State::Start => {
-                self.refill()?;
                 self.state = if self.rest().starts_with(&GZIP_MAGIC) { State::Member } else { State::Plain };
                 if self.state == State::Member { self.header() } else { Ok(()) }
             }
@@ -175,28 +228,31 @@ impl<'s, R: Read> Inflate<'s, R> {
     }
 
     /// Reads until the buffer is full or the reader ends; keeps what is in it.
-    fn refill(&mut self) -> Result<(), Stop> {
+    fn refill(&mut self) {
         self.scratch.input.copy_within(self.start..self.end, 0);
         self.end -= self.start;
         self.start = 0;
-        while let Some(free) = self.scratch.input.get_mut(self.end..).filter(|free| !free.is_empty()) {
+        while let Some(free) = self.scratch.input.get_mut(self.end..).filter(|free| !free.is_empty() && !self.at_end) {
             match self.reader.read(free) {
-                Ok(0) => break,
+                Ok(0) => self.at_end = true,
                 Ok(read) => {
                     self.end += read;
                     self.stored_bytes += to_u64(read);
                 }
                 Err(cause) if cause.kind() == io::ErrorKind::Interrupted => {}
-                Err(cause) => return Err(self.stop(Damage::Unreadable { cause: crate::error::plain_cause(&cause) })),
+                Err(cause) => {
+                    // What was read before is used.
+                    self.note(Damage::Unreadable { cause: crate::error::plain_cause(&cause) });
+                    self.at_end = true;
+                }
             }
         }
-        Ok(())
     }
 
     /// The next stored byte of a gzip header or trailer.
     fn byte(&mut self) -> Result<u8, Stop> {
         if self.start == self.end {
-            self.refill()?;
+            self.refill();
         }
         if let Some(byte) = self.rest().first().copied() {
             self.start += 1;
@@ -241,7 +297,7 @@ impl<'s, R: Read> Inflate<'s, R> {
 
     fn inflate(&mut self, out: &mut Vec<u8>, target: usize) -> Result<(), Stop> {
         if self.start == self.end {
-            self.refill()?;
+            self.refill();
         }
         let before = out.len();
         out.reserve(STEP_BYTES.min(target.saturating_sub(before)).max(1 << 10));
@@ -296,7 +352,7 @@ impl<'s, R: Read> Inflate<'s, R> {
             self.note(Damage::Corrupt { at, what: "the gzip length does not fit the bytes" });
         }
         if self.end - self.start < GZIP_MAGIC.len() {
-            self.refill()?;
+            self.refill();
         }
         if self.rest().is_empty() {
             self.state = State::Ended;
@@ -311,7 +367,7 @@ impl<'s, R: Read> Inflate<'s, R> {
 
     fn copy(&mut self, out: &mut Vec<u8>, target: usize) -> Result<(), Stop> {
         if self.start == self.end {
-            self.refill()?;
+            self.refill();
         }
         if self.rest().is_empty() {
             self.state = State::Ended;
@@ -332,6 +388,8 @@ impl<R> std::fmt::Debug for Inflate<'_, R> {
 }
 
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+/// Bytes of the size at a member's end (RFC 1952, section 2.3.1).
+const SIZE_BYTES: usize = 4;
 
 fn to_u64(bytes: usize) -> u64 {
     u64::try_from(bytes).unwrap_or(u64::MAX)
@@ -369,6 +427,25 @@ mod tests {
         let (out, summary) = inflate(&[gzip(b"ab"), gzip(b""), gzip(b"c")].concat(), Budget::default());
         assert_eq!((out.as_slice(), summary.members, &summary.damage), (&b"abc"[..], 3, &None));
         insta::assert_snapshot!(summary.sha256.unwrap_or_default(), @"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    }
+
+    #[test]
+    fn what_follows_a_member_is_seen_even_where_it_ends_alike() {
+        let text = b"{\"Records\":[]}".repeat(1_000);
+        let stored = gzip(&text);
+        let (out, summary) = inflate(&[stored.as_slice(), &stored].concat(), Budget::default());
+        assert_eq!((out.len(), summary.members, summary.damage), (2 * text.len(), 2, None));
+        let trailer = &stored[stored.len() - 8..];
+        for junk in [b"junk".as_slice(), b"", b"\0"] {
+            let (out, summary) = inflate(&[stored.as_slice(), junk, trailer].concat(), Budget::default());
+            assert_eq!((out == text, summary.damage), (true, Some(Damage::Trailing { at: to_u64(stored.len()) })));
+        }
+        // A size that the stream does not have.
+        let mut wrong = stored.clone();
+        let size = wrong.len() - 2;
+        wrong[size] ^= 1;
+        let (out, summary) = inflate(&wrong, Budget::default());
+        assert_eq!((out == text, matches!(summary.damage, Some(Damage::Corrupt { .. }))), (true, true));
     }
 
     #[test]

@@ -7,8 +7,14 @@ use super::ends_with;
 use crate::schema::Column;
 
 pub(super) fn set(event: &mut Event<'_>) {
-    let kind = event.text(Column::SourceIpAddress).map(|address| set_address(event, address));
-    event.set_optional(Column::SourceIpKind, kind);
+    if let Some(address) = event.text(Column::SourceIpAddress)
+        && !event.recall_address(address)
+    {
+        let kind = set_address(event, address);
+        event.set_text(Column::SourceIpKind, kind);
+        event.keep_address(address);
+    }
+    let kind = event.text(Column::SourceIpKind);
     event.set_flag(Column::HumanIp, kind == Some("public") && !event.has(Column::VpcEndpointId));
 }
 

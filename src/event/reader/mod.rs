@@ -6,6 +6,7 @@
 //! last one wins everywhere.
 
 mod lookup;
+mod memo;
 mod nested;
 mod whole;
 
@@ -13,6 +14,7 @@ use bumpalo::Bump;
 
 pub use lookup::lookup;
 pub(crate) use lookup::request_document;
+pub(super) use memo::{Identities, KeyOrder};
 
 use super::json::{Fault, Scanner, text_of};
 use super::{Event, derive};
@@ -121,26 +123,33 @@ impl From<Fault> for Stop {
 }
 
 fn read_object<'a>(scanner: &mut Scanner<'a>, event: &mut Event<'a>) -> Result<(), Stop> {
-    scanner.object(1, |scanner, key| {
-        if read_field(scanner, event, key)? {
-            return Ok(());
-        }
-        // Beside a field of CloudTrail's, a list of that name is a part of the record and hides nothing.
-        if scanner.peek() == Some(b'[')
-            && event.columns_set() == 0
-            && let Some(wrap) = Wrap::of_list(key)
-        {
-            return Err(Stop::Wrapper(wrap));
-        }
-        let json = scanner.json(1)?;
-        keep_extra(event, key, json);
-        Ok(())
-    })
+    let mut order = event.take_key_order();
+    order.begin();
+    let read = scanner.object_with(
+        1,
+        |scanner| order.read(scanner),
+        |scanner, key, field| {
+            if let Some(field) = field {
+                return Ok(read_field(scanner, event, key, field)?);
+            }
+            // Beside a field of CloudTrail's, a list of that name is a part of the record and hides nothing.
+            if scanner.peek() == Some(b'[')
+                && event.columns_set() == 0
+                && let Some(wrap) = Wrap::of_list(key)
+            {
+                return Err(Stop::Wrapper(wrap));
+            }
+            let json = scanner.json(1)?;
+            keep_extra(event, key, json);
+            Ok(())
+        },
+    );
+    event.keep_key_order(order);
+    read
 }
 
-/// Reads the value of a key that has a column; `false` and nothing read where it has none.
-fn read_field<'a>(scanner: &mut Scanner<'a>, event: &mut Event<'a>, key: &'a str) -> Result<bool, Fault> {
-    let Some(field) = Field::of(key) else { return Ok(false) };
+/// Reads the value of a field.
+fn read_field<'a>(scanner: &mut Scanner<'a>, event: &mut Event<'a>, key: &'a str, field: Field) -> Result<(), Fault> {
     match field {
         Field::Text(column) => {
             if scanner.peek() == Some(b'"') {
@@ -161,12 +170,12 @@ fn read_field<'a>(scanner: &mut Scanner<'a>, event: &mut Event<'a>, key: &'a str
         Field::Resources => resources(scanner, event, key)?,
         Field::TlsDetails => tls_details(scanner, event, key)?,
     }
-    Ok(true)
+    Ok(())
 }
 
 /// What a top-level key fills.
 #[derive(Debug, Clone, Copy)]
-enum Field {
+pub(super) enum Field {
     Text(Column),
     Flag(Column),
     Json(Column),

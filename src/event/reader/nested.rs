@@ -14,8 +14,17 @@ pub(super) fn user_identity<'a>(scanner: &mut Scanner<'a>, event: &mut Event<'a>
         let opened = event.text(Column::UserIdentity).filter(|json| json.starts_with('{'));
         return opened.map_or(Ok(()), |json| identity_fields(&mut Scanner::new(json, event.arena()), event));
     }
-    let json = scanner.json_with(|scanner| identity_fields(scanner, event))?;
-    event.set_text(Column::UserIdentity, json);
+    let start = scanner.position();
+    let mut identities = event.take_identities();
+    if !identities.recall(scanner, event) {
+        let json = scanner.json_with(|scanner| identity_fields(scanner, event))?;
+        event.set_text(Column::UserIdentity, json);
+        // What was taken out of it, and keys that come twice, have to be met again in the next record.
+        if json.len() == scanner.position() - start && !scanner.has_duplicate_keys() {
+            identities.keep(json, event);
+        }
+    }
+    event.keep_identities(identities);
     Ok(())
 }
 

@@ -125,7 +125,7 @@ fn match_without_case(event: &mut Event<'_>) -> Result<(), Fault> {
             Some((exact, field)) if exact != key && !taken(event, field) => {
                 // Athena and Lake write nested parts as texts: open them first.
                 let opened = text_of(json, arena).and_then(|text| inner_json(text, arena)).unwrap_or(json);
-                read_field(&mut Scanner::new(opened, arena), event, exact)?;
+                read_field(&mut Scanner::new(opened, arena), event, exact, field)?;
             }
             _ => keep_extra(event, key, json),
         }
