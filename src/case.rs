@@ -113,10 +113,10 @@ impl Case {
             |name: &str| catalog.rules().iter().any(|rule| matches!(&rule.logic, Logic::State { table, .. } if table.as_str() == name));
         let mut tables = Vec::new();
         if asked("users") {
-            tables.push(self.user_table()?);
+            tables.push(self.user_table());
         }
         if asked("sessions") {
-            tables.push(self.session_table()?);
+            tables.push(self.session_table());
         }
         let options = DetectOptions { baseline: self.scope.baseline.clone(), tables: &tables };
         let mut detections = detect(catalog, &self.events, &options)?;
@@ -125,19 +125,13 @@ impl Case {
     }
 
     /// The table `sessions`.
-    ///
-    /// # Errors
-    /// What the table engine says.
-    pub fn session_table(&self) -> Result<StateTable, Error> {
-        self.sessions.session_table(&self.events)
+    pub fn session_table(&self) -> StateTable {
+        self.sessions.session_table()
     }
 
     /// The table `users`.
-    ///
-    /// # Errors
-    /// What the table engine says.
-    pub fn user_table(&self) -> Result<StateTable, Error> {
-        self.sessions.user_table(&self.events)
+    pub fn user_table(&self) -> StateTable {
+        self.sessions.user_table()
     }
 
     /// The raw records that the findings rest on, in the order of their places.

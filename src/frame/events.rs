@@ -13,8 +13,8 @@ use crate::schema::{Column, Kind};
 
 /// All events of a run, in the order of (object, record index), as batches of one schema.
 ///
-/// Who needs events goes over the batches with [`map`](Self::map) or [`fold`](Self::fold), and says
-/// which columns it looks at. What it keeps has to be its own.
+/// Batches are not handed out: who needs events goes over them with [`map`](Self::map) or
+/// [`fold`](Self::fold), and says which columns it looks at. What it keeps has to be its own.
 ///
 /// # Shape
 /// One row an event; the columns are [`Column::ALL`] in that order.
@@ -30,11 +30,6 @@ impl EventFrame {
     /// The frame that consists of `batches`, each of which has the columns of [`Column::ALL`].
     pub const fn new(batches: Vec<DataFrame>) -> Self {
         Self { batches }
-    }
-
-    /// The frames, in order.
-    pub fn batches(&self) -> &[DataFrame] {
-        &self.batches
     }
 
     /// How many batches there are.
@@ -106,15 +101,6 @@ impl EventFrame {
             let values = each(number, &projection(batch, columns)?)?;
             Ok(values.map_or(Ok(()), |values| replace(batch, values))?)
         })
-    }
-
-    /// Puts columns that are known only after loading in the place of those of the same names in one batch.
-    ///
-    /// # Errors
-    /// What polars says; also where there is no such batch or column, or it has another type or length.
-    pub fn set_columns(&mut self, batch: usize, values: DataFrame) -> PolarsResult<()> {
-        let frame = self.batches.get_mut(batch);
-        replace(frame.ok_or_else(|| PolarsError::ShapeMismatch(format!("there is no batch {batch}").into()))?, values)
     }
 
     /// Gives a text column the values of those places; other events keep what they have.
