@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use crate::detect::{Accepted, Baseline, Catalog, DetectOptions, Detections, Finding, Logic, detect};
 use crate::error::Error;
-use crate::frame::{EventFrame, Late};
+use crate::frame::{ByPlace, EventFrame};
 use crate::iam;
 use crate::ingest::{self, ObjectReport, Progress, RawRecord, Status, revisit};
 use crate::problem::{Filtered, Ledger, ObjectCounts, RecordCounts, Skipped};
@@ -79,14 +79,14 @@ impl Case {
         let (mut events, duplicates) = EventFrame::without_duplicates(read.batches)?;
         if !duplicates.differing.is_empty() {
             let records = revisit(&listing.objects, &read.reports, &by_object(duplicates.differing.iter().cloned()), &scope.options)?;
-            let mut hashes: Late<String> = Late::new();
-            for record in records {
-                hashes.entry(record.object).or_default().insert(record.record_index, sha256_hex(record.text.as_bytes()));
+            let mut hashes: ByPlace<'_, String> = ByPlace::default();
+            for record in &records {
+                *hashes.entry(&record.object, record.record_index) = sha256_hex(record.text.as_bytes());
             }
-            events.set_late_text(Column::RecordSha256, &hashes)?;
+            events.fill_text(Column::RecordSha256, &hashes)?;
         }
-        let own_accounts = own_accounts(&scope, &listing.objects, &events)?;
-        iam::late_columns(&mut events, &own_accounts)?;
+        let coverage = coverage(&events, &read.reports)?;
+        iam::late_columns(&mut events, &own_accounts(&scope, &listing.objects, &coverage))?;
         let sessions = session::resolve(&mut events)?;
         let mut ledger = Ledger { skipped: listing.skipped, problems: listing.problems, notices: duplicates.notices, ..Ledger::default() };
         ledger.objects = ObjectCounts { listed, read: 0, skipped: to_u64(ledger.skipped.len()), problems: to_u64(ledger.problems.len()) };
@@ -100,7 +100,6 @@ impl Case {
         if ledger.objects.read + ledger.objects.problems == 0 {
             return Err(no_logs(&scope, &ledger));
         }
-        let coverage = coverage(&events, &read.reports)?;
         Ok(Self { scope, objects: listing.objects, reports: read.reports, events, sessions, ledger, coverage })
     }
 
@@ -114,10 +113,10 @@ impl Case {
             |name: &str| catalog.rules().iter().any(|rule| matches!(&rule.logic, Logic::State { table, .. } if table.as_str() == name));
         let mut tables = Vec::new();
         if asked("users") {
-            tables.push(self.user_table()?);
+            tables.push(self.user_table());
         }
         if asked("sessions") {
-            tables.push(self.session_table()?);
+            tables.push(self.session_table());
         }
         let options = DetectOptions { baseline: self.scope.baseline.clone(), tables: &tables };
         let mut detections = detect(catalog, &self.events, &options)?;
@@ -126,19 +125,13 @@ impl Case {
     }
 
     /// The table `sessions`.
-    ///
-    /// # Errors
-    /// What the table engine says.
-    pub fn session_table(&self) -> Result<StateTable, Error> {
-        self.sessions.session_table(&self.events)
+    pub fn session_table(&self) -> StateTable {
+        self.sessions.session_table()
     }
 
     /// The table `users`.
-    ///
-    /// # Errors
-    /// What the table engine says.
-    pub fn user_table(&self) -> Result<StateTable, Error> {
-        self.sessions.user_table(&self.events)
+    pub fn user_table(&self) -> StateTable {
+        self.sessions.user_table()
     }
 
     /// The raw records that the findings rest on, in the order of their places.
@@ -188,11 +181,11 @@ impl Case {
 }
 
 /// One's own accounts: those of the records and of the files' names, and those that are said to be.
-fn own_accounts(scope: &Scope, objects: &[Object], events: &EventFrame) -> Result<BTreeSet<String>, Error> {
-    let mut own = events.distinct(Column::RecipientAccountId)?;
+fn own_accounts(scope: &Scope, objects: &[Object], coverage: &Coverage) -> BTreeSet<String> {
+    let mut own = coverage.accounts.clone();
     own.extend(objects.iter().filter_map(|object| object.key.as_ref()).map(|key| key.account_id.clone()));
     own.extend(scope.accepted.accounts().map(str::to_owned));
-    Ok(own)
+    own
 }
 
 fn by_object(places: impl Iterator<Item = (Arc<str>, u64)>) -> BTreeMap<Arc<str>, BTreeSet<u64>> {

@@ -1,13 +1,14 @@
 //! [`summary`]: who was there, one [`SummaryRow`] for each principal, address, key or agent; and [`activity`], when.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::hash::Hash;
+use std::sync::Arc;
 
 use polars::prelude::{BooleanChunked, DataFrame, Int64Chunked, StringChunked};
-use rayon::prelude::*;
 
 use crate::detect::{Finding, Severity};
 use crate::error::Error;
-use crate::frame::EventFrame;
+use crate::frame::{EventFrame, Texts};
 use crate::schema::Column;
 use crate::time::EventTime;
 
@@ -94,14 +95,8 @@ pub const SHOWN_VALUES: usize = 20;
 /// [`Error::Frame`] where a batch lacks a column.
 pub fn summary(events: &EventFrame, findings: &[Finding], by: By) -> Result<Vec<SummaryRow>, Error> {
     let places = places(findings);
-    let parts = events.batches().par_iter().map(|batch| group(batch, &places, by)).collect::<Result<Vec<_>, _>>()?;
-    let mut groups: HashMap<Option<&str>, Group<'_>> = HashMap::new();
-    for part in parts {
-        for (key, group) in part {
-            groups.entry(key).or_default().add(group);
-        }
-    }
-    let mut rows: Vec<SummaryRow> = groups.into_iter().map(|(key, group)| group.row(key, findings)).collect();
+    let all = events.fold(&Cells::columns(by), All::default(), |_, batch| group(batch, &places, by), All::add)?;
+    let mut rows: Vec<SummaryRow> = all.groups.into_iter().map(|(key, group)| group.row(key.as_deref(), findings)).collect();
     rows.sort_by(|left, right| right.events.cmp(&left.events).then_with(|| left.key.cmp(&right.key)));
     Ok(rows)
 }
@@ -121,9 +116,102 @@ fn places(findings: &[Finding]) -> Places<'_> {
     places
 }
 
-/// What is known of one key so far.
+/// The groups of the batches so far, with one copy of each text.
 #[derive(Debug, Default)]
-struct Group<'e> {
+struct All {
+    texts: Texts,
+    groups: Groups<Arc<str>>,
+}
+
+impl All {
+    fn add(&mut self, part: Groups<Arc<str>>) {
+        for (key, group) in part {
+            let mut share = |text| self.texts.share(text);
+            let (key, group) = (key.map(&mut share), group.with_texts(share));
+            self.groups.entry(key).or_default().add(group);
+        }
+    }
+}
+
+/// What is known of each key.
+type Groups<T> = HashMap<Option<T>, Group<T>>;
+
+/// What is known of one key so far; its texts are those of the batch, or kept beyond it.
+#[derive(Debug)]
+struct Group<T> {
+    counts: Counts,
+    source_ips: HashSet<T>,
+    regions: HashSet<T>,
+    principals: HashSet<T>,
+    apis: HashSet<(T, T)>,
+    findings: HashSet<usize>,
+}
+
+impl<T> Default for Group<T> {
+    fn default() -> Self {
+        Self {
+            counts: Counts::default(),
+            source_ips: HashSet::new(),
+            regions: HashSet::new(),
+            principals: HashSet::new(),
+            apis: HashSet::new(),
+            findings: HashSet::new(),
+        }
+    }
+}
+
+impl<T: Eq + Hash> Group<T> {
+    /// The same with each text made anew.
+    fn with_texts<U: Eq + Hash>(self, mut text: impl FnMut(T) -> U) -> Group<U> {
+        Group {
+            counts: self.counts,
+            source_ips: self.source_ips.into_iter().map(&mut text).collect(),
+            regions: self.regions.into_iter().map(&mut text).collect(),
+            principals: self.principals.into_iter().map(&mut text).collect(),
+            apis: self.apis.into_iter().map(|(service, stem)| (text(service), text(stem))).collect(),
+            findings: self.findings,
+        }
+    }
+
+    fn add(&mut self, other: Self) {
+        self.counts.add(&other.counts);
+        self.source_ips.extend(other.source_ips);
+        self.regions.extend(other.regions);
+        self.principals.extend(other.principals);
+        self.apis.extend(other.apis);
+        self.findings.extend(other.findings);
+    }
+}
+
+impl Group<Arc<str>> {
+    fn row(self, key: Option<&str>, findings: &[Finding]) -> SummaryRow {
+        let counts = self.counts;
+        SummaryRow {
+            key: key.map(str::to_owned),
+            first_time: counts.first.and_then(EventTime::from_micros),
+            last_time: counts.last.and_then(EventTime::from_micros),
+            events: counts.events,
+            errors: counts.errors,
+            denied: counts.denied,
+            writes: counts.writes,
+            mfa_yes: counts.mfa_yes,
+            mfa_no: counts.mfa_no,
+            mfa_unknown: counts.mfa_unknown,
+            source_ip_count: count(&self.source_ips),
+            source_ips: shown(self.source_ips),
+            region_count: count(&self.regions),
+            regions: shown(self.regions),
+            principals: count(&self.principals),
+            apis: count(&self.apis),
+            findings: count(&self.findings),
+            worst: self.findings.iter().filter_map(|number| findings.get(*number)).map(|finding| finding.severity).max(),
+        }
+    }
+}
+
+/// What is counted of one key, and its first and last microsecond.
+#[derive(Debug, Default)]
+struct Counts {
     first: Option<i64>,
     last: Option<i64>,
     events: u64,
@@ -133,15 +221,10 @@ struct Group<'e> {
     mfa_yes: u64,
     mfa_no: u64,
     mfa_unknown: u64,
-    source_ips: HashSet<&'e str>,
-    regions: HashSet<&'e str>,
-    principals: HashSet<&'e str>,
-    apis: HashSet<(&'e str, &'e str)>,
-    findings: HashSet<usize>,
 }
 
-impl<'e> Group<'e> {
-    fn add(&mut self, other: Self) {
+impl Counts {
+    fn add(&mut self, other: &Self) {
         self.first = [self.first, other.first].into_iter().flatten().min();
         self.last = self.last.max(other.last);
         self.events += other.events;
@@ -151,11 +234,6 @@ impl<'e> Group<'e> {
         self.mfa_yes += other.mfa_yes;
         self.mfa_no += other.mfa_no;
         self.mfa_unknown += other.mfa_unknown;
-        self.source_ips.extend(other.source_ips);
-        self.regions.extend(other.regions);
-        self.principals.extend(other.principals);
-        self.apis.extend(other.apis);
-        self.findings.extend(other.findings);
     }
 
     fn time(&mut self, micros: Option<i64>) {
@@ -171,37 +249,14 @@ impl<'e> Group<'e> {
             _ => {}
         }
     }
-
-    fn row(self, key: Option<&'e str>, findings: &[Finding]) -> SummaryRow {
-        SummaryRow {
-            key: key.map(str::to_owned),
-            first_time: self.first.and_then(EventTime::from_micros),
-            last_time: self.last.and_then(EventTime::from_micros),
-            events: self.events,
-            errors: self.errors,
-            denied: self.denied,
-            writes: self.writes,
-            mfa_yes: self.mfa_yes,
-            mfa_no: self.mfa_no,
-            mfa_unknown: self.mfa_unknown,
-            source_ip_count: count(&self.source_ips),
-            source_ips: shown(self.source_ips),
-            region_count: count(&self.regions),
-            regions: shown(self.regions),
-            principals: count(&self.principals),
-            apis: count(&self.apis),
-            findings: count(&self.findings),
-            worst: self.findings.iter().filter_map(|number| findings.get(*number)).map(|finding| finding.severity).max(),
-        }
-    }
 }
 
 fn count<T>(values: &HashSet<T>) -> u64 {
     u64::try_from(values.len()).unwrap_or(u64::MAX)
 }
 
-fn shown(values: HashSet<&str>) -> Vec<String> {
-    values.into_iter().collect::<BTreeSet<_>>().into_iter().take(SHOWN_VALUES).map(str::to_owned).collect()
+fn shown(values: HashSet<Arc<str>>) -> Vec<String> {
+    values.into_iter().collect::<BTreeSet<_>>().into_iter().take(SHOWN_VALUES).map(|text| text.as_ref().to_owned()).collect()
 }
 
 /// The columns of a batch that a summary looks at.
@@ -223,6 +278,25 @@ struct Cells<'e> {
 }
 
 impl<'e> Cells<'e> {
+    const fn columns(by: By) -> [Column; 14] {
+        [
+            by.column(),
+            Column::EventTime,
+            Column::Ok,
+            Column::Denied,
+            Column::Write,
+            Column::MfaVerdict,
+            Column::ApiMfa,
+            Column::SourceIpAddress,
+            Column::AwsRegion,
+            Column::Principal,
+            Column::EventSource,
+            Column::EventStem,
+            Column::Object,
+            Column::RecordIndex,
+        ]
+    }
+
     fn new(batch: &'e DataFrame, by: By) -> Result<Self, Error> {
         let column = |column: Column| batch.column(column.name());
         let text = |name| -> Result<_, Error> { Ok(column(name)?.str()?) };
@@ -246,19 +320,20 @@ impl<'e> Cells<'e> {
     }
 }
 
-fn group<'e>(batch: &'e DataFrame, places: &Places<'_>, by: By) -> Result<HashMap<Option<&'e str>, Group<'e>>, Error> {
+fn group(batch: &DataFrame, places: &Places<'_>, by: By) -> Result<Groups<Arc<str>>, Error> {
     let cells = Cells::new(batch, by)?;
-    let mut groups: HashMap<Option<&'e str>, Group<'e>> = HashMap::new();
+    let mut groups: Groups<&str> = HashMap::new();
     // Rows of one object stand together, so most of them need no look-up by its long name.
     let mut last: (Option<&str>, Option<&HashMap<i64, Vec<usize>>>) = (None, None);
     for row in 0..batch.height() {
         let group = groups.entry(cells.key.get(row)).or_default();
-        group.time(cells.time.get(row));
-        group.events += 1;
-        group.errors += u64::from(cells.ok.get(row) == Some(false));
-        group.denied += u64::from(cells.denied.get(row) == Some(true));
-        group.writes += u64::from(cells.write.get(row) == Some(true));
-        group.mfa(cells.verdict.get(row).unwrap_or_default(), cells.call.get(row).unwrap_or_default());
+        let counts = &mut group.counts;
+        counts.time(cells.time.get(row));
+        counts.events += 1;
+        counts.errors += u64::from(cells.ok.get(row) == Some(false));
+        counts.denied += u64::from(cells.denied.get(row) == Some(true));
+        counts.writes += u64::from(cells.write.get(row) == Some(true));
+        counts.mfa(cells.verdict.get(row).unwrap_or_default(), cells.call.get(row).unwrap_or_default());
         group.source_ips.extend(cells.source_ip.get(row));
         group.regions.extend(cells.region.get(row));
         group.principals.extend(cells.principal.get(row));
@@ -271,7 +346,9 @@ fn group<'e>(batch: &'e DataFrame, places: &Places<'_>, by: By) -> Result<HashMa
             group.findings.extend(findings.get(&index).into_iter().flatten());
         }
     }
-    Ok(groups)
+    let mut texts = Texts::default();
+    let mut share = |text| texts.share(text);
+    Ok(groups.into_iter().map(|(key, group)| (key.map(&mut share), group.with_texts(&mut share))).collect())
 }
 
 /// What happened within one hour.
@@ -301,16 +378,15 @@ const HOUR_MICROS: i64 = 3_600_000_000;
 /// # Errors
 /// [`Error::Frame`] where a batch lacks a column.
 pub fn activity(events: &EventFrame) -> Result<Activity, Error> {
-    let parts = events.batches().par_iter().map(hours).collect::<Result<Vec<_>, _>>()?;
-    let mut hours: BTreeMap<i64, (u64, u64)> = BTreeMap::new();
-    let mut untimed = 0;
-    for (part, without) in parts {
-        untimed += without;
+    let add = |(hours, untimed): &mut (BTreeMap<i64, (u64, u64)>, u64), (part, without): Hours| {
+        *untimed += without;
         for (hour, (events, writes)) in part {
             let known = hours.entry(hour).or_default();
             *known = (known.0 + events, known.1 + writes);
         }
-    }
+    };
+    let none = (BTreeMap::new(), 0);
+    let (hours, untimed) = events.fold(&[Column::EventTime, Column::Write], none, |_, batch| hours(batch), add)?;
     let hour = |(hour, (events, writes))| Some(Hour { start: EventTime::from_micros(hour)?, events, writes });
     Ok(Activity { hours: hours.into_iter().filter_map(hour).collect(), untimed })
 }

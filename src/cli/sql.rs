@@ -100,8 +100,8 @@ fn answer(statement: &str, case: &Case, found: Option<&Found>, limit: Option<usi
     for table in [SESSIONS, USERS] {
         let frame = match table.name {
             name if !names_table(statement, name) => json_table(&table.columns(), &[])?,
-            name if name == SESSIONS.name => state_frame(&case.session_table()?)?,
-            _ => state_frame(&case.user_table()?)?,
+            name if name == SESSIONS.name => state_frame(&case.session_table())?,
+            _ => state_frame(&case.user_table())?,
         };
         tables.push((table.name, frame));
     }

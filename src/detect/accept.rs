@@ -270,8 +270,7 @@ fn refused(place: &str, line: usize, reason: &str) -> Error {
 fn facts(events: &EventFrame, wanted: &BTreeMap<&str, BTreeSet<u64>>) -> Result<HashMap<(String, u64), Facts>, Error> {
     let saml = FieldPath::parse("additionalEventData.SamlProviderArn").map_err(Error::Query)?;
     let extractor = Extractor::new([(SAML_PROVIDER, &saml)], BTreeSet::new());
-    let mut facts = HashMap::new();
-    for batch in events.batches() {
+    let in_batch = |_, batch: &DataFrame| {
         let objects = batch.column(Column::Object.name())?.str()?;
         let indices = batch.column(Column::RecordIndex.name())?.i64()?;
         let is_wanted = |object: Option<&str>, index: Option<i64>| {
@@ -279,14 +278,15 @@ fn facts(events: &EventFrame, wanted: &BTreeMap<&str, BTreeSet<u64>>) -> Result<
             u64::try_from(index?).ok().filter(|index| indices.contains(index))
         };
         let mask: BooleanChunked = objects.iter().zip(indices.iter()).map(|(object, index)| is_wanted(object, index).is_some()).collect();
-        if mask.any() {
-            let mut rows = batch.select(LOOKED_AT.map(Column::name))?.filter(&mask)?;
-            let all = BTreeMap::from([(Column::AdditionalEventData, vec![true; rows.height()])]);
-            extractor.extract(&mut rows, &all)?;
-            read(&rows, &mut facts)?;
+        if !mask.any() {
+            return Ok(Vec::new());
         }
-    }
-    Ok(facts)
+        let mut rows = batch.filter(&mask)?;
+        let all = BTreeMap::from([(Column::AdditionalEventData, vec![true; rows.height()])]);
+        extractor.extract(&mut rows, &all)?;
+        read(&rows)
+    };
+    events.fold(&LOOKED_AT, HashMap::new(), in_batch, |all, facts| all.extend(facts))
 }
 
 const SAML_PROVIDER: &str = "saml provider";
@@ -303,7 +303,8 @@ const LOOKED_AT: [Column; 9] = [
     Column::AdditionalEventData,
 ];
 
-fn read(rows: &DataFrame, facts: &mut HashMap<(String, u64), Facts>) -> Result<(), Error> {
+fn read(rows: &DataFrame) -> Result<Vec<((String, u64), Facts)>, Error> {
+    let mut facts = Vec::with_capacity(rows.height());
     let text = |name: &str| Ok::<_, Error>(rows.column(name)?.str()?);
     let (object, principal, address) = (text("object")?, text(Column::Principal.name())?, text(Column::SourceIpHex.name())?);
     let (account, region) = (text(Column::UserAccountId.name())?, text(Column::AwsRegion.name())?);
@@ -320,9 +321,9 @@ fn read(rows: &DataFrame, facts: &mut HashMap<(String, u64), Facts>) -> Result<(
             region: region.get(row).map(str::to_owned),
             identity_provider: saml.get(row).or_else(|| provider.get(row)).map(str::to_owned),
         };
-        facts.insert((object.to_owned(), index), event);
+        facts.push(((object.to_owned(), index), event));
     }
-    Ok(())
+    Ok(facts)
 }
 
 #[cfg(test)]

@@ -30,6 +30,7 @@ mod template;
 mod tests;
 mod threshold;
 
+use polars::prelude::DataFrame;
 use rayon::prelude::*;
 
 pub use accept::Accepted;
@@ -167,12 +168,9 @@ impl Context<'_> {
 
 /// The time of the first event that has one.
 fn first_time(events: &EventFrame) -> Result<Option<EventTime>, Error> {
-    let mut first = None;
-    for batch in events.batches() {
-        let times = batch.column(Column::EventTime.name())?.datetime()?.physical();
-        first = times.iter().flatten().chain(first).min();
-    }
-    Ok(first.and_then(EventTime::from_micros))
+    let in_batch = |_, batch: &DataFrame| Ok(batch.column(Column::EventTime.name())?.datetime()?.physical().iter().flatten().min());
+    let firsts = events.map(&[Column::EventTime], in_batch)?;
+    Ok(firsts.into_iter().flatten().min().and_then(EventTime::from_micros))
 }
 
 /// Whether a rule judges by where the log of an account ends.

@@ -5,8 +5,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rayon::prelude::*;
-
 use super::ends::Ends;
 use super::hits::{Rows, Value};
 use super::predicate::{Literal, Operand, Predicate};
@@ -67,8 +65,7 @@ pub(super) fn scan(rules: &[&Rule], events: &EventFrame, until: Option<EventTime
             break;
         }
         let plan = Plan::new(with_values(ready, &matches)?)?;
-        // In parallel, as planning takes as long as a small batch; the answers come in the batches' order.
-        let scanned = events.batches().par_iter().map(|batch| plan.scan(batch)).collect::<Result<Vec<_>, _>>()?;
+        let scanned = events.map(&plan.columns(), |_, batch| plan.scan(batch))?;
         matches.extend(scanned.into_iter().flatten());
     }
     Ok(Found { matches, first_ids })

@@ -57,6 +57,8 @@ pub(super) struct Plan<'r> {
     watches: Vec<Planned<'r>>,
     bounds: Vec<Expr>,
     second: Vec<Expr>,
+    /// The columns that the bounds name.
+    bounded: BTreeSet<Column>,
     kept: BTreeSet<Column>,
     extractor: Extractor,
 }
@@ -97,12 +99,21 @@ impl<'r> Plan<'r> {
         let mut integers = BTreeSet::new();
         let mut kept = BTreeSet::from(ALWAYS);
         kept.insert(Column::EventName);
-        let mut plan = Self { watches: Vec::new(), bounds: Vec::new(), second: Vec::new(), kept, extractor: Extractor::default() };
+        let mut plan = Self {
+            watches: Vec::new(),
+            bounds: Vec::new(),
+            second: Vec::new(),
+            bounded: BTreeSet::from([Column::EventCategory]),
+            kept,
+            extractor: Extractor::default(),
+        };
         for watch in watches {
             let (rule, condition) = (watch.rule, &watch.condition);
             let number = plan.watches.len();
             let refined = !condition.fields().is_empty();
-            plan.bounds.push(condition.weaken().expr()?.and(not_insight()).alias(watch_column(number)));
+            let bound = condition.weaken();
+            plan.bounds.push(bound.expr()?.and(not_insight()).alias(watch_column(number)));
+            plan.bounded.extend(bound.columns());
             if refined {
                 plan.second.push(condition.expr()?.alias(watch_column(number)));
             }
@@ -123,7 +134,14 @@ impl<'r> Plan<'r> {
         Ok(plan)
     }
 
-    /// Finds the matches of a batch; `None` where there are none.
+    /// The columns that a scan looks at.
+    pub(super) fn columns(&self) -> Vec<Column> {
+        let mut columns = &self.bounded | &self.kept;
+        columns.extend(self.extractor.roots());
+        columns.into_iter().collect()
+    }
+
+    /// Finds the matches of a batch, which has these columns; `None` where there are none.
     pub(super) fn scan(&self, batch: &DataFrame) -> Result<Option<Matches>, Error> {
         if batch.height() == 0 || self.watches.is_empty() {
             return Ok(None);

@@ -12,6 +12,8 @@ mod unordered;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use polars::prelude::DataFrame;
+
 use super::finding::Finding;
 use super::hits::{Extra, Hit, Value, finding};
 use super::rule::{Rule, Sequence};
@@ -37,22 +39,24 @@ impl LogEnds {
     /// # Errors
     /// [`Error::Frame`] where the table engine fails.
     pub(super) fn of(events: &EventFrame) -> Result<Self, Error> {
-        let mut ends: HashMap<Option<String>, i64> = HashMap::new();
-        for batch in events.batches() {
+        let in_batch = |_, batch: &DataFrame| {
             let accounts = batch.column(Column::RecipientAccountId.name())?.str()?;
             let times = batch.column(Column::EventTime.name())?.datetime()?.physical();
-            let mut in_batch: HashMap<Option<&str>, i64> = HashMap::new();
+            let mut ends: HashMap<Option<&str>, i64> = HashMap::new();
             for (account, micros) in accounts.iter().zip(times.iter()) {
                 let Some(epoch) = micros.map(|micros| micros.div_euclid(1_000_000)) else { continue };
-                let end = in_batch.entry(account).or_insert(epoch);
+                let end = ends.entry(account).or_insert(epoch);
                 *end = (*end).max(epoch);
             }
-            for (account, epoch) in in_batch {
-                let end = ends.entry(account.map(str::to_owned)).or_insert(epoch);
+            Ok(ends.into_iter().map(|(account, epoch)| (account.map(str::to_owned), epoch)).collect::<Vec<_>>())
+        };
+        let add = |all: &mut Self, ends: Vec<(Option<String>, i64)>| {
+            for (account, epoch) in ends {
+                let end = all.0.entry(account).or_insert(epoch);
                 *end = (*end).max(epoch);
             }
-        }
-        Ok(Self(ends))
+        };
+        events.fold(&[Column::RecipientAccountId, Column::EventTime], Self::default(), in_batch, add)
     }
 
     /// Whether the log of the event's account goes on for so many seconds after it.

@@ -95,17 +95,11 @@ impl Facts for Told<'_, '_> {
 
 fn finding(rule: &Rule, rows: &[Row<'_>]) -> Finding {
     let mut places: Vec<&EventPlace> = rows.iter().flat_map(|row| &row.row.evidence).collect();
-    let order = |place: &EventPlace| (place.time.is_none(), place.time);
-    places.sort_by(|left, right| {
-        order(left)
-            .cmp(&order(right))
-            .then_with(|| left.event_id.cmp(&right.event_id))
-            .then_with(|| (&left.object, left.record_index).cmp(&(&right.object, right.record_index)))
-    });
+    places.sort_by(|left, right| left.order(right));
     let mut known = HashSet::new();
     places.retain(|place| known.insert((&place.object, place.record_index)));
     let mut ids = HashSet::new();
-    let event_ids = places.iter().filter_map(|place| place.event_id.clone()).filter(|id| ids.insert(id.clone())).collect();
+    let event_ids = places.iter().filter_map(|place| place.event_id.as_deref()).filter(|id| ids.insert(*id)).map(str::to_owned).collect();
     let shared = |column: Column| {
         let mut values = rows.iter().map(|row| shown(row.cell(column.name())));
         let first = values.next().flatten()?;
@@ -131,7 +125,7 @@ fn evidence(place: &EventPlace) -> Evidence {
         object: place.object.to_string(),
         record_index: Some(place.record_index),
         pointer: None,
-        event_id: place.event_id.clone(),
+        event_id: place.event_id.as_deref().map(str::to_owned),
         integrity: Integrity::NotChecked,
     }
 }

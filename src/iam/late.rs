@@ -1,14 +1,14 @@
 //! The columns about trust, which need all of the log: only with it is known which accounts are one's own.
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::collections::{BTreeSet, HashMap};
 
 use bumpalo::Bump;
-use polars::prelude::{DataFrame, PolarsResult};
+use polars::prelude::{BooleanChunked, DataFrame, IntoColumn as _, IntoSeries as _, PlSmallStr, PolarsResult, StringChunked};
 
 use super::policy::{Outsiders, PolicyDocument};
+use crate::error::Error;
 use crate::event::reader::request_document;
-use crate::frame::{EventFrame, Late};
+use crate::frame::EventFrame;
 use crate::schema::Column;
 
 /// Fills `trust_external` and `trust_guarded`, given one's own accounts.
@@ -17,40 +17,34 @@ use crate::schema::Column;
 /// shows what was tried.
 ///
 /// # Errors
-/// What polars says.
-pub fn late_columns(events: &mut EventFrame, own: &BTreeSet<String>) -> PolarsResult<()> {
-    let mut external: Late<String> = Late::new();
-    let mut guarded: Late<bool> = Late::new();
-    for batch in events.batches() {
-        for (object, index, found) in outsiders(batch, own)? {
-            external.entry(object.clone()).or_default().insert(index, found.accounts);
-            guarded.entry(object).or_default().insert(index, found.guarded);
-        }
-    }
-    events.set_late_text(Column::TrustExternal, &external)?;
-    events.set_late_flag(Column::TrustGuarded, &guarded)
+/// [`Error::Frame`] where the table engine fails.
+pub fn late_columns(events: &mut EventFrame, own: &BTreeSet<String>) -> Result<(), Error> {
+    events.fill(&[Column::EventSource, Column::EventName, Column::RequestParameters], |_, batch| Ok(outsiders(batch, own)?))
 }
 
-/// The records of a batch whose trust policy lets outsiders in, each with its place.
-fn outsiders(batch: &DataFrame, own: &BTreeSet<String>) -> PolarsResult<Vec<(Arc<str>, u64, Outsiders)>> {
+/// Both columns of a batch; `None` where no trust policy in it lets outsiders in.
+fn outsiders(batch: &DataFrame, own: &BTreeSet<String>) -> PolarsResult<Option<DataFrame>> {
     let text = |column: Column| batch.column(column.name())?.str();
-    let (sources, names) = (text(Column::EventSource)?, text(Column::EventName)?);
-    let (requests, objects) = (text(Column::RequestParameters)?, text(Column::Object)?);
-    let indices = batch.column(Column::RecordIndex.name())?.i64()?;
+    let (sources, names, requests) = (text(Column::EventSource)?, text(Column::EventName)?, text(Column::RequestParameters)?);
     let of_iam = |(_, source): &(usize, Option<&str>)| source.is_some_and(|source| source.eq_ignore_ascii_case("iam.amazonaws.com"));
     let mut arena = Bump::new();
-    let mut found = Vec::new();
+    let mut found: HashMap<usize, Outsiders> = HashMap::new();
     for (row, _) in sources.iter().enumerate().filter(of_iam) {
         let parameter = names.get(row).and_then(trust_parameter);
         let document = parameter.zip(requests.get(row)).and_then(|(parameter, request)| request_document(request, parameter, &arena));
         let outsiders = document.and_then(|text| PolicyDocument::parse(text).ok()).and_then(|document| document.trust().outsiders(own));
-        let place = objects.get(row).zip(indices.get(row).and_then(|index| u64::try_from(index).ok()));
-        if let Some((outsiders, (object, index))) = outsiders.zip(place) {
-            found.push((Arc::from(object), index, outsiders));
-        }
+        found.extend(outsiders.map(|outsiders| (row, outsiders)));
         arena.reset();
     }
-    Ok(found)
+    if found.is_empty() {
+        return Ok(None);
+    }
+    let rows = || (0..batch.height()).map(|row| found.get(&row));
+    let accounts: StringChunked = rows().map(|outsiders| outsiders.map(|outsiders| outsiders.accounts.as_str())).collect();
+    let guarded: BooleanChunked = rows().map(|outsiders| outsiders.map(|outsiders| outsiders.guarded)).collect();
+    let columns = [(Column::TrustExternal, accounts.into_series()), (Column::TrustGuarded, guarded.into_series())];
+    let columns = columns.map(|(column, values)| values.with_name(PlSmallStr::from_static(column.name())).into_column());
+    DataFrame::new(batch.height(), columns.into()).map(Some)
 }
 
 /// The request parameter in which a call carries a trust policy.

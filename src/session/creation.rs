@@ -7,9 +7,10 @@
 use bumpalo::Bump;
 
 use super::EventPlace;
-use super::view::{Places, Service, Spot, View, index};
+use super::view::{Service, View};
 use crate::event::json::{Fault, Scanner};
 use crate::event::reader::lookup;
+use crate::frame::Texts;
 use crate::schema::Column;
 
 /// What the origin of a session says about MFA.
@@ -127,12 +128,13 @@ pub struct Creation {
     pub(super) caller: Option<u32>,
     /// The user of Identity Center who called.
     pub(super) identity_center_user: Option<String>,
-    pub(super) spot: Spot,
+    request_id: Option<String>,
+    shared_event_id: Option<String>,
 }
 
 impl Creation {
     /// Reads a row; `None` where it makes no session.
-    pub(super) fn read<'v>(service: Service, view: &'v View, row: u32, places: &mut Places<'v>, arena: &Bump) -> Option<Self> {
+    pub(super) fn read(service: Service, view: &View, row: u32, texts: &mut Texts, arena: &Bump) -> Option<Self> {
         let api = Api::of(service, view, row)?;
         if api == Api::ConsoleLogin && !["IAMUser", "Root"].iter().any(|kind| view.same(Column::UserType, row, kind)) {
             // The console takes over a session of a role or federated user that another call made.
@@ -169,7 +171,7 @@ impl Creation {
         let user = view.named(Column::UserOnBehalfOfId, row).or_else(|| view.named(Column::UserName, row));
         Some(Self {
             api,
-            place: places.place(view, row),
+            place: view.place(row).kept(texts),
             recipient_account_id: own(Column::RecipientAccountId),
             issued_key,
             account_id: account.as_deref().and_then(account_of).map(owned).or_else(|| view.account(row).map(owned)),
@@ -182,7 +184,8 @@ impl Creation {
             caller: None,
             identity_center_user: user.filter(|_| api == Api::GetRoleCredentials).map(owned),
             issued_by: caller,
-            spot: view.spot(row),
+            request_id: own(Column::RequestId),
+            shared_event_id: own(Column::SharedEventId),
         })
     }
 
@@ -200,16 +203,19 @@ impl Creation {
     /// Whether both records tell of one call, or of two that say the same about their session.
     ///
     /// A call into another account has a record in both, with one `sharedEventID`.
-    pub(super) fn agrees(&self, other: &Self, views: &[View]) -> bool {
-        let one_call = [Column::SharedEventId, Column::RequestId, Column::EventId].into_iter().any(|column| {
-            let id = |creation: &Self| views.get(index(creation.spot.batch))?.named(column, creation.spot.row);
-            id(self).is_some() && id(self) == id(other)
-        });
+    pub(super) fn agrees(&self, other: &Self) -> bool {
+        let one_call = self.ids().into_iter().zip(other.ids()).any(|(own, other)| own.is_some() && own == other);
         one_call
             || (self.api == other.api
                 && self.issued_by == other.issued_by
                 && self.caller == other.caller
                 && self.verdict() == other.verdict())
+    }
+
+    /// The ids that two records of one call may share.
+    fn ids(&self) -> [Option<&str>; 3] {
+        let event_id = self.place.event_id.as_deref().filter(|id| !id.is_empty());
+        [self.shared_event_id.as_deref(), self.request_id.as_deref(), event_id]
     }
 }
 

@@ -1,7 +1,7 @@
 //! Where temporary credentials came from, and what the users of an account sign in with.
 //!
 //! [`resolve`] goes once over the columns of the loaded events, batch by batch, and
-//! looks into the JSON of those calls only that make a session. It fills the late
+//! looks into the JSON of those calls only that make a session. Then it fills the late
 //! columns `origin_verdict`, `origin_event_id` and `origin_principal`, and yields
 //! [`Sessions`]: who made which session, and the tables `sessions` and `users`.
 //!
@@ -26,8 +26,10 @@ mod tests;
 mod users;
 mod view;
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
+use crate::frame::Texts;
 use crate::schema::Kind;
 use crate::time::EventTime;
 
@@ -84,15 +86,15 @@ pub enum Cell {
     Time(EventTime),
 }
 
-/// Where an event stands, and which it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EventPlace {
+/// Where an event stands, and which it is; its texts are its own or those of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EventPlace<T = Arc<str>> {
     /// `object` of the event.
-    pub object: Arc<str>,
+    pub object: T,
     /// `record_index` of the event.
     pub record_index: u64,
     /// `event_id`.
-    pub event_id: Option<String>,
+    pub event_id: Option<T>,
     /// `event_time`.
     pub time: Option<EventTime>,
 }
@@ -106,13 +108,77 @@ pub fn columns_of(table: &str) -> Option<&'static [StateColumn]> {
     }
 }
 
+impl EventPlace<&str> {
+    /// The same with texts that outlive the batch.
+    fn kept(&self, texts: &mut Texts) -> EventPlace {
+        EventPlace {
+            object: texts.share(self.object),
+            record_index: self.record_index,
+            event_id: self.event_id.map(|id| texts.share(id)),
+            time: self.time,
+        }
+    }
+}
+
+impl<T: Ord> EventPlace<T> {
+    /// The total order of events: by time (those without one last), id and place.
+    pub(crate) fn order(&self, other: &Self) -> Ordering {
+        (self.time.is_none(), self.time).cmp(&(other.time.is_none(), other.time)).then_with(|| self.tie(other))
+    }
+
+    /// Whether it is the earlier event; one without a time is no candidate beside one that has it.
+    fn is_before(&self, other: &Self) -> bool {
+        self.order(other) == Ordering::Less
+    }
+
+    /// Whether it is the later event; one without a time is no candidate beside one that has it.
+    fn is_after(&self, other: &Self) -> bool {
+        self.time.cmp(&other.time).then_with(|| self.tie(other)) == Ordering::Greater
+    }
+
+    fn tie(&self, other: &Self) -> Ordering {
+        (&self.event_id, &self.object, self.record_index).cmp(&(&other.event_id, &other.object, other.record_index))
+    }
+}
+
+/// Puts the earlier of both events into `known`.
+fn keep_first<T: Ord>(known: &mut Option<EventPlace<T>>, other: Option<EventPlace<T>>) {
+    if let Some(other) = other
+        && known.as_ref().is_none_or(|known| other.is_before(known))
+    {
+        *known = Some(other);
+    }
+}
+
+/// Puts the later of both events into `known`.
+fn keep_last<T: Ord>(known: &mut Option<EventPlace<T>>, other: Option<EventPlace<T>>) {
+    if let Some(other) = other
+        && known.as_ref().is_none_or(|known| other.is_after(known))
+    {
+        *known = Some(other);
+    }
+}
+
+/// Puts the earlier of both times into `known`.
+fn keep_first_time(known: &mut Option<EventTime>, other: Option<EventTime>) {
+    *known = [*known, other].into_iter().flatten().min();
+}
+
+/// The events in their order, each once.
+fn evidence(events: impl IntoIterator<Item = EventPlace>) -> Vec<EventPlace> {
+    let mut events: Vec<EventPlace> = events.into_iter().collect();
+    events.sort_by(EventPlace::order);
+    events.dedup();
+    events
+}
+
 impl Cell {
     fn text(text: Option<&str>) -> Self {
         text.map_or(Self::Null, |text| Self::Text(text.to_owned()))
     }
 
-    fn time(micros: Option<i64>) -> Self {
-        micros.and_then(EventTime::from_micros).map_or(Self::Null, Self::Time)
+    fn time(time: Option<EventTime>) -> Self {
+        time.map_or(Self::Null, Self::Time)
     }
 
     fn count(count: u64) -> Self {

@@ -1,5 +1,6 @@
 //! [`Sessions`]: each temporary session joined to the call that made it, and the chains that come of it.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;
 use std::sync::Arc;
@@ -8,13 +9,13 @@ use polars::prelude::{DataFrame, IdxCa, IdxSize, IntoColumn as _, NamedFrom as _
 use rayon::prelude::*;
 
 use super::creation::{Creation, Verdict};
-use super::scan::{Id, NO_SESSION, Part, Use, named_pair, number, scan};
-use super::sign_in::SignIns;
-use super::users::{Acting, Name, USER_COLUMNS, Users};
-use super::view::{Places, Spot, View, index, order};
-use super::{SESSION_COLUMNS, StateTable, sessions};
+use super::scan::{Id, Part, SESSION_OF, Told, Use, number, scan, session_of};
+use super::sign_in::{SignIns, Step};
+use super::users::{Acting, Change, Name, USER_COLUMNS, Users};
+use super::view::{COLUMNS, View, index};
+use super::{EventPlace, SESSION_COLUMNS, StateTable, sessions};
 use crate::error::Error;
-use crate::frame::EventFrame;
+use crate::frame::{EventFrame, Texts};
 use crate::schema::Column;
 use crate::time::EventTime;
 
@@ -36,6 +37,7 @@ pub struct Sessions {
     pub(super) creations: Vec<Creation>,
     by_key: HashMap<Arc<str>, u32>,
     by_principal: HashMap<(Arc<str>, i64), u32>,
+    nameless: Option<u32>,
     users: Users,
 }
 
@@ -51,12 +53,15 @@ pub(super) struct Session {
 }
 
 /// The events of a session, in short.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(super) struct Used {
-    pub(super) first: Spot,
-    pub(super) last: Spot,
-    /// The event that tells most of the session.
-    pub(super) named: Spot,
+    pub(super) first: EventPlace,
+    pub(super) last: EventPlace,
+    pub(super) account: Option<Arc<str>>,
+    /// The name that was given to the session.
+    pub(super) name: Option<Arc<str>>,
+    /// What kind of session its events say it is.
+    pub(super) kind: &'static str,
     pub(super) events: u64,
     pub(super) addresses: u64,
 }
@@ -83,111 +88,101 @@ pub(super) struct Origin {
 /// # Errors
 /// [`Error::Frame`] where the table engine fails.
 pub fn resolve(events: &mut EventFrame) -> Result<Sessions, Error> {
-    let views = View::all(events.batches())?;
-    let parts: Vec<Part<'_>> = views.par_iter().map(|view| scan(&views, view)).collect();
-    let mut merged = Merged::default();
-    let rows: Vec<Vec<u32>> = parts.into_iter().map(|part| merged.add(part, &views)).collect();
-    let sessions = merged.join(&views);
-    let (outcomes, places) = sessions.outcomes()?;
-    for (batch, rows) in rows.iter().enumerate() {
-        if rows.iter().any(|session| *session != NO_SESSION) {
-            let of_row = |session: &u32| places.get(index(*session)).copied();
-            let wanted = IdxCa::from_iter_options(PlSmallStr::EMPTY, rows.iter().map(of_row));
-            events.set_columns(batch, outcomes.take(&wanted)?)?;
-        }
-    }
+    let all = events.fold(&COLUMNS, Merged::default(), |_, batch| Ok(scan(&View::new(batch)?)), Merged::add)?;
+    let sessions = all.join();
+    let outcomes = Outcomes::new(&sessions)?;
+    events.fill(&SESSION_OF, |_, batch| Ok(outcomes.of_rows(&View::new(batch)?)?))?;
     Ok(sessions)
 }
 
 /// What all batches tell.
 #[derive(Debug, Default)]
-struct Merged<'v> {
-    numbers: HashMap<Id<'v>, u32>,
-    sessions: Vec<(Id<'v>, Option<Use<'v>>)>,
+struct Merged {
+    numbers: HashMap<Id<Arc<str>>, u32>,
+    sessions: Vec<(Id<Arc<str>>, Use<Arc<str>>)>,
     creations: Vec<Creation>,
-    steps: Vec<super::sign_in::Step>,
-    users: HashMap<Name<'v>, Acting<'v>>,
-    changes: Vec<super::users::Change>,
+    steps: Vec<Step>,
+    users: HashMap<Name<Arc<str>>, Acting<Arc<str>>>,
+    changes: Vec<Change>,
 }
 
-impl<'v> Merged<'v> {
-    /// Adds a batch, and yields the session of each of its rows.
-    fn add(&mut self, part: Part<'v>, views: &[View]) -> Vec<u32> {
+impl Merged {
+    /// Adds a batch.
+    fn add(&mut self, part: Part) {
         let mut numbers = Vec::with_capacity(part.sessions.len());
         for (id, used) in part.sessions {
-            let number = *self.numbers.entry(id).or_insert_with(|| {
-                self.sessions.push((id, None));
-                number(self.sessions.len() - 1)
-            });
-            if let Some((_, known)) = self.sessions.get_mut(index(number)) {
-                match known {
-                    Some(known) => known.merge(&used, views),
-                    None => *known = Some(used),
+            numbers.push(match self.numbers.entry(id) {
+                Entry::Occupied(known) => {
+                    if let Some((_, known)) = self.sessions.get_mut(index(*known.get())) {
+                        known.merge(used);
+                    }
+                    *known.get()
                 }
-            }
-            numbers.push(number);
+                Entry::Vacant(slot) => {
+                    let number = number(self.sessions.len());
+                    self.sessions.push((slot.key().clone(), used));
+                    *slot.insert(number)
+                }
+            });
         }
-        let global = |local: u32| numbers.get(index(local)).copied().unwrap_or(NO_SESSION);
         self.creations.extend(part.creations.into_iter().map(|mut creation| {
-            creation.caller = creation.caller.map(global);
+            creation.caller = creation.caller.and_then(|caller| numbers.get(index(caller)).copied());
             creation
         }));
         self.steps.extend(part.steps);
         self.changes.extend(part.changes);
         for (name, user) in part.users {
-            self.users.entry(name).or_default().merge(&user, views);
+            self.users.entry(name).or_default().merge(user);
         }
-        part.rows.into_iter().map(global).collect()
     }
 
     /// Joins every session to the call that made it.
-    fn join(self, views: &'v [View]) -> Sessions {
+    fn join(self) -> Sessions {
+        drop(self.numbers);
         let mut creations = self.creations;
         // The batches' order is not to matter; a record of the caller's own account names the session that called.
         creations.sort_by(|left, right| {
             (left.caller.is_none(), left.caller_key.is_none())
                 .cmp(&(right.caller.is_none(), right.caller_key.is_none()))
-                .then_with(|| order(views, left.spot, right.spot))
+                .then_with(|| left.place.order(&right.place))
         });
         let sign_ins = SignIns::new(self.steps);
         for creation in &mut creations {
-            if let Some((user, time)) = creation.identity_center_user.as_deref().zip(creation.spot.time) {
+            if let Some((user, time)) = creation.identity_center_user.as_deref().zip(creation.place.time) {
                 creation.caller_mfa = sign_ins.verdict(user, time);
             }
         }
         let by_key = grouped(&creations, |creation| creation.issued_key.as_deref());
-        let by_principal = grouped(&creations, |creation| creation.principal_id.as_deref().zip(creation.spot.time));
+        let by_principal = grouped(&creations, |creation| creation.principal_id.as_deref().zip(creation.place.time.map(EventTime::micros)));
         // Judged once, as many sessions may share a principal and a second; these calls have one time, so the first stands for all.
         let by_principal: HashMap<(&str, i64), MadeBy> =
-            by_principal.iter().filter_map(|(pair, places)| Some((*pair, made_by(views, &creations, places, None)?))).collect();
+            by_principal.iter().filter_map(|(pair, places)| Some((*pair, made_by(&creations, places, None)?))).collect();
 
-        let mut all = Sessions { users: Users::new(self.users, self.changes, views), ..Sessions::default() };
-        let mut principals: HashMap<&str, Arc<str>> = HashMap::new();
-        for (id, used) in &self.sessions {
-            let used = used.as_ref().map(Used::new);
-            let row = |spot: Spot| Some((views.get(index(spot.batch))?, spot.row));
-            let named = used.and_then(|used| row(used.named));
-            let not_before = used.and_then(|used| used.first.time);
-            let issued = match id {
-                Id::Key(key) => by_key.get(key).and_then(|places| made_by(views, &creations, places, not_before)),
+        let mut all = Sessions { users: Users::new(self.users, self.changes), ..Sessions::default() };
+        let mut texts = Texts::default();
+        for (id, used) in self.sessions {
+            let not_before = used.first.time;
+            let issued = match &id {
+                Id::Key(key) => by_key.get(key.as_ref()).and_then(|places| made_by(&creations, places, not_before)),
                 _ => None,
             };
             let fallback = || {
-                let pair = named.and_then(|(view, row)| named_pair(view, row))?;
-                let made_by = *by_principal.get(&pair)?;
+                let (principal_id, created) = used.told.pair.as_ref()?;
+                let made_by = *by_principal.get(&(principal_id.as_ref(), *created))?;
                 creations.get(index(made_by.creation)).filter(|creation| in_time(creation, not_before)).map(|_| made_by)
             };
-            let principal = named.and_then(|(view, row)| view.text(Column::Principal, row));
-            all.add(id, principal.map(|text| shared(&mut principals, text)), used, issued.or_else(fallback));
+            let made_by = issued.or_else(fallback);
+            let principal = used.told.principal.clone().map(|text| texts.share(text));
+            all.add(id, principal, Some(Used::new(used, &mut texts)), made_by);
         }
         for key in creations.iter().filter_map(|creation| creation.issued_key.as_deref()) {
             if !all.by_key.contains_key(key) {
-                let made_by = by_key.get(key).and_then(|places| made_by(views, &creations, places, None));
+                let made_by = by_key.get(key).and_then(|places| made_by(&creations, places, None));
                 let principal = made_by.and_then(|made_by| creations.get(index(made_by.creation))?.principal.as_deref());
-                all.add(&Id::Key(key), principal.map(|text| shared(&mut principals, text)), None, made_by);
+                all.add(Id::Key(Arc::from(key)), principal.map(|text| texts.share(text)), None, made_by);
             }
         }
-        drop((by_key, by_principal, principals));
+        drop((by_key, by_principal));
         all.creations = creations;
         let origins: Vec<Origin> = (0..number(all.list.len())).into_par_iter().map(|session| all.origin(session)).collect();
         for (session, origin) in all.list.iter_mut().zip(origins) {
@@ -208,48 +203,52 @@ fn grouped<'c, K: Hash + Eq>(creations: &'c [Creation], key: impl Fn(&'c Creatio
     groups
 }
 
-/// One copy of a text for all who need it.
-fn shared<'t>(known: &mut HashMap<&'t str, Arc<str>>, text: &'t str) -> Arc<str> {
-    known.entry(text).or_insert_with(|| Arc::from(text)).clone()
-}
-
 /// The call among those at `places` that made a session, of which the first event was at `first`.
-fn made_by(views: &[View], creations: &[Creation], places: &[u32], first: Option<i64>) -> Option<MadeBy> {
+fn made_by(creations: &[Creation], places: &[u32], first: Option<EventTime>) -> Option<MadeBy> {
     let known = |place: &u32| creations.get(index(*place)).filter(|creation| in_time(creation, first)).map(|creation| (*place, creation));
     let mut candidates = places.iter().filter_map(known);
     let (place, best) = candidates.next()?;
-    Some(MadeBy { creation: place, disputed: candidates.any(|(_, other)| !best.agrees(other, views)) })
+    Some(MadeBy { creation: place, disputed: candidates.any(|(_, other)| !best.agrees(other)) })
 }
 
 /// Whether a call can have made a session whose first event was at `first`.
-fn in_time(creation: &Creation, first: Option<i64>) -> bool {
-    creation.spot.time.zip(first).is_none_or(|(made, first)| made.saturating_sub(first) <= SKEW_MICROS)
+fn in_time(creation: &Creation, first: Option<EventTime>) -> bool {
+    creation.place.time.zip(first).is_none_or(|(made, first)| made.micros().saturating_sub(first.micros()) <= SKEW_MICROS)
 }
 
 impl Used {
-    fn new(used: &Use<'_>) -> Self {
-        let named = used.named.unwrap_or(used.first);
-        Self { first: used.first, last: used.last, named, events: used.events, addresses: used.addresses() }
+    fn new(used: Use<Arc<str>>, texts: &mut Texts) -> Self {
+        let addresses = used.addresses();
+        let Told { account, name, kind, .. } = used.told;
+        let (account, name) = (account.map(|text| texts.share(text)), name.map(|text| texts.share(text)));
+        Self { first: used.first, last: used.last, account, name, kind, events: used.events, addresses }
     }
 }
 
 impl Sessions {
-    fn add(&mut self, id: &Id<'_>, principal: Option<Arc<str>>, used: Option<Used>, made_by: Option<MadeBy>) {
+    fn add(&mut self, id: Id<Arc<str>>, principal: Option<Arc<str>>, used: Option<Used>, made_by: Option<MadeBy>) {
         let place = number(self.list.len());
         let mut key = None;
         match id {
             Id::Key(text) => {
-                let text: Arc<str> = Arc::from(*text);
                 self.by_key.insert(text.clone(), place);
                 key = Some(text);
             }
             Id::Principal(principal_id, created) => {
-                self.by_principal.insert((Arc::from(*principal_id), *created), place);
+                self.by_principal.insert((principal_id, created), place);
             }
-            Id::Nameless => {}
+            Id::Nameless => self.nameless = Some(place),
         }
         let origin = Origin { verdict: Verdict::NotInLog, creation: None, depth: 0 };
         self.list.push(Session { key, principal, used, made_by, origin });
+    }
+
+    fn number(&self, id: Id<&str>) -> Option<u32> {
+        match id {
+            Id::Key(key) => self.by_key.get(key).copied(),
+            Id::Principal(principal_id, created) => self.by_principal.get(&(Arc::from(principal_id), created)).copied(),
+            Id::Nameless => self.nameless,
+        }
     }
 
     /// Follows a session back, and judges it by the first call on the way that says something about MFA.
@@ -291,15 +290,11 @@ impl Sessions {
     /// `access_key_id`, `principal_id` and `creation_time` are the event's `user_access_key_id`,
     /// `user_principal_id` and `session_creation_time`.
     pub fn chain(&self, access_key_id: Option<&str>, principal_id: Option<&str>, creation_time: Option<EventTime>) -> Vec<&Creation> {
-        let session = match access_key_id.filter(|key| !key.is_empty()) {
-            Some(key) => self.by_key.get(key),
-            None => principal_id
-                .zip(creation_time)
-                .and_then(|(principal_id, created)| self.by_principal.get(&(Arc::from(principal_id), created.micros()))),
-        };
+        let pair = || principal_id.zip(creation_time).map(|(principal_id, created)| Id::Principal(principal_id, created.micros()));
+        let id = access_key_id.filter(|key| !key.is_empty()).map(Id::Key).or_else(pair);
         let mut calls = Vec::new();
-        if let Some(session) = session {
-            let _ = self.follow(*session, &mut Vec::new(), |_, creation| calls.push(creation));
+        if let Some(session) = id.and_then(|id| self.number(id)) {
+            let _ = self.follow(session, &mut Vec::new(), |_, creation| calls.push(creation));
         }
         calls
     }
@@ -345,36 +340,33 @@ impl Sessions {
     }
 
     /// The table `sessions`: a row a temporary access key id, in the order of the first time known of it.
-    ///
-    /// `events` are those that were given to [`resolve`].
-    ///
-    /// # Errors
-    /// [`Error::Frame`] where the table engine fails.
-    pub fn session_table(&self, events: &EventFrame) -> Result<StateTable, Error> {
-        let views = View::all(events.batches())?;
-        let mut places = Places::default();
-        Ok(StateTable { name: "sessions", columns: SESSION_COLUMNS, rows: sessions::rows(self, &views, &mut places) })
+    pub fn session_table(&self) -> StateTable {
+        StateTable { name: "sessions", columns: SESSION_COLUMNS, rows: sessions::rows(self) }
     }
 
     /// The table `users`: a row a user of IAM, in the order of account and name.
-    ///
-    /// `events` are those that were given to [`resolve`].
-    ///
-    /// # Errors
-    /// [`Error::Frame`] where the table engine fails.
-    pub fn user_table(&self, events: &EventFrame) -> Result<StateTable, Error> {
-        let views = View::all(events.batches())?;
-        Ok(StateTable { name: "users", columns: USER_COLUMNS, rows: self.users.rows(&views) })
+    pub fn user_table(&self) -> StateTable {
+        StateTable { name: "users", columns: USER_COLUMNS, rows: self.users.rows() }
     }
+}
 
-    /// The three late columns, a row for each outcome that differs, and the row of each session.
-    fn outcomes(&self) -> PolarsResult<(DataFrame, Vec<IdxSize>)> {
+/// The three late columns, for sessions that are known.
+struct Outcomes<'s> {
+    sessions: &'s Sessions,
+    /// A row for each outcome that differs.
+    columns: DataFrame,
+    /// The row of each session.
+    rows: Vec<IdxSize>,
+}
+
+impl<'s> Outcomes<'s> {
+    fn new(sessions: &'s Sessions) -> PolarsResult<Self> {
         let mut known: HashMap<(Verdict, Option<u32>), IdxSize> = HashMap::new();
-        let mut places = Vec::with_capacity(self.list.len());
+        let mut rows = Vec::with_capacity(sessions.list.len());
         let (mut verdicts, mut event_ids, mut principals) = (Vec::new(), Vec::new(), Vec::new());
-        for Session { origin, .. } in &self.list {
-            places.push(*known.entry((origin.verdict, origin.creation)).or_insert_with(|| {
-                let creation = origin.creation.and_then(|place| self.creations.get(index(place)));
+        for Session { origin, .. } in &sessions.list {
+            rows.push(*known.entry((origin.verdict, origin.creation)).or_insert_with(|| {
+                let creation = origin.creation.and_then(|place| sessions.creations.get(index(place)));
                 verdicts.push(Some(origin.verdict.name()));
                 event_ids.push(creation.and_then(|creation| creation.place.event_id.as_deref()));
                 principals.push(creation.and_then(|creation| creation.issued_by.as_deref()));
@@ -388,6 +380,28 @@ impl Sessions {
             column(Column::OriginEventId, event_ids),
             column(Column::OriginPrincipal, principals),
         ];
-        Ok((DataFrame::new(height, columns)?, places))
+        Ok(Self { sessions, columns: DataFrame::new(height, columns)?, rows })
+    }
+
+    /// The columns of a batch; `None` where it has no event of a temporary session.
+    fn of_rows(&self, view: &View) -> PolarsResult<Option<DataFrame>> {
+        let mut known: HashMap<Id<&str>, Option<IdxSize>> = HashMap::new();
+        let mut last: Option<(Id<&str>, Option<IdxSize>)> = None;
+        let of_session = |id: Id<&str>| self.rows.get(index(self.sessions.number(id)?)).copied();
+        let of_row = |row: u32| {
+            let id = session_of(view, row)?;
+            let outcome = match last {
+                // Events of one session often follow each other.
+                Some((known, outcome)) if known == id => outcome,
+                _ => *known.entry(id).or_insert_with(|| of_session(id)),
+            };
+            last = Some((id, outcome));
+            outcome
+        };
+        let rows: Vec<Option<IdxSize>> = (0..view.rows()).map(of_row).collect();
+        if rows.iter().all(Option::is_none) {
+            return Ok(None);
+        }
+        self.columns.take(&IdxCa::from_iter_options(PlSmallStr::EMPTY, rows.into_iter())).map(Some)
     }
 }

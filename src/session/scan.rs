@@ -1,69 +1,103 @@
 //! [`scan`]: one pass over a batch, which sessions its events are of and which calls make sessions.
 
 use std::collections::{HashMap, HashSet};
+use std::hash::Hash;
+use std::sync::Arc;
 
 use bumpalo::Bump;
 
+use super::EventPlace;
 use super::creation::Creation;
 use super::sign_in::Step;
-use super::users::{Acting, Change, Name, acting};
-use super::view::{Places, Service, Spot, View, earlier, first, index, last};
+use super::users::{Acting, Change, Name, acting, kept_name};
+use super::view::{Service, View, index};
+use crate::frame::Texts;
 use crate::schema::Column;
 
 /// Addresses of a session that are told apart.
 pub(super) const MAX_ADDRESSES: usize = 1_000;
 
-/// In the place of a session's number: the event is of no temporary session.
-pub(super) const NO_SESSION: u32 = u32::MAX;
-
 /// What tells a temporary session from others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Id<'v> {
+pub(super) enum Id<T> {
     /// Its access key id.
-    Key(&'v str),
+    Key(T),
     /// The principal id and the creation time, where no key is named.
-    Principal(&'v str, i64),
+    Principal(T, i64),
     /// Neither: all such sessions count as one, whose origin is not in the log.
     Nameless,
 }
 
 /// The events of a session.
 #[derive(Debug)]
-pub(super) struct Use<'v> {
-    pub(super) first: Spot,
-    pub(super) last: Spot,
+pub(super) struct Use<T> {
+    pub(super) first: EventPlace<T>,
+    pub(super) last: EventPlace<T>,
     /// The first event that names the principal and the creation time.
-    pub(super) named: Option<Spot>,
+    named: Option<EventPlace<T>>,
+    /// What that event tells, or the first one where there is none.
+    pub(super) told: Told<T>,
     pub(super) events: u64,
     /// Most sessions come from one address.
-    address: Option<&'v str>,
-    other_addresses: HashSet<&'v str>,
+    address: Option<T>,
+    other_addresses: HashSet<T>,
+}
+
+/// What an event tells of its session.
+#[derive(Debug, Clone)]
+pub(super) struct Told<T> {
+    /// The principal id and the creation time.
+    pub(super) pair: Option<(T, i64)>,
+    pub(super) principal: Option<T>,
+    pub(super) account: Option<T>,
+    /// The name that was given to the session.
+    pub(super) name: Option<T>,
+    /// What kind of session it is.
+    pub(super) kind: &'static str,
 }
 
 /// What one batch tells.
 #[derive(Debug, Default)]
-pub(super) struct Part<'v> {
-    /// For each row the number of its session in `sessions`, or [`NO_SESSION`].
-    pub(super) rows: Vec<u32>,
-    pub(super) sessions: Vec<(Id<'v>, Use<'v>)>,
+pub(super) struct Part {
+    pub(super) sessions: Vec<(Id<Arc<str>>, Use<Arc<str>>)>,
+    /// The caller of each is its place in `sessions`.
     pub(super) creations: Vec<Creation>,
     pub(super) steps: Vec<Step>,
-    pub(super) users: HashMap<Name<'v>, Acting<'v>>,
+    pub(super) users: HashMap<Name<Arc<str>>, Acting<Arc<str>>>,
     pub(super) changes: Vec<Change>,
 }
 
-impl<'v> Use<'v> {
-    fn new(spot: Spot) -> Self {
-        Self { first: spot, last: spot, named: None, events: 0, address: None, other_addresses: HashSet::new() }
+impl Id<&str> {
+    fn kept(self, texts: &mut Texts) -> Id<Arc<str>> {
+        match self {
+            Self::Key(key) => Id::Key(texts.share(key)),
+            Self::Principal(principal_id, created) => Id::Principal(texts.share(principal_id), created),
+            Self::Nameless => Id::Nameless,
+        }
+    }
+}
+
+impl<'v> Use<&'v str> {
+    fn new(view: &'v View, row: u32) -> Self {
+        let (place, told) = (view.place(row), Told::new(view, row));
+        Self { first: place, last: place, named: None, told, events: 0, address: None, other_addresses: HashSet::new() }
     }
 
-    fn add(&mut self, views: &'v [View], view: &'v View, row: u32) {
-        let spot = view.spot(row);
+    fn add(&mut self, view: &'v View, row: u32) {
+        let place = view.place(row);
         self.events += 1;
-        self.first = first(views, Some(self.first), spot);
-        self.last = last(views, Some(self.last), spot);
-        if self.named.is_none_or(|named| earlier(views, spot, named)) && named_pair(view, row).is_some() {
-            self.named = Some(spot);
+        if place.is_after(&self.last) {
+            self.last = place;
+        }
+        let is_first = place.is_before(&self.first);
+        if is_first {
+            self.first = place;
+        }
+        if self.named.is_none_or(|named| place.is_before(&named)) && named_pair(view, row).is_some() {
+            self.named = Some(place);
+            self.told = Told::new(view, row);
+        } else if is_first && self.named.is_none() {
+            self.told = Told::new(view, row);
         }
         // The names of services stand in the same field.
         if let Some(address) = view.text(Column::SourceIpAddress, row)
@@ -74,19 +108,51 @@ impl<'v> Use<'v> {
         }
     }
 
-    fn add_address(&mut self, address: &'v str) {
-        if *self.address.get_or_insert(address) != address && self.other_addresses.len() + 1 < MAX_ADDRESSES {
-            self.other_addresses.insert(address);
+    fn kept(self, texts: &mut Texts) -> Use<Arc<str>> {
+        let pair = self.told.pair.map(|(principal_id, created)| (texts.share(principal_id), created));
+        let mut share = |text: Option<&str>| text.map(|text| texts.share(text));
+        let (principal, account, name) = (share(self.told.principal), share(self.told.account), share(self.told.name));
+        Use {
+            told: Told { pair, principal, account, name, kind: self.told.kind },
+            address: share(self.address),
+            other_addresses: self.other_addresses.into_iter().map(|address| texts.share(address)).collect(),
+            first: self.first.kept(texts),
+            last: self.last.kept(texts),
+            named: self.named.map(|named| named.kept(texts)),
+            events: self.events,
+        }
+    }
+}
+
+impl<T: Ord + Hash> Use<T> {
+    fn add_address(&mut self, address: T) {
+        match &self.address {
+            None => self.address = Some(address),
+            Some(known) if *known == address => {}
+            Some(_) if self.other_addresses.len() + 1 < MAX_ADDRESSES => _ = self.other_addresses.insert(address),
+            Some(_) => {}
         }
     }
 
     /// Adds what another batch tells of the same session.
-    pub(super) fn merge(&mut self, other: &Self, views: &[View]) {
+    pub(super) fn merge(&mut self, other: Self) {
         self.events += other.events;
-        self.first = first(views, Some(self.first), other.first);
-        self.last = last(views, Some(self.last), other.last);
-        self.named = other.named.map(|spot| first(views, self.named, spot)).or(self.named);
-        for address in other.address.iter().chain(&other.other_addresses) {
+        let other_tells = match (&self.named, &other.named) {
+            (Some(known), Some(other)) => other.is_before(known),
+            (None, None) => other.first.is_before(&self.first),
+            (known, _) => known.is_none(),
+        };
+        if other_tells {
+            self.named = other.named;
+            self.told = other.told;
+        }
+        if other.first.is_before(&self.first) {
+            self.first = other.first;
+        }
+        if other.last.is_after(&self.last) {
+            self.last = other.last;
+        }
+        for address in other.address.into_iter().chain(other.other_addresses) {
             self.add_address(address);
         }
     }
@@ -97,33 +163,56 @@ impl<'v> Use<'v> {
     }
 }
 
+impl<'v> Told<&'v str> {
+    fn new(view: &'v View, row: u32) -> Self {
+        let after_colon = || view.text(Column::UserPrincipalId, row)?.split_once(':').map(|(_, name)| name);
+        let is = |kind: &str| view.same(Column::UserType, row, kind);
+        Self {
+            pair: named_pair(view, row),
+            principal: view.text(Column::Principal, row),
+            account: view.account(row),
+            name: view.named(Column::SessionName, row).or_else(after_colon),
+            kind: if is("AssumedRole") {
+                "assumed_role"
+            } else if is("FederatedUser") {
+                "federated"
+            } else if view.is(Column::FromConsole, row) {
+                "console"
+            } else {
+                "other"
+            },
+        }
+    }
+}
+
 /// Goes through the events of a batch.
-pub(super) fn scan<'v>(views: &'v [View], view: &'v View) -> Part<'v> {
+pub(super) fn scan(view: &View) -> Part {
     let mut part = Part::default();
-    let mut numbers: HashMap<Id<'v>, u32> = HashMap::new();
-    let mut last_session: Option<(Id<'v>, u32)> = None;
-    let mut places = Places::default();
+    let mut sessions: Vec<(Id<&str>, Use<&str>)> = Vec::new();
+    let mut numbers: HashMap<Id<&str>, u32> = HashMap::new();
+    let mut users: HashMap<Name<&str>, Acting<&str>> = HashMap::new();
+    let mut last_session: Option<(Id<&str>, u32)> = None;
+    let mut texts = Texts::default();
     let mut arena = Bump::new();
     let mut last_source: (&str, Service) = ("", Service::Other);
     for row in 0..view.rows() {
-        let session = session_of(view, row).map_or(NO_SESSION, |id| {
+        let session = session_of(view, row).map(|id| {
             let number = match last_session {
                 // Events of one session often follow each other.
                 Some((known, number)) if known == id => number,
                 _ => *numbers.entry(id).or_insert_with(|| {
-                    part.sessions.push((id, Use::new(view.spot(row))));
-                    number(part.sessions.len() - 1)
+                    sessions.push((id, Use::new(view, row)));
+                    number(sessions.len() - 1)
                 }),
             };
             last_session = Some((id, number));
-            if let Some((_, used)) = part.sessions.get_mut(index(number)) {
-                used.add(views, view, row);
+            if let Some((_, used)) = sessions.get_mut(index(number)) {
+                used.add(view, row);
             }
             number
         });
-        part.rows.push(session);
         if let Some(name) = acting(view, row) {
-            part.users.entry(name).or_default().add(views, view, row);
+            users.entry(name).or_default().add(view, row);
         }
         let source = view.text(Column::EventSource, row).unwrap_or_default();
         // Equal texts that follow each other share their bytes, so that this looks at none of them.
@@ -135,20 +224,26 @@ pub(super) fn scan<'v>(views: &'v [View], view: &'v View) -> Part<'v> {
             continue;
         }
         arena.reset();
-        if let Some(mut creation) = Creation::read(service, view, row, &mut places, &arena) {
-            creation.caller = (session != NO_SESSION).then_some(session);
+        if let Some(mut creation) = Creation::read(service, view, row, &mut texts, &arena) {
+            creation.caller = session;
             part.creations.push(creation);
         } else if let Some(step) = Step::read(service, view, row, &arena) {
             part.steps.push(step);
-        } else if let Some(change) = Change::read(service, view, row, &arena) {
+        } else if let Some(change) = Change::read(service, view, row, &mut texts, &arena) {
             part.changes.push(change);
         }
     }
+    part.sessions = sessions.into_iter().map(|(id, used)| (id.kept(&mut texts), used.kept(&mut texts))).collect();
+    part.users = users.into_iter().map(|(name, user)| (kept_name(name, &mut texts), user.kept(&mut texts))).collect();
     part
 }
 
+/// The columns that tell which session an event is of.
+pub(super) const SESSION_OF: [Column; 5] =
+    [Column::UserAccessKeyId, Column::SessionCreationTime, Column::UserType, Column::LongTermKey, Column::UserPrincipalId];
+
 /// The temporary session that a row is of.
-fn session_of(view: &View, row: u32) -> Option<Id<'_>> {
+pub(super) fn session_of(view: &View, row: u32) -> Option<Id<&str>> {
     let key = view.named(Column::UserAccessKeyId, row);
     let created = view.int(Column::SessionCreationTime, row);
     let temporary = created.is_some()
@@ -165,11 +260,11 @@ fn session_of(view: &View, row: u32) -> Option<Id<'_>> {
 }
 
 /// The principal id and the creation time of a row's session.
-pub(super) fn named_pair(view: &View, row: u32) -> Option<(&str, i64)> {
+fn named_pair(view: &View, row: u32) -> Option<(&str, i64)> {
     view.named(Column::UserPrincipalId, row).zip(view.int(Column::SessionCreationTime, row))
 }
 
-/// A place in a list as a number; a frame has fewer rows than that.
+/// A place in a list as a number; a log has fewer sessions than that.
 pub(super) fn number(index: usize) -> u32 {
-    u32::try_from(index).unwrap_or(NO_SESSION)
+    u32::try_from(index).unwrap_or(u32::MAX)
 }

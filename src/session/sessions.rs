@@ -1,11 +1,12 @@
 //! The table `sessions`: one row a temporary access key id that was issued or used.
 
 use super::creation::{Api, Creation};
-use super::origin::{Session, Sessions};
+use super::origin::{Session, Sessions, Used};
 use super::users::column;
-use super::view::{Places, View, index};
-use super::{Cell, StateColumn, StateRow};
-use crate::schema::{Column, Kind};
+use super::view::index;
+use super::{Cell, StateColumn, StateRow, evidence};
+use crate::schema::Kind;
+use crate::time::EventTime;
 
 /// The columns of the table `sessions`.
 pub const SESSION_COLUMNS: &[StateColumn] = &[
@@ -26,65 +27,55 @@ pub const SESSION_COLUMNS: &[StateColumn] = &[
     column("addresses", Kind::Int, "distinct IP addresses of events with the key, counted up to 1000", "never"),
 ];
 
-pub(super) fn rows<'v>(all: &Sessions, views: &'v [View], places: &mut Places<'v>) -> Vec<StateRow> {
-    let mut sessions: Vec<(Option<i64>, &str, &Session)> = Vec::new();
+pub(super) fn rows(all: &Sessions) -> Vec<StateRow> {
+    let mut sessions: Vec<(Option<EventTime>, &str, &Session)> = Vec::new();
     for session in &all.list {
         let Some(key) = session.key.as_deref() else { continue };
-        let issued = creation(all, session).and_then(|creation| creation.spot.time);
-        let first = session.used.and_then(|used| used.first.time);
+        let issued = creation(all, session).and_then(|creation| creation.place.time);
+        let first = session.used.as_ref().and_then(|used| used.first.time);
         sessions.push((issued.into_iter().chain(first).min(), key, session));
     }
     sessions.sort_unstable_by_key(|(time, key, _)| (time.is_none(), *time, *key));
-    sessions.into_iter().map(|(_, key, session)| row(all, key, session, views, places)).collect()
+    sessions.into_iter().map(|(_, key, session)| row(all, key, session)).collect()
 }
 
 fn creation<'s>(all: &'s Sessions, session: &Session) -> Option<&'s Creation> {
     all.creations.get(index(session.made_by?.creation))
 }
 
-fn row<'v>(all: &Sessions, key: &str, session: &Session, views: &'v [View], places: &mut Places<'v>) -> StateRow {
+fn row(all: &Sessions, key: &str, session: &Session) -> StateRow {
     let made = creation(all, session);
-    let used = session.used;
-    let event = used.and_then(|used| Some((views.get(index(used.named.batch))?, used.named.row)));
-    let account = event.and_then(|(view, row)| view.account(row)).or_else(|| made?.account_id.as_deref());
+    let used = session.used.as_ref();
+    let account = used.and_then(|used| used.account.as_deref()).or_else(|| made?.account_id.as_deref());
     let origin = session.origin.creation.and_then(|place| all.creations.get(index(place)));
-    let time = |time: Option<i64>| Cell::time(time);
     let cells = vec![
         Cell::text(Some(key)),
         Cell::text(account),
         Cell::text(session.principal.as_deref()),
-        Cell::text(event.and_then(|(view, row)| name(view, row)).or_else(|| made?.session_name.as_deref())),
-        Cell::text(Some(kind(made, event))),
+        Cell::text(used.and_then(|used| used.name.as_deref()).or_else(|| made?.session_name.as_deref())),
+        Cell::text(Some(kind(made, used))),
         Cell::text(made.and_then(|made| made.place.event_id.as_deref())),
-        time(made.and_then(|made| made.spot.time)),
+        Cell::time(made.and_then(|made| made.place.time)),
         Cell::text(made.and_then(|made| made.issued_by.as_deref())),
         Cell::text(Some(session.origin.verdict.name())),
         Cell::text(origin.and_then(|origin| origin.issued_by.as_deref())),
         Cell::count(u64::from(session.origin.depth)),
-        time(used.and_then(|used| used.first.time)),
-        time(used.and_then(|used| used.last.time)),
+        Cell::time(used.and_then(|used| used.first.time)),
+        Cell::time(used.and_then(|used| used.last.time)),
         Cell::count(used.map_or(0, |used| used.events)),
         Cell::count(used.map_or(0, |used| used.addresses)),
     ];
-    let spots = made.map(|made| made.spot).into_iter().chain(used.into_iter().flat_map(|used| [used.first, used.last]));
-    StateRow { cells, evidence: places.places(views, spots) }
+    let events = made.map(|made| &made.place).into_iter().chain(used.into_iter().flat_map(|used| [&used.first, &used.last]));
+    StateRow { cells, evidence: evidence(events.cloned()) }
 }
 
-/// The name that was given to a session of a role or federated user.
-fn name(view: &View, row: u32) -> Option<&str> {
-    view.named(Column::SessionName, row).or_else(|| view.text(Column::UserPrincipalId, row)?.split_once(':').map(|(_, name)| name))
-}
-
-fn kind(made: Option<&Creation>, event: Option<(&View, u32)>) -> &'static str {
-    let is = |kind: &str| event.is_some_and(|(view, row)| view.same(Column::UserType, row, kind));
+fn kind(made: Option<&Creation>, used: Option<&Used>) -> &'static str {
     match made.map(|made| made.api) {
         Some(Api::AssumeRole | Api::AssumeRoleWithSaml | Api::AssumeRoleWithWebIdentity | Api::GetRoleCredentials) => "assumed_role",
         Some(Api::GetFederationToken) => "federated",
         Some(Api::GetSessionToken) => "session_token",
         Some(Api::ConsoleLogin) => "console",
-        None if is("AssumedRole") => "assumed_role",
-        None if is("FederatedUser") => "federated",
-        None if event.is_some_and(|(view, row)| view.is(Column::FromConsole, row)) => "console",
-        Some(Api::AssumeRoot) | None => "other",
+        Some(Api::AssumeRoot) => "other",
+        None => used.map_or("other", |used| used.kind),
     }
 }

@@ -10,9 +10,10 @@ use std::collections::{BTreeMap, HashMap};
 use bumpalo::Bump;
 
 use super::creation::Verdict;
-use super::view::{Service, Spot, View};
+use super::view::{Service, View};
 use crate::event::reader::lookup;
 use crate::schema::Column;
+use crate::time::EventTime;
 
 /// A step of a sign-in that went well.
 #[derive(Debug)]
@@ -22,7 +23,7 @@ pub(super) struct Step {
     factors: Factors,
     /// It ends the sign-in.
     whole: bool,
-    spot: Spot,
+    time: Option<EventTime>,
 }
 
 /// Kinds of factors, as far as they differ for the verdict.
@@ -51,7 +52,13 @@ impl Step {
         }
         let more = |key| view.text(Column::AdditionalEventData, row).and_then(|json| lookup(json, &[key], arena));
         let factors = more("CredentialType").map(Factors::read).unwrap_or_default();
-        Some(Self { user: user.to_owned(), workflow: more("AuthWorkflowID").map(str::to_owned), factors, whole, spot: view.spot(row) })
+        Some(Self {
+            user: user.to_owned(),
+            workflow: more("AuthWorkflowID").map(str::to_owned),
+            factors,
+            whole,
+            time: view.place(row).time,
+        })
     }
 }
 
@@ -85,7 +92,7 @@ impl Factors {
 /// Every sign-in, by user.
 #[derive(Debug, Default)]
 pub(super) struct SignIns {
-    by_user: HashMap<String, BTreeMap<i64, Factors>>,
+    by_user: HashMap<String, BTreeMap<EventTime, Factors>>,
 }
 
 impl SignIns {
@@ -97,9 +104,9 @@ impl SignIns {
                 *factors = factors.and(step.factors);
             }
         }
-        let mut by_user: HashMap<String, BTreeMap<i64, Factors>> = HashMap::new();
+        let mut by_user: HashMap<String, BTreeMap<EventTime, Factors>> = HashMap::new();
         for step in steps.into_iter().filter(|step| step.whole) {
-            let Some(time) = step.spot.time else { continue };
+            let Some(time) = step.time else { continue };
             let workflow = step.workflow.and_then(|workflow| by_workflow.get(&(step.user.clone(), workflow)).copied());
             let factors = step.factors.and(workflow.unwrap_or_default());
             let known = by_user.entry(step.user).or_default().entry(time).or_insert(factors);
@@ -112,7 +119,7 @@ impl SignIns {
     }
 
     /// What the last sign-in of a user up to a time says; nothing where there is none.
-    pub(super) fn verdict(&self, user: &str, time: i64) -> Option<Verdict> {
+    pub(super) fn verdict(&self, user: &str, time: EventTime) -> Option<Verdict> {
         self.by_user.get(user)?.range(..=time).next_back().map(|(_, factors)| factors.verdict())
     }
 }

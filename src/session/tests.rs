@@ -116,11 +116,11 @@ impl Log {
     }
 
     fn session(&self, key: &str) -> StateRow {
-        row(&self.sessions.session_table(&self.events).expect("a table"), key)
+        row(&self.sessions.session_table(), key)
     }
 
     fn user(&self, name: &str) -> StateRow {
-        row(&self.sessions.user_table(&self.events).expect("a table"), name)
+        row(&self.sessions.user_table(), name)
     }
 
     fn chain(&self, key: &str) -> Vec<&str> {
@@ -436,8 +436,8 @@ fn odd_records_do_no_harm() {
         }
     }
     let log = log_of(&records, 7);
-    assert_eq!(log.sessions.user_table(&log.events).expect("a table").rows.len(), 1);
-    log.sessions.session_table(&log.events).expect("a table");
+    assert_eq!(log.sessions.user_table().rows.len(), 1);
+    log.sessions.session_table();
     log_of(&[], 1);
 }
 
@@ -467,10 +467,10 @@ fn the_order_of_batches_changes_nothing() {
     let mut backwards = records.clone();
     backwards.reverse();
     let rows = |log: &Log| {
-        let tables = [log.sessions.session_table(&log.events), log.sessions.user_table(&log.events)];
+        let tables = [log.sessions.session_table(), log.sessions.user_table()];
         // The places differ, as the records were put elsewhere.
         let cells = |table: StateTable| table.rows.into_iter().map(|row| row.cells).collect::<Vec<_>>();
-        tables.map(|table| cells(table.expect("a table")))
+        tables.map(cells)
     };
     let known = rows(&log_of(&records, 5));
     for size in 1..=5 {
@@ -513,7 +513,7 @@ fn users_and_their_consoles() {
         change("undoing", 23, "DeleteLoginProfile", "gone"),
         record("hidden", 30, "signin.amazonaws.com", "ConsoleLogin", &hidden),
     ]);
-    assert_eq!(log.sessions.user_table(&log.events).expect("a table").rows.len(), 3);
+    assert_eq!(log.sessions.user_table().rows.len(), 3);
     let ops = log.user("ops");
     let shown = |row: &StateRow, name: &str| cell(USER_COLUMNS, row, name).clone();
     let seconds = |second| Cell::Time(at(second).expect("a time"));

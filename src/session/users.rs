@@ -1,13 +1,17 @@
 //! The table `users`: how each IAM user signed in and which keys it used.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::hash::Hash;
+use std::sync::Arc;
 
 use bumpalo::Bump;
 
-use super::view::{Places, Service, Spot, View, first, index, last, order};
-use super::{Cell, StateColumn, StateRow};
+use super::view::{Service, View};
+use super::{Cell, EventPlace, StateColumn, StateRow, evidence, keep_first, keep_first_time, keep_last};
 use crate::event::reader::lookup;
+use crate::frame::Texts;
 use crate::schema::{Column, Kind};
+use crate::time::EventTime;
 
 /// The columns of the table `users`.
 pub const USER_COLUMNS: &[StateColumn] = &[
@@ -37,37 +41,52 @@ pub(super) const fn column(name: &'static str, kind: Kind, source: &'static str,
 }
 
 /// An account and the name of a user in it.
-pub(super) type Name<'v> = (Option<&'v str>, &'v str);
+pub(super) type Name<T> = (Option<T>, T);
 
-/// What is known of a user.
-#[derive(Debug, Clone, Default)]
-struct User {
-    first: Option<Spot>,
-    last: Option<Spot>,
-    first_arn: Option<Spot>,
+/// The same with texts that outlive the batch.
+pub(super) fn kept_name((account, name): Name<&str>, texts: &mut Texts) -> Name<Arc<str>> {
+    (account.map(|account| texts.share(account)), texts.share(name))
+}
+
+/// What the events by a user tell.
+#[derive(Debug, Clone)]
+pub(super) struct Acting<T> {
+    first: Option<EventTime>,
+    last: Option<EventTime>,
+    /// The first event that names the user's ARN, and the ARN.
+    arn: Option<(EventPlace<T>, T)>,
     logins: u64,
     logins_mfa: u64,
     logins_no_mfa: u64,
-    first_login: Option<Spot>,
-    last_login: Option<Spot>,
+    first_login: Option<EventPlace<T>>,
+    last_login: Option<EventTime>,
     key_uses: u64,
-    first_key_use: Option<Spot>,
-    last_key_use: Option<Spot>,
-    keys: u64,
-    created: Option<Spot>,
-    profile: Option<Spot>,
-    arn: Option<String>,
+    first_key_use: Option<EventPlace<T>>,
+    last_key_use: Option<EventPlace<T>>,
+    keys: HashSet<T>,
 }
 
-/// A user who acts, while the events are gone through.
-#[derive(Debug, Default)]
-pub(super) struct Acting<'v> {
-    user: User,
-    keys: HashSet<&'v str>,
+impl<T> Default for Acting<T> {
+    fn default() -> Self {
+        Self {
+            first: None,
+            last: None,
+            arn: None,
+            logins: 0,
+            logins_mfa: 0,
+            logins_no_mfa: 0,
+            first_login: None,
+            last_login: None,
+            key_uses: 0,
+            first_key_use: None,
+            last_key_use: None,
+            keys: HashSet::new(),
+        }
+    }
 }
 
 /// The user who acts in a row, where it is one of IAM.
-pub(super) fn acting(view: &View, row: u32) -> Option<Name<'_>> {
+pub(super) fn acting(view: &View, row: u32) -> Option<Name<&str>> {
     if !view.same(Column::UserType, row, "IAMUser") {
         return None;
     }
@@ -77,62 +96,88 @@ pub(super) fn acting(view: &View, row: u32) -> Option<Name<'_>> {
     (name != "HIDDEN_DUE_TO_SECURITY_REASONS").then(|| (view.account(row), name))
 }
 
-impl<'v> Acting<'v> {
+impl<'v> Acting<&'v str> {
     /// Adds an event by the user.
-    pub(super) fn add(&mut self, views: &'v [View], view: &'v View, row: u32) {
-        let spot = view.spot(row);
-        let user = &mut self.user;
-        user.first = Some(first(views, user.first, spot));
-        user.last = Some(last(views, user.last, spot));
-        if view.named(Column::UserArn, row).is_some() {
-            user.first_arn = Some(first(views, user.first_arn, spot));
+    pub(super) fn add(&mut self, view: &'v View, row: u32) {
+        let place = view.place(row);
+        keep_first_time(&mut self.first, place.time);
+        self.last = self.last.max(place.time);
+        if let Some(arn) = view.named(Column::UserArn, row) {
+            self.add_arn((place, arn));
         }
         let verdict = view.text(Column::MfaVerdict, row);
         // Any service could answer with that word.
         let signs_in = view.same(Column::EventSource, row, "signin.amazonaws.com") && verdict != Some("not_login");
         if signs_in && view.same(Column::ConsoleLoginResult, row, "Success") && view.is(Column::Ok, row) {
-            user.logins += 1;
-            user.first_login = Some(first(views, user.first_login, spot));
-            user.last_login = Some(last(views, user.last_login, spot));
+            self.logins += 1;
+            keep_first(&mut self.first_login, Some(place));
+            self.last_login = self.last_login.max(place.time);
             match verdict {
-                Some("mfa") => user.logins_mfa += 1,
-                Some("no_mfa") => user.logins_no_mfa += 1,
+                Some("mfa") => self.logins_mfa += 1,
+                Some("no_mfa") => self.logins_no_mfa += 1,
                 _ => {}
             }
         }
         if view.is(Column::LongTermKey, row) {
-            user.key_uses += 1;
-            user.first_key_use = Some(first(views, user.first_key_use, spot));
-            user.last_key_use = Some(last(views, user.last_key_use, spot));
+            self.key_uses += 1;
+            keep_first(&mut self.first_key_use, Some(place));
+            keep_last(&mut self.last_key_use, Some(place));
             if let Some(key) = view.text(Column::UserAccessKeyId, row) {
                 self.add_key(key);
             }
         }
     }
 
-    fn add_key(&mut self, key: &'v str) {
+    /// The same with texts that outlive the batch.
+    pub(super) fn kept(self, texts: &mut Texts) -> Acting<Arc<str>> {
+        let arn = self.arn.map(|(place, arn)| (place.kept(texts), texts.share(arn)));
+        let mut kept = |place: Option<EventPlace<&str>>| place.map(|place| place.kept(texts));
+        Acting {
+            first: self.first,
+            last: self.last,
+            arn,
+            logins: self.logins,
+            logins_mfa: self.logins_mfa,
+            logins_no_mfa: self.logins_no_mfa,
+            first_login: kept(self.first_login),
+            last_login: self.last_login,
+            key_uses: self.key_uses,
+            first_key_use: kept(self.first_key_use),
+            last_key_use: kept(self.last_key_use),
+            keys: self.keys.into_iter().map(|key| texts.share(key)).collect(),
+        }
+    }
+}
+
+impl<T: Ord + Hash> Acting<T> {
+    fn add_arn(&mut self, other: (EventPlace<T>, T)) {
+        if self.arn.as_ref().is_none_or(|(known, _)| other.0.is_before(known)) {
+            self.arn = Some(other);
+        }
+    }
+
+    fn add_key(&mut self, key: T) {
         if self.keys.len() < MAX_KEYS {
             self.keys.insert(key);
         }
     }
 
     /// Adds what another batch tells of the same user.
-    pub(super) fn merge(&mut self, other: &Self, views: &[View]) {
-        let earliest = |known: &mut Option<Spot>, other: Option<Spot>| *known = other.map(|other| first(views, *known, other)).or(*known);
-        let latest = |known: &mut Option<Spot>, other: Option<Spot>| *known = other.map(|other| last(views, *known, other)).or(*known);
-        let (user, more) = (&mut self.user, &other.user);
-        earliest(&mut user.first, more.first);
-        earliest(&mut user.first_arn, more.first_arn);
-        earliest(&mut user.first_login, more.first_login);
-        earliest(&mut user.first_key_use, more.first_key_use);
-        latest(&mut user.last, more.last);
-        latest(&mut user.last_login, more.last_login);
-        latest(&mut user.last_key_use, more.last_key_use);
-        user.logins += more.logins;
-        user.logins_mfa += more.logins_mfa;
-        user.logins_no_mfa += more.logins_no_mfa;
-        user.key_uses += more.key_uses;
-        for key in &other.keys {
+    pub(super) fn merge(&mut self, other: Self) {
+        keep_first_time(&mut self.first, other.first);
+        self.last = self.last.max(other.last);
+        if let Some(arn) = other.arn {
+            self.add_arn(arn);
+        }
+        self.logins += other.logins;
+        self.logins_mfa += other.logins_mfa;
+        self.logins_no_mfa += other.logins_no_mfa;
+        keep_first(&mut self.first_login, other.first_login);
+        self.last_login = self.last_login.max(other.last_login);
+        self.key_uses += other.key_uses;
+        keep_first(&mut self.first_key_use, other.first_key_use);
+        keep_last(&mut self.last_key_use, other.last_key_use);
+        for key in other.keys {
             self.add_key(key);
         }
     }
@@ -141,10 +186,10 @@ impl<'v> Acting<'v> {
 /// A change by IAM that bears on a user's console.
 #[derive(Debug)]
 pub(super) struct Change {
-    name: (Option<String>, String),
+    name: Name<Arc<str>>,
     what: What,
-    arn: Option<String>,
-    spot: Spot,
+    arn: Option<Arc<str>>,
+    place: EventPlace,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -156,7 +201,7 @@ enum What {
 
 impl Change {
     /// Reads a row; `None` where it is no such change.
-    pub(super) fn read(service: Service, view: &View, row: u32, arena: &Bump) -> Option<Self> {
+    pub(super) fn read(service: Service, view: &View, row: u32, texts: &mut Texts, arena: &Bump) -> Option<Self> {
         if service != Service::Iam {
             return None;
         }
@@ -169,34 +214,42 @@ impl Change {
         let own = || acting(view, row).filter(|_| what != What::UserMade).map(|(_, name)| name);
         let name = asked.filter(|name| !name.is_empty()).or_else(own)?;
         let answer = view.text(Column::ResponseElements, row).filter(|_| what == What::UserMade);
-        let arn = answer.and_then(|json| lookup(json, &["user", "arn"], arena)).map(str::to_owned);
-        let account = view.named(Column::RecipientAccountId, row).map(str::to_owned);
-        Some(Self { name: (account, name.to_owned()), what, arn, spot: view.spot(row) })
+        let arn = answer.and_then(|json| lookup(json, &["user", "arn"], arena)).map(|arn| texts.share(arn));
+        let name = kept_name((view.named(Column::RecipientAccountId, row), name), texts);
+        Some(Self { name, what, arn, place: view.place(row).kept(texts) })
     }
+}
+
+/// What is known of a user.
+#[derive(Debug, Default)]
+struct User {
+    acting: Acting<Arc<str>>,
+    created: Option<EventTime>,
+    /// What gave the user a password, where it was not taken away.
+    profile: Option<EventPlace>,
+    /// The ARN with which the user was made.
+    arn: Option<Arc<str>>,
 }
 
 /// All users, in the order of account and name.
 #[derive(Debug, Default)]
 pub(super) struct Users {
-    users: BTreeMap<(Option<String>, String), User>,
+    users: BTreeMap<Name<Arc<str>>, User>,
 }
 
 impl Users {
-    pub(super) fn new(acting: HashMap<Name<'_>, Acting<'_>>, mut changes: Vec<Change>, views: &[View]) -> Self {
-        let mut users: BTreeMap<(Option<String>, String), User> = BTreeMap::new();
-        for ((account, name), user) in acting {
-            let keys = u64::try_from(user.keys.len()).unwrap_or(u64::MAX);
-            users.insert((account.map(str::to_owned), name.to_owned()), User { keys, ..user.user });
-        }
-        changes.sort_by(|left, right| order(views, left.spot, right.spot));
+    pub(super) fn new(acting: HashMap<Name<Arc<str>>, Acting<Arc<str>>>, mut changes: Vec<Change>) -> Self {
+        let mut users: BTreeMap<Name<Arc<str>>, User> =
+            acting.into_iter().map(|(name, acting)| (name, User { acting, ..User::default() })).collect();
+        changes.sort_by(|left, right| left.place.order(&right.place));
         for change in changes {
             let user = users.entry(change.name).or_default();
             match change.what {
                 What::UserMade => {
-                    user.created = user.created.or(Some(change.spot));
+                    user.created = user.created.or(change.place.time);
                     user.arn = user.arn.take().or(change.arn);
                 }
-                What::ProfileMade => user.profile = user.profile.or(Some(change.spot)),
+                What::ProfileMade => user.profile = user.profile.take().or(Some(change.place)),
                 What::ProfileGone => user.profile = None,
             }
         }
@@ -204,36 +257,37 @@ impl Users {
     }
 
     /// A row a user, in the order of account and name.
-    pub(super) fn rows(&self, views: &[View]) -> Vec<StateRow> {
-        let mut places = Places::default();
-        self.users.iter().map(|((account, name), user)| user.row(account.as_deref(), name, views, &mut places)).collect()
+    pub(super) fn rows(&self) -> Vec<StateRow> {
+        self.users.iter().map(|((account, name), user)| user.row(account.as_deref(), name)).collect()
     }
 }
 
 impl User {
-    fn row<'v>(&self, account: Option<&str>, name: &str, views: &'v [View], places: &mut Places<'v>) -> StateRow {
-        let console = self.profile.map(|profile| first(views, self.first_login, profile)).or(self.first_login);
-        let acting_arn = self.first_arn.and_then(|spot| views.get(index(spot.batch))?.text(Column::UserArn, spot.row));
-        let time = |spot: Option<Spot>| Cell::time(spot.and_then(|spot| spot.time));
+    fn row(&self, account: Option<&str>, name: &str) -> StateRow {
+        let acting = &self.acting;
+        let mut console = self.profile.clone();
+        keep_first(&mut console, acting.first_login.clone());
+        let arn = acting.arn.as_ref().map(|(_, arn)| arn).or(self.arn.as_ref());
+        let time = |event: &Option<EventPlace>| Cell::time(event.as_ref().and_then(|event| event.time));
         let cells = vec![
             Cell::text(account),
             Cell::text(Some(name)),
-            Cell::text(acting_arn.or(self.arn.as_deref())),
+            Cell::text(arn.map(AsRef::as_ref)),
             Cell::Flag(console.is_some()),
-            time(console),
-            Cell::count(self.logins),
-            time(self.last_login),
-            Cell::count(self.logins_mfa),
-            Cell::count(self.logins_no_mfa),
-            Cell::count(self.key_uses),
-            Cell::count(self.keys),
-            time(self.first_key_use),
-            time(self.last_key_use),
-            time(self.created),
-            time(self.first),
-            time(self.last),
+            time(&console),
+            Cell::count(acting.logins),
+            Cell::time(acting.last_login),
+            Cell::count(acting.logins_mfa),
+            Cell::count(acting.logins_no_mfa),
+            Cell::count(acting.key_uses),
+            Cell::count(u64::try_from(acting.keys.len()).unwrap_or(u64::MAX)),
+            time(&acting.first_key_use),
+            time(&acting.last_key_use),
+            Cell::time(self.created),
+            Cell::time(acting.first),
+            Cell::time(acting.last),
         ];
-        let evidence = places.places(views, [console, self.first_key_use, self.last_key_use].into_iter().flatten());
-        StateRow { cells, evidence }
+        let events = [console, acting.first_key_use.clone(), acting.last_key_use.clone()];
+        StateRow { cells, evidence: evidence(events.into_iter().flatten()) }
     }
 }

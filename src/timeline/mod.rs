@@ -77,7 +77,7 @@ pub struct TimelineEntry {
 /// [`Error::Frame`] where a batch lacks a column.
 pub fn timeline(events: &EventFrame, findings: &[Finding], sessions: &Sessions, wanted: &Wanted) -> Result<Vec<TimelineEntry>, Error> {
     let selection = Selection::new(events, findings, sessions, wanted)?;
-    let parts = events.batches().par_iter().map(|batch| selection.entries(batch)).collect::<Result<Vec<_>, _>>()?;
+    let parts = events.map(&Cells::COLUMNS, |_, batch| selection.entries(batch))?;
     let mut entries: Vec<TimelineEntry> = parts.into_iter().flatten().collect();
     entries.par_sort_by(|left, right| {
         let key = |entry: &TimelineEntry| (entry.event_time.is_none(), entry.event_time);
@@ -170,21 +170,17 @@ fn is_named(principal: &str, name: &str) -> bool {
 
 /// The microseconds around the event of that id.
 fn window(events: &EventFrame, id: &str, seconds: i64) -> Result<(i64, i64), Error> {
-    let mut found = false;
-    for batch in events.batches() {
+    let in_batch = |_, batch: &DataFrame| {
         let ids = batch.column(Column::EventId.name())?.str()?;
         let times = batch.column(Column::EventTime.name())?.datetime()?.physical();
-        for (known, time) in ids.iter().zip(times.iter()) {
-            if known == Some(id) {
-                found = true;
-                if let Some(time) = time {
-                    let span = seconds.saturating_mul(1_000_000);
-                    return Ok((time.saturating_sub(span), time.saturating_add(span)));
-                }
-            }
-        }
+        Ok(ids.iter().zip(times.iter()).filter(|(known, _)| *known == Some(id)).map(|(_, time)| time).collect::<Vec<_>>())
+    };
+    let times = events.map(&[Column::EventId, Column::EventTime], in_batch)?.concat();
+    if let Some(time) = times.iter().flatten().next() {
+        let span = seconds.saturating_mul(1_000_000);
+        return Ok((time.saturating_sub(span), time.saturating_add(span)));
     }
-    let reason = if found { "the event has no time that could be read" } else { "no event of that id was loaded" };
+    let reason = if times.is_empty() { "no event of that id was loaded" } else { "the event has no time that could be read" };
     Err(Error::setting(format!("--event-id {id}"), reason))
 }
 
@@ -208,6 +204,24 @@ struct Cells<'e> {
 }
 
 impl<'e> Cells<'e> {
+    const COLUMNS: [Column; 15] = [
+        Column::EventTime,
+        Column::RecipientAccountId,
+        Column::AwsRegion,
+        Column::Principal,
+        Column::SessionName,
+        Column::UserAccessKeyId,
+        Column::SourceIpAddress,
+        Column::EventSource,
+        Column::EventName,
+        Column::Ok,
+        Column::ErrorCode,
+        Column::ConsoleLoginResult,
+        Column::EventId,
+        Column::Object,
+        Column::RecordIndex,
+    ];
+
     fn new(batch: &'e DataFrame) -> Result<Self, Error> {
         let text = |column: Column| -> Result<_, Error> { Ok(batch.column(column.name())?.str()?) };
         Ok(Self {

@@ -29,7 +29,7 @@ fn user(name: &str, uses: i64, without_mfa: i64, evidence: &[i64]) -> StateRow {
     let place = |index: &i64| EventPlace {
         object: Arc::from("a.json.gz"),
         record_index: u64::try_from(*index).expect("an index"),
-        event_id: Some(format!("e{index}")),
+        event_id: Some(format!("e{index}").into()),
         time: EventTime::from_micros((1_767_225_600 + index) * 1_000_000),
     };
     StateRow { cells: USER_COLUMNS.iter().map(|column| cell(column.name)).collect(), evidence: evidence.iter().map(place).collect() }
