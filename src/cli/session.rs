@@ -10,7 +10,7 @@ use trailsift::detect::Catalog;
 use trailsift::ingest::Progress;
 use trailsift::time::EventTime;
 
-use super::args::{FilterArgs, OutputArgs, RuleArgs, RunArgs};
+use super::args::{FilterArgs, LogArgs, OutputArgs, RunArgs};
 use super::exit::Exit;
 use super::findings;
 use super::input;
@@ -40,13 +40,8 @@ impl Session {
     }
 
     /// The same for a command that runs rules; yields the rules too.
-    pub(crate) fn with_rules(
-        sources: &[PathBuf],
-        filter: &FilterArgs,
-        output: &OutputArgs,
-        run: &RunArgs,
-        rules: &RuleArgs,
-    ) -> Result<(Self, Catalog), Error> {
+    pub(crate) fn with_rules(args: &LogArgs) -> Result<(Self, Catalog), Error> {
+        let LogArgs { sources, filter, rules, output, run } = args;
         let mut session = Self::open(sources, filter, output, run)?;
         session.scope.accepted = input::accepted(rules)?;
         session.scope.baseline = input::baseline(rules, session.now)?;
