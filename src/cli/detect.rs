@@ -12,7 +12,7 @@ use super::output::line;
 use super::session::Session;
 
 pub(crate) fn run(args: &DetectArgs) -> Result<Exit> {
-    let (session, catalog) = Session::with_rules(&args.logs)?;
+    let (mut session, catalog) = Session::with_rules(&args.logs)?;
     let (case, display) = session.read()?;
     display.stage("detecting");
     let detections = case.detect(&catalog)?;

@@ -31,7 +31,7 @@ const PRETTY: u64 = 2;
 
 pub(crate) fn run(args: &InvestigateArgs) -> Result<Exit> {
     let LogArgs { sources, rules, output, run, .. } = &args.logs;
-    let (session, catalog) = Session::with_rules(&args.logs)?;
+    let (mut session, catalog) = Session::with_rules(&args.logs)?;
     if let Some(path) = &args.html {
         check_target(path, output.force)?;
     }

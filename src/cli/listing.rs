@@ -40,7 +40,7 @@ pub(crate) trait Listing {
 
 /// Reads the logs, runs the rules, and writes at most `limit` rows.
 pub(crate) fn run<L: Listing>(listing: &L, args: &LogArgs, limit: Option<usize>) -> Result<Exit> {
-    let (session, catalog) = Session::with_rules(args)?;
+    let (mut session, catalog) = Session::with_rules(args)?;
     let (case, display) = session.read()?;
     display.stage("detecting");
     let found = Found::new(case.detect(&catalog)?, args.rules.min_severity, args.run.fail_on);

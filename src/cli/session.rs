@@ -1,5 +1,6 @@
 //! [`Session`]: what every command that reads logs has in common.
 
+use std::mem;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -23,7 +24,8 @@ use super::text::count;
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) now: EventTime,
-    pub(crate) scope: Scope,
+    /// What to read; the case has it afterwards.
+    scope: Scope,
     pub(crate) output: Output,
     pub(crate) messages: Messages,
     run: RunArgs,
@@ -50,13 +52,13 @@ impl Session {
     }
 
     /// Reads the logs; the display goes on until it is dropped, and nothing else may be written before.
-    pub(crate) fn read(&self) -> Result<(Case, Display), Error> {
+    pub(crate) fn read(&mut self) -> Result<(Case, Display), Error> {
         if let Some(window) = input::window_text(&self.scope.options.filter.range) {
             self.messages.say(&format!("window   {window}"));
         }
         let progress = Arc::new(Progress::default());
         let display = Display::start(&progress, self.messages, self.run.no_progress);
-        let case = Case::read(self.scope.clone(), &progress)?;
+        let case = Case::read(mem::take(&mut self.scope), &progress)?;
         Ok((case, display))
     }
 
