@@ -118,7 +118,7 @@ impl Case {
         if asked("sessions") {
             tables.push(self.session_table());
         }
-        let options = DetectOptions { baseline: self.scope.baseline.clone(), tables: &tables };
+        let options = DetectOptions { baseline: &self.scope.baseline, tables: &tables };
         let mut detections = detect(catalog, &self.events, &options)?;
         self.scope.accepted.apply(&mut detections, &self.events)?;
         Ok(detections)

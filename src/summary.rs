@@ -8,7 +8,7 @@ use polars::prelude::{BooleanChunked, DataFrame, Int64Chunked, StringChunked};
 
 use crate::detect::{Finding, Severity};
 use crate::error::Error;
-use crate::frame::{EventFrame, Texts};
+use crate::frame::{ByPlace, EventFrame, Texts};
 use crate::schema::Column;
 use crate::time::EventTime;
 
@@ -94,26 +94,11 @@ pub const SHOWN_VALUES: usize = 20;
 /// # Errors
 /// [`Error::Frame`] where a batch lacks a column.
 pub fn summary(events: &EventFrame, findings: &[Finding], by: By) -> Result<Vec<SummaryRow>, Error> {
-    let places = places(findings);
+    let places = Finding::by_place(findings.iter().enumerate());
     let all = events.fold(&Cells::columns(by), All::default(), |_, batch| group(batch, &places, by), All::add)?;
     let mut rows: Vec<SummaryRow> = all.groups.into_iter().map(|(key, group)| group.row(key.as_deref(), findings)).collect();
     rows.sort_by(|left, right| right.events.cmp(&left.events).then_with(|| left.key.cmp(&right.key)));
     Ok(rows)
-}
-
-/// For each object and record index, the findings that rest on it.
-type Places<'f> = HashMap<&'f str, HashMap<i64, Vec<usize>>>;
-
-fn places(findings: &[Finding]) -> Places<'_> {
-    let mut places = Places::new();
-    for (number, finding) in findings.iter().enumerate() {
-        for evidence in &finding.evidence {
-            if let Some(index) = evidence.record_index.and_then(|index| i64::try_from(index).ok()) {
-                places.entry(&evidence.object).or_default().entry(index).or_default().push(number);
-            }
-        }
-    }
-    places
 }
 
 /// The groups of the batches so far, with one copy of each text.
@@ -273,8 +258,6 @@ struct Cells<'e> {
     principal: &'e StringChunked,
     service: &'e StringChunked,
     stem: &'e StringChunked,
-    object: &'e StringChunked,
-    index: &'e Int64Chunked,
 }
 
 impl<'e> Cells<'e> {
@@ -314,18 +297,14 @@ impl<'e> Cells<'e> {
             principal: text(Column::Principal)?,
             service: text(Column::EventSource)?,
             stem: text(Column::EventStem)?,
-            object: text(Column::Object)?,
-            index: column(Column::RecordIndex)?.i64()?,
         })
     }
 }
 
-fn group(batch: &DataFrame, places: &Places<'_>, by: By) -> Result<Groups<Arc<str>>, Error> {
+fn group(batch: &DataFrame, places: &ByPlace<'_, Vec<usize>>, by: By) -> Result<Groups<Arc<str>>, Error> {
     let cells = Cells::new(batch, by)?;
     let mut groups: Groups<&str> = HashMap::new();
-    // Rows of one object stand together, so most of them need no look-up by its long name.
-    let mut last: (Option<&str>, Option<&HashMap<i64, Vec<usize>>>) = (None, None);
-    for row in 0..batch.height() {
+    for (row, findings) in places.of_rows(batch)?.into_iter().enumerate() {
         let group = groups.entry(cells.key.get(row)).or_default();
         let counts = &mut group.counts;
         counts.time(cells.time.get(row));
@@ -338,13 +317,7 @@ fn group(batch: &DataFrame, places: &Places<'_>, by: By) -> Result<Groups<Arc<st
         group.regions.extend(cells.region.get(row));
         group.principals.extend(cells.principal.get(row));
         group.apis.extend(cells.service.get(row).zip(cells.stem.get(row)));
-        let object = cells.object.get(row);
-        if last.0 != object {
-            last = (object, object.and_then(|object| places.get(object)));
-        }
-        if let (Some(findings), Some(index)) = (last.1, cells.index.get(row)) {
-            group.findings.extend(findings.get(&index).into_iter().flatten());
-        }
+        group.findings.extend(findings.into_iter().flatten());
     }
     let mut texts = Texts::default();
     let mut share = |text| texts.share(text);

@@ -55,15 +55,8 @@ pub(crate) enum Command {
     after_help = "Next: trailsift detect SOURCE --only ID --wide"
 )]
 pub(crate) struct InvestigateArgs {
-    /// Folders, files, or - for standard input
-    #[arg(value_name = "SOURCE", required = true, help_heading = "Input")]
-    pub(crate) sources: Vec<PathBuf>,
     #[command(flatten)]
-    pub(crate) filter: FilterArgs,
-    #[command(flatten)]
-    pub(crate) rules: RuleArgs,
-    #[command(flatten)]
-    pub(crate) output: OutputArgs,
+    pub(crate) logs: LogArgs,
     /// The case folder [default: trailsift-case-<UTC time>]
     ///
     /// It is written under a temporary name and renamed when it is whole. With --force it replaces an earlier case folder.
@@ -72,8 +65,6 @@ pub(crate) struct InvestigateArgs {
     /// Write the HTML report here too; the case folder has it as report.html
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub(crate) html: Option<PathBuf>,
-    #[command(flatten)]
-    pub(crate) run: RunArgs,
 }
 
 /// `trailsift detect`.
@@ -86,17 +77,8 @@ pub(crate) struct InvestigateArgs {
     after_help = "Next: trailsift rules explain ID"
 )]
 pub(crate) struct DetectArgs {
-    /// Folders, files, or - for standard input
-    #[arg(value_name = "SOURCE", required = true, help_heading = "Input")]
-    pub(crate) sources: Vec<PathBuf>,
     #[command(flatten)]
-    pub(crate) filter: FilterArgs,
-    #[command(flatten)]
-    pub(crate) rules: RuleArgs,
-    #[command(flatten)]
-    pub(crate) output: OutputArgs,
-    #[command(flatten)]
-    pub(crate) run: RunArgs,
+    pub(crate) logs: LogArgs,
 }
 
 /// `trailsift timeline`.
@@ -109,9 +91,8 @@ pub(crate) struct DetectArgs {
     after_help = "Next: trailsift sql SOURCE -c \"select * from events where event_id = 'ID'\""
 )]
 pub(crate) struct TimelineArgs {
-    /// Folders, files, or - for standard input
-    #[arg(value_name = "SOURCE", required = true, help_heading = "Input")]
-    pub(crate) sources: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) logs: LogArgs,
     /// Events of this principal, such as user/ci, and its sessions (repeatable)
     ///
     /// An ARN, or its end from a colon on; the sessions are followed through the roles that they assume.
@@ -135,14 +116,6 @@ pub(crate) struct TimelineArgs {
     /// Rows at most [default: 1000 on a terminal, else all]
     #[arg(long, value_name = "N", help_heading = "Output")]
     pub(crate) limit: Option<usize>,
-    #[command(flatten)]
-    pub(crate) filter: FilterArgs,
-    #[command(flatten)]
-    pub(crate) rules: RuleArgs,
-    #[command(flatten)]
-    pub(crate) output: OutputArgs,
-    #[command(flatten)]
-    pub(crate) run: RunArgs,
 }
 
 /// `trailsift summary`.
@@ -155,23 +128,14 @@ pub(crate) struct TimelineArgs {
     after_help = "Next: trailsift timeline SOURCE --principal ARN"
 )]
 pub(crate) struct SummaryArgs {
-    /// Folders, files, or - for standard input
-    #[arg(value_name = "SOURCE", required = true, help_heading = "Input")]
-    pub(crate) sources: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) logs: LogArgs,
     /// What a row is about
     #[arg(long, value_enum, default_value_t = SummaryBy::Principal, value_name = "WHAT", help_heading = "Output")]
     pub(crate) by: SummaryBy,
     /// Rows at most [default: 1000 on a terminal, else all]
     #[arg(long, value_name = "N", help_heading = "Output")]
     pub(crate) limit: Option<usize>,
-    #[command(flatten)]
-    pub(crate) filter: FilterArgs,
-    #[command(flatten)]
-    pub(crate) rules: RuleArgs,
-    #[command(flatten)]
-    pub(crate) output: OutputArgs,
-    #[command(flatten)]
-    pub(crate) run: RunArgs,
 }
 
 /// What a row of `trailsift summary` is about.
@@ -279,6 +243,22 @@ pub(crate) enum RulesCommand {
         #[command(flatten)]
         output: OutputArgs,
     },
+}
+
+/// What every command takes that reads logs and runs rules over them.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct LogArgs {
+    /// Folders, files, or - for standard input
+    #[arg(value_name = "SOURCE", required = true, help_heading = "Input")]
+    pub(crate) sources: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) filter: FilterArgs,
+    #[command(flatten)]
+    pub(crate) rules: RuleArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
 }
 
 /// Which events to keep.

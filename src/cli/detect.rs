@@ -12,12 +12,12 @@ use super::output::line;
 use super::session::Session;
 
 pub(crate) fn run(args: &DetectArgs) -> Result<Exit> {
-    let (session, catalog) = Session::with_rules(&args.sources, &args.filter, &args.output, &args.run, &args.rules)?;
+    let (mut session, catalog) = Session::with_rules(&args.logs)?;
     let (case, display) = session.read()?;
     display.stage("detecting");
     let detections = case.detect(&catalog)?;
     drop(display);
-    let mut found = Found::new(detections, args.rules.min_severity, args.run.fail_on);
+    let mut found = Found::new(detections, args.logs.rules.min_severity, args.logs.run.fail_on);
     found.hide_tables(&catalog);
     let table = |out: &mut dyn Write| -> io::Result<()> {
         let screen = session.output.screen();

@@ -17,7 +17,7 @@ use trailsift::report::build::{Run, Sources};
 use trailsift::report::model::Report;
 use trailsift::time::EventTime;
 
-use super::args::{InvestigateArgs, RuleArgs};
+use super::args::{InvestigateArgs, LogArgs, RuleArgs};
 use super::case_folder::{CaseFolder, SCHEMA};
 use super::exit::Exit;
 use super::findings::{self, Found};
@@ -30,14 +30,15 @@ use super::text::{count, number};
 const PRETTY: u64 = 2;
 
 pub(crate) fn run(args: &InvestigateArgs) -> Result<Exit> {
-    let (session, catalog) = Session::with_rules(&args.sources, &args.filter, &args.output, &args.run, &args.rules)?;
+    let LogArgs { sources, rules, output, run, .. } = &args.logs;
+    let (mut session, catalog) = Session::with_rules(&args.logs)?;
     if let Some(path) = &args.html {
-        check_target(path, args.output.force)?;
+        check_target(path, output.force)?;
     }
-    let mut folder = CaseFolder::new(&out(args, session.now), args.output.force)?;
-    folder.keep_off(&args.sources)?;
+    let mut folder = CaseFolder::new(&out(args, session.now), output.force)?;
+    folder.keep_off(sources)?;
     // Where the lock would lie among the logs it is taken only once they are listed.
-    let among_logs = folder.is_under(&args.sources);
+    let among_logs = folder.is_under(sources);
     if !among_logs {
         folder.lock(session.now)?;
     }
@@ -52,7 +53,7 @@ pub(crate) fn run(args: &InvestigateArgs) -> Result<Exit> {
     let page = page(&session, &folder.name(), &catalog, &case, &all, &records)?;
     let lost = evidence.iter().filter(|line| line.raw.is_none()).count();
     let problems = problems(&case.ledger);
-    let manifest = manifest(&session, &args.rules, &catalog, &case, &all);
+    let manifest = manifest(&session, rules, &catalog, &case, &all);
     let lines = jsonl_bytes(&all.findings) + jsonl_bytes(&all.suppressed) + jsonl_bytes(&evidence) + jsonl_bytes(&problems);
     folder.begin(lines + jsonl_bytes(&all.seen) + number(page.len()) + PRETTY * jsonl_bytes(&[&manifest]))?;
     folder.write_lines("findings.jsonl", &all.findings)?;
@@ -65,11 +66,11 @@ pub(crate) fn run(args: &InvestigateArgs) -> Result<Exit> {
     let name = folder.name();
     folder.finish(&manifest)?;
     if let Some(path) = &args.html {
-        check_target(path, args.output.force)?;
+        check_target(path, output.force)?;
         write_file(path, |out| out.write_all(page.as_bytes()))?;
     }
     drop(display);
-    let mut found = Found::new(all, args.rules.min_severity, args.run.fail_on);
+    let mut found = Found::new(all, rules.min_severity, run.fail_on);
     found.hide_tables(&catalog);
     let summary = Summary { name: &name, folder: &path, session: &session, catalog: &catalog, case: &case, found: &found };
     found.write(&session.output, |detections| report::json::investigate(&case, detections), |out| summary.write(out))?;

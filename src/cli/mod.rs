@@ -14,6 +14,7 @@ mod findings;
 mod input;
 mod investigate;
 mod leftovers;
+mod listing;
 pub(crate) mod messages;
 mod output;
 mod progress;

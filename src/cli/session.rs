@@ -1,5 +1,6 @@
 //! [`Session`]: what every command that reads logs has in common.
 
+use std::mem;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use trailsift::detect::Catalog;
 use trailsift::ingest::Progress;
 use trailsift::time::EventTime;
 
-use super::args::{FilterArgs, OutputArgs, RuleArgs, RunArgs};
+use super::args::{FilterArgs, LogArgs, OutputArgs, RunArgs};
 use super::exit::Exit;
 use super::findings;
 use super::input;
@@ -23,7 +24,8 @@ use super::text::count;
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) now: EventTime,
-    pub(crate) scope: Scope,
+    /// What to read; the case has it afterwards.
+    scope: Scope,
     pub(crate) output: Output,
     pub(crate) messages: Messages,
     run: RunArgs,
@@ -40,13 +42,8 @@ impl Session {
     }
 
     /// The same for a command that runs rules; yields the rules too.
-    pub(crate) fn with_rules(
-        sources: &[PathBuf],
-        filter: &FilterArgs,
-        output: &OutputArgs,
-        run: &RunArgs,
-        rules: &RuleArgs,
-    ) -> Result<(Self, Catalog), Error> {
+    pub(crate) fn with_rules(args: &LogArgs) -> Result<(Self, Catalog), Error> {
+        let LogArgs { sources, filter, rules, output, run } = args;
         let mut session = Self::open(sources, filter, output, run)?;
         session.scope.accepted = input::accepted(rules)?;
         session.scope.baseline = input::baseline(rules, session.now)?;
@@ -55,13 +52,13 @@ impl Session {
     }
 
     /// Reads the logs; the display goes on until it is dropped, and nothing else may be written before.
-    pub(crate) fn read(&self) -> Result<(Case, Display), Error> {
+    pub(crate) fn read(&mut self) -> Result<(Case, Display), Error> {
         if let Some(window) = input::window_text(&self.scope.options.filter.range) {
             self.messages.say(&format!("window   {window}"));
         }
         let progress = Arc::new(Progress::default());
         let display = Display::start(&progress, self.messages, self.run.no_progress);
-        let case = Case::read(self.scope.clone(), &progress)?;
+        let case = Case::read(mem::take(&mut self.scope), &progress)?;
         Ok((case, display))
     }
 

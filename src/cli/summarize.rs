@@ -2,40 +2,43 @@
 
 use anyhow::Result;
 use serde_json::{Map, Value, json};
+use trailsift::Error;
+use trailsift::case::Case;
+use trailsift::detect::Finding;
 use trailsift::summary::{By, SummaryRow, summary};
 
-use super::answer::{Answer, TERMINAL_ROWS};
 use super::args::SummaryArgs;
 use super::exit::Exit;
-use super::findings::{self, Found};
-use super::session::Session;
+use super::listing::{self, Listing};
 use super::table::{Column, Cut, Grid, Screen};
-use super::text::{count, number, short_principal, thousands};
+use super::text::{short_principal, thousands};
 
 pub(crate) fn run(args: &SummaryArgs) -> Result<Exit> {
-    let by = By::from(args.by);
-    let (session, catalog) = Session::with_rules(&args.sources, &args.filter, &args.output, &args.run, &args.rules)?;
-    let (case, display) = session.read()?;
-    display.stage("detecting");
-    let found = Found::new(case.detect(&catalog)?, args.rules.min_severity, args.run.fail_on);
-    display.stage("summing up");
-    let mut rows = summary(&case.events, &found.detections.findings, by)?;
-    drop(display);
-    let limit = args.limit.or_else(|| session.output.is_terminal().then_some(TERMINAL_ROWS)).unwrap_or(usize::MAX);
-    let cut = rows.len().saturating_sub(limit);
-    rows.truncate(limit);
-    let answer = Answer { names: names(by), rows: rows.iter().map(|one| row(one, by)).collect() };
-    answer.write_with("summary", &session.output, session.messages, &case.ledger, |screen| grid(&rows, by, screen))?;
-    if cut > 0 {
-        session.messages.say(&format!("{} more: --limit N shows more", count(number(cut), "row")));
-    }
-    findings::say_rules(session.messages, &found.detections);
-    Ok(session.end(&case, found.alert, true, "-v, or --format json"))
+    listing::run(&By::from(args.by), &args.logs, args.limit)
 }
 
-/// The names of the columns: that of the key first.
-fn names(by: By) -> Vec<String> {
-    std::iter::once(by.column().name()).chain(NAMES).map(str::to_owned).collect()
+impl Listing for By {
+    type Row = SummaryRow;
+    const COMMAND: &'static str = "summary";
+    const STAGE: &'static str = "summing up";
+    const MORE: &'static str = "--limit N shows more";
+
+    fn rows(&self, case: &Case, findings: &[Finding]) -> Result<Vec<SummaryRow>, Error> {
+        summary(&case.events, findings, *self)
+    }
+
+    /// That of the key comes first.
+    fn names(&self) -> Vec<String> {
+        std::iter::once(self.column().name()).chain(NAMES).map(str::to_owned).collect()
+    }
+
+    fn values(&self, one: &SummaryRow) -> Map<String, Value> {
+        row(one, *self)
+    }
+
+    fn grid(&self, rows: &[SummaryRow], screen: &Screen) -> Grid {
+        grid(rows, *self, screen)
+    }
 }
 
 const NAMES: [&str; 17] = [

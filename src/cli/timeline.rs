@@ -3,36 +3,43 @@
 use anyhow::Result;
 use serde_json::{Map, Value, json};
 use trailsift::Error;
+use trailsift::case::Case;
+use trailsift::detect::Finding;
 use trailsift::time::{EventTime, parse_span};
 use trailsift::timeline::{TimelineEntry, Wanted, timeline};
 
-use super::answer::{Answer, TERMINAL_ROWS};
 use super::args::TimelineArgs;
 use super::exit::Exit;
-use super::findings::{self, Found, WIDE_ENOUGH};
-use super::session::Session;
+use super::findings::WIDE_ENOUGH;
+use super::listing::{self, Listing};
 use super::table::{Column, Cut, Grid, Screen};
-use super::text::{count, number, short_principal, thousands};
+use super::text::{short_principal, thousands};
 
 pub(crate) fn run(args: &TimelineArgs) -> Result<Exit> {
-    let wanted = wanted(args)?;
-    let (session, catalog) = Session::with_rules(&args.sources, &args.filter, &args.output, &args.run, &args.rules)?;
-    let (case, display) = session.read()?;
-    display.stage("detecting");
-    let found = Found::new(case.detect(&catalog)?, args.rules.min_severity, args.run.fail_on);
-    display.stage("ordering");
-    let mut entries = timeline(&case.events, &found.detections.findings, &case.sessions, &wanted)?;
-    drop(display);
-    let limit = args.limit.or_else(|| session.output.is_terminal().then_some(TERMINAL_ROWS)).unwrap_or(usize::MAX);
-    let cut = entries.len().saturating_sub(limit);
-    entries.truncate(limit);
-    let answer = Answer { names: NAMES.map(str::to_owned).to_vec(), rows: entries.iter().map(row).collect() };
-    answer.write_with("timeline", &session.output, session.messages, &case.ledger, |screen| grid(&entries, screen))?;
-    if cut > 0 {
-        session.messages.say(&format!("{} more: --limit N shows more, --only-findings fewer", count(number(cut), "row")));
+    listing::run(&wanted(args)?, &args.logs, args.limit)
+}
+
+impl Listing for Wanted {
+    type Row = TimelineEntry;
+    const COMMAND: &'static str = "timeline";
+    const STAGE: &'static str = "ordering";
+    const MORE: &'static str = "--limit N shows more, --only-findings fewer";
+
+    fn rows(&self, case: &Case, findings: &[Finding]) -> Result<Vec<TimelineEntry>, Error> {
+        timeline(&case.events, findings, &case.sessions, self)
     }
-    findings::say_rules(session.messages, &found.detections);
-    Ok(session.end(&case, found.alert, true, "-v, or --format json"))
+
+    fn names(&self) -> Vec<String> {
+        NAMES.map(str::to_owned).to_vec()
+    }
+
+    fn values(&self, entry: &TimelineEntry) -> Map<String, Value> {
+        row(entry)
+    }
+
+    fn grid(&self, entries: &[TimelineEntry], screen: &Screen) -> Grid {
+        grid(entries, screen)
+    }
 }
 
 fn wanted(args: &TimelineArgs) -> Result<Wanted, Error> {

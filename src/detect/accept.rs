@@ -15,10 +15,10 @@ use toml::value::Datetime;
 
 use super::catalog::AcceptedLists;
 use super::fields::{Extractor, FieldPath};
-use super::finding::{Detections, Evidence, Finding, Suppressed};
+use super::finding::{Detections, Finding, Suppressed};
 use super::predicate::network_range;
 use crate::error::Error;
-use crate::frame::EventFrame;
+use crate::frame::{ByPlace, EventFrame};
 use crate::schema::Column;
 use crate::time::EventTime;
 
@@ -87,7 +87,7 @@ fn matches(text: &str, value: &str) -> bool {
 }
 
 /// What entries look at in an event.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Facts {
     time: Option<EventTime>,
     principal: Option<String>,
@@ -163,20 +163,16 @@ impl Accepted {
     /// # Errors
     /// What the table engine says.
     pub fn apply(&self, detections: &mut Detections, events: &EventFrame) -> Result<(), Error> {
-        let concerned = |finding: &Finding| self.entries.iter().any(|entry| entry.names(&finding.rule_id));
-        let mut wanted: BTreeMap<&str, BTreeSet<u64>> = BTreeMap::new();
-        for evidence in detections.findings.iter().filter(|finding| concerned(finding)).flat_map(|finding| &finding.evidence) {
-            if let Some(index) = evidence.record_index {
-                wanted.entry(&evidence.object).or_default().insert(index);
-            }
-        }
+        let concerned = |(_, finding): &(usize, &Finding)| self.entries.iter().any(|entry| entry.names(&finding.rule_id));
+        let wanted = Finding::by_place(detections.findings.iter().enumerate().filter(concerned));
         if wanted.is_empty() {
             return Ok(());
         }
         let facts = facts(events, &wanted)?;
         let mut kept = Vec::with_capacity(detections.findings.len());
-        for finding in std::mem::take(&mut detections.findings) {
-            let Some(entry) = self.entries.iter().find(|entry| entry.accepts(&finding, &facts)) else {
+        for (number, finding) in std::mem::take(&mut detections.findings).into_iter().enumerate() {
+            let facts = facts.get(&number).map(Vec::as_slice).unwrap_or_default();
+            let Some(entry) = self.entries.iter().find(|entry| entry.accepts(&finding, facts)) else {
                 kept.push(finding);
                 continue;
             };
@@ -195,12 +191,11 @@ impl Entry {
         self.rules.iter().any(|rule| matches(rule, rule_id))
     }
 
-    fn accepts(&self, finding: &Finding, facts: &HashMap<(String, u64), Facts>) -> bool {
-        let covered = |evidence: &Evidence| {
-            let event = evidence.record_index.and_then(|index| facts.get(&(evidence.object.clone(), index)));
-            event.is_some_and(|event| event.time.is_some_and(|time| time < self.end) && self.thing.covers(event))
-        };
-        self.names(&finding.rule_id) && !finding.evidence.is_empty() && finding.evidence.iter().all(covered)
+    /// Whether it covers all of a finding; `facts` are those of its events, as far as they were found.
+    fn accepts(&self, finding: &Finding, facts: &[Facts]) -> bool {
+        let covers = |event: &Facts| event.time.is_some_and(|time| time < self.end) && self.thing.covers(event);
+        let all_known = !facts.is_empty() && facts.len() == finding.evidence.len();
+        self.names(&finding.rule_id) && all_known && facts.iter().all(covers)
     }
 }
 
@@ -266,27 +261,28 @@ fn refused(place: &str, line: usize, reason: &str) -> Error {
     Error::setting(format!("--accept {place}:{line}"), reason)
 }
 
-/// What entries look at, for the events at those places.
-fn facts(events: &EventFrame, wanted: &BTreeMap<&str, BTreeSet<u64>>) -> Result<HashMap<(String, u64), Facts>, Error> {
+/// What entries look at in the events of each finding, by its number.
+fn facts(events: &EventFrame, findings: &ByPlace<'_, Vec<usize>>) -> Result<HashMap<usize, Vec<Facts>>, Error> {
     let saml = FieldPath::parse("additionalEventData.SamlProviderArn").map_err(Error::Query)?;
     let extractor = Extractor::new([(SAML_PROVIDER, &saml)], BTreeSet::new());
     let in_batch = |_, batch: &DataFrame| {
-        let objects = batch.column(Column::Object.name())?.str()?;
-        let indices = batch.column(Column::RecordIndex.name())?.i64()?;
-        let is_wanted = |object: Option<&str>, index: Option<i64>| {
-            let indices = wanted.get(object?)?;
-            u64::try_from(index?).ok().filter(|index| indices.contains(index))
-        };
-        let mask: BooleanChunked = objects.iter().zip(indices.iter()).map(|(object, index)| is_wanted(object, index).is_some()).collect();
+        let numbers = findings.of_rows(batch)?;
+        let mask: BooleanChunked = numbers.iter().map(|numbers| Some(numbers.is_some())).collect();
         if !mask.any() {
             return Ok(Vec::new());
         }
         let mut rows = batch.filter(&mask)?;
         let all = BTreeMap::from([(Column::AdditionalEventData, vec![true; rows.height()])]);
         extractor.extract(&mut rows, &all)?;
-        read(&rows)
+        let of_each = |(numbers, facts): (&Vec<usize>, Facts)| numbers.iter().map(|number| (*number, facts.clone())).collect::<Vec<_>>();
+        Ok(numbers.into_iter().flatten().zip(read(&rows)?).flat_map(of_each).collect())
     };
-    events.fold(&LOOKED_AT, HashMap::new(), in_batch, |all, facts| all.extend(facts))
+    let add = |all: &mut HashMap<usize, Vec<Facts>>, part: Vec<(usize, Facts)>| {
+        for (number, facts) in part {
+            all.entry(number).or_default().push(facts);
+        }
+    };
+    events.fold(&LOOKED_AT, HashMap::new(), in_batch, add)
 }
 
 const SAML_PROVIDER: &str = "saml provider";
@@ -303,27 +299,22 @@ const LOOKED_AT: [Column; 9] = [
     Column::AdditionalEventData,
 ];
 
-fn read(rows: &DataFrame) -> Result<Vec<((String, u64), Facts)>, Error> {
-    let mut facts = Vec::with_capacity(rows.height());
+/// The facts of each row.
+fn read(rows: &DataFrame) -> Result<Vec<Facts>, Error> {
     let text = |name: &str| Ok::<_, Error>(rows.column(name)?.str()?);
-    let (object, principal, address) = (text("object")?, text(Column::Principal.name())?, text(Column::SourceIpHex.name())?);
+    let (principal, address) = (text(Column::Principal.name())?, text(Column::SourceIpHex.name())?);
     let (account, region) = (text(Column::UserAccountId.name())?, text(Column::AwsRegion.name())?);
     let (provider, saml) = (text(Column::UserIdentityProvider.name())?, text(SAML_PROVIDER)?);
-    let index = rows.column(Column::RecordIndex.name())?.i64()?;
     let time = rows.column(Column::EventTime.name())?.datetime()?.physical();
-    for row in 0..rows.height() {
-        let (Some(object), Some(index)) = (object.get(row), index.get(row).and_then(|index| u64::try_from(index).ok())) else { continue };
-        let event = Facts {
-            time: time.get(row).and_then(EventTime::from_micros),
-            principal: principal.get(row).map(str::to_owned),
-            address: address.get(row).map(str::to_owned),
-            account: account.get(row).map(str::to_owned),
-            region: region.get(row).map(str::to_owned),
-            identity_provider: saml.get(row).or_else(|| provider.get(row)).map(str::to_owned),
-        };
-        facts.push(((object.to_owned(), index), event));
-    }
-    Ok(facts)
+    let facts = |row: usize| Facts {
+        time: time.get(row).and_then(EventTime::from_micros),
+        principal: principal.get(row).map(str::to_owned),
+        address: address.get(row).map(str::to_owned),
+        account: account.get(row).map(str::to_owned),
+        region: region.get(row).map(str::to_owned),
+        identity_provider: saml.get(row).or_else(|| provider.get(row)).map(str::to_owned),
+    };
+    Ok((0..rows.height()).map(facts).collect())
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use super::baseline::Seen;
 use super::rule::{Kind, Rule};
+use crate::frame::ByPlace;
 use crate::time::EventTime;
 
 /// How bad a finding is.
@@ -196,6 +197,19 @@ pub struct Finding {
 }
 
 impl Finding {
+    /// The numbers of the findings that rest on an event, by the event's place.
+    pub fn by_place<'f>(findings: impl IntoIterator<Item = (usize, &'f Self)>) -> ByPlace<'f, Vec<usize>> {
+        let mut places: ByPlace<'_, Vec<usize>> = ByPlace::default();
+        for (number, finding) in findings {
+            for evidence in &finding.evidence {
+                if let Some(index) = evidence.record_index {
+                    places.entry(&evidence.object, index).push(number);
+                }
+            }
+        }
+        places
+    }
+
     /// What the digests say of the worst piece of its evidence; `None` without evidence.
     pub fn integrity(&self) -> Option<Integrity> {
         self.evidence.iter().map(|evidence| evidence.integrity).max_by_key(|integrity| integrity.doubt())

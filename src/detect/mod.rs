@@ -52,12 +52,20 @@ use crate::session::StateTable;
 use crate::time::EventTime;
 
 /// What a run of the rules needs besides the events.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Copy)]
 pub struct DetectOptions<'s> {
     /// The time before the period that is asked about.
-    pub baseline: Baseline,
+    pub baseline: &'s Baseline,
     /// The tables of state that have been made.
     pub tables: &'s [StateTable],
+}
+
+impl Default for DetectOptions<'_> {
+    /// Without a baseline and without tables.
+    fn default() -> Self {
+        static NO_BASELINE: Baseline = Baseline { until: None, seen: None };
+        Self { baseline: &NO_BASELINE, tables: &[] }
+    }
 }
 
 /// Runs the rules of `catalog` over `events`.
@@ -88,7 +96,7 @@ pub fn detect(catalog: &Catalog, events: &EventFrame, options: &DetectOptions<'_
     let found = rounds::scan(&on_events, events, options.baseline.until)?;
     let rows = found.matches.iter().map(|matches| Rows::new(&matches.frame)).collect::<Result<Vec<_>, _>>()?;
     let ends = if on_events.iter().any(|rule| asks_for_log_ends(rule)) { LogEnds::of(events)? } else { LogEnds::default() };
-    let context = Context { baseline: &options.baseline, ends: &ends };
+    let context = Context { baseline: options.baseline, ends: &ends };
     let made: Vec<RuleFindings> = on_events
         .par_iter()
         .zip(&found.first_ids)

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use polars::prelude::{BooleanChunked, ChunkFilter as _, DataFrame, Expr, IntoLazy as _, col};
+use polars::prelude::{BooleanChunked, ChunkFilter as _, DataFrame, Expr, IntoColumn as _, IntoLazy as _, StringChunked, col};
 
 use super::ends::Ends;
 use super::fields::Extractor;
@@ -252,6 +252,9 @@ impl<'r> Plan<'r> {
     }
 }
 
+/// How many times the matches' own texts those of their batch may be that they hold on to.
+const HELD_TEXTS: usize = 4;
+
 impl Matches {
     /// Lets go of the events that match nothing after all; `None` where that is all of them.
     fn without_unused(mut self) -> Result<Option<Self>, Error> {
@@ -268,7 +271,22 @@ impl Matches {
                 found.row = places.get(&found.row).copied().unwrap_or_default();
             }
         }
+        self.let_go_of_batch()?;
         Ok(Some(self))
+    }
+
+    /// Copies the texts where they are few: rows that were taken out of a batch hold all of its texts.
+    fn let_go_of_batch(&mut self) -> Result<(), Error> {
+        for name in self.frame.get_column_names_owned() {
+            let Ok(texts) = self.frame.column(&name)?.str() else { continue };
+            let held: usize = texts.downcast_iter().map(|texts| texts.total_buffer_len()).sum();
+            let own: usize = texts.downcast_iter().map(|texts| texts.total_bytes_len()).sum();
+            if held > own.saturating_mul(HELD_TEXTS) {
+                let copied = StringChunked::from_chunk_iter(name.clone(), texts.downcast_iter().map(|texts| texts.clone().gc()));
+                self.frame.replace(&name, copied.into_column())?;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -473,3 +473,21 @@ fn the_built_in_rules_load() {
         assert_eq!(rule.doubt, None, "{}", rule.id);
     }
 }
+
+#[test]
+fn matches_let_go_of_the_other_texts_of_their_batch() {
+    let called = |second: i64| {
+        let name = if second == 500 { "Delete" } else { "Get" };
+        let request = format!(r#"{{"userName":"somebody with number {second}"}}"#);
+        event(second, &format!("principal number {second}"), name).with(Column::RequestParameters, request)
+    };
+    let events = EventFrame::new(vec![batch(&(0..1_000).map(called).collect::<Vec<_>>())]);
+    let catalog = Catalog::of(&[SINGLE], &CatalogOptions::default()).unwrap_or_else(|error| panic!("{error}"));
+    let found = rounds::scan(&catalog.rules().iter().collect::<Vec<_>>(), &events, None).expect("runs");
+    let [matches] = found.matches.as_slice() else { panic!("one batch") };
+    assert_eq!(matches.frame.height(), 1);
+    for column in matches.frame.columns() {
+        let held: usize = column.str().map_or(0, |texts| texts.downcast_iter().map(|texts| texts.total_buffer_len()).sum());
+        assert!(held < 200, "{}: {held} bytes", column.name());
+    }
+}

@@ -14,6 +14,7 @@
 
 use sqlparser::tokenizer::Token;
 
+use super::numbers::COUNTS;
 use super::tokens::{is_any, tokenize};
 use crate::error::Error;
 use crate::schema::{Column, Kind};
@@ -213,7 +214,7 @@ impl Text {
     fn widen(&mut self) {
         for index in 0..self.tokens.len() {
             let calls = self.token(index + 1) == Some(&Token::LParen);
-            let narrow = self.word(index, NARROW) || (self.word(index, &["extract", "date_part"]) && self.whole_part(index + 2));
+            let narrow = self.word(index, COUNTS) || (self.word(index, &["extract", "date_part"]) && self.whole_part(index + 2));
             if calls && narrow {
                 self.widen_call(index);
             } else if calls && self.word(index, &["pow", "power"]) {
@@ -327,23 +328,6 @@ fn glued(tokens: &[String]) -> String {
     tokens.join(" ").replace(" . ", ".")
 }
 
-/// Functions whose results have 32 bits in polars.
-const NARROW: &[&str] = &[
-    "count",
-    "row_number",
-    "rank",
-    "dense_rank",
-    "length",
-    "char_length",
-    "character_length",
-    "octet_length",
-    "bit_length",
-    "strpos",
-    "position",
-    "array_length",
-    "bit_count",
-    "bitcount",
-];
 /// Parts of a time that are no whole numbers.
 const OTHER_PARTS: &[&str] =
     &["epoch", "time", "millisecond", "milliseconds", "ms", "microsecond", "microseconds", "us", "nanosecond", "nanoseconds", "ns"];

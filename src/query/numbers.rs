@@ -234,8 +234,10 @@ fn is_never_negative(expr: &Expr) -> bool {
         }
         Expr::Function(function) => {
             let name = super::functions::function_name(function);
-            NOT_NEGATIVE.contains(&name.as_str())
-                || (AS_THEIR_ARGUMENTS.contains(&name.as_str()) && arguments(function).iter().all(|argument| is_never_negative(argument)))
+            let is_among = |list: &[&str]| list.contains(&name.as_str());
+            is_among(COUNTS)
+                || is_among(&NOT_NEGATIVE)
+                || (is_among(&AS_THEIR_ARGUMENTS) && arguments(function).iter().all(|argument| is_never_negative(argument)))
         }
         _ => false,
     }
@@ -247,17 +249,23 @@ fn is_counting(name: &str) -> bool {
     Column::from_name(name).is_some_and(|column| column.kind() == Kind::Int) || small()
 }
 
-const NOT_NEGATIVE: [&str; 11] = [
-    "abs",
+/// Functions that yield a whole number from 0 on; it has 32 bits in polars.
+pub(super) const COUNTS: &[&str] = &[
     "count",
+    "row_number",
+    "rank",
+    "dense_rank",
     "length",
     "char_length",
     "character_length",
     "octet_length",
     "bit_length",
     "strpos",
-    "date_part",
-    "row_number",
-    "rank",
+    "position",
+    "array_length",
+    "bit_count",
+    "bitcount",
 ];
+/// Others whose results are never below zero.
+const NOT_NEGATIVE: [&str; 2] = ["abs", "date_part"];
 const AS_THEIR_ARGUMENTS: [&str; 7] = ["sum", "min", "max", "coalesce", "greatest", "least", "lag"];

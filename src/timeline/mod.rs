@@ -4,14 +4,14 @@
 //! role another one. Who asks for a principal or a key gets the events of the sessions
 //! that were made from it as well.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use polars::prelude::{BooleanChunked, DataFrame, Int64Chunked, StringChunked};
 use rayon::prelude::*;
 
 use crate::detect::{Finding, Severity};
 use crate::error::Error;
-use crate::frame::EventFrame;
+use crate::frame::{ByPlace, EventFrame};
 use crate::schema::Column;
 use crate::session::Sessions;
 use crate::time::EventTime;
@@ -99,8 +99,9 @@ struct Selection<'w> {
     keys: BTreeSet<String>,
     /// The first and last microsecond.
     window: Option<(i64, i64)>,
-    /// For each object, the records that findings rest on.
-    marks: BTreeMap<&'w str, HashMap<u64, Vec<&'w Finding>>>,
+    findings: &'w [Finding],
+    /// The findings that rest on an event, by its place.
+    marks: ByPlace<'w, Vec<usize>>,
 }
 
 impl<'w> Selection<'w> {
@@ -118,33 +119,17 @@ impl<'w> Selection<'w> {
             Some((id, seconds)) => Some(window(events, id, *seconds)?),
             None => None,
         };
-        let mut marks: BTreeMap<&str, HashMap<u64, Vec<&Finding>>> = BTreeMap::new();
-        for finding in findings {
-            for evidence in &finding.evidence {
-                if let Some(index) = evidence.record_index {
-                    marks.entry(&evidence.object).or_default().entry(index).or_default().push(finding);
-                }
-            }
-        }
-        Ok(Self { wanted, principals, keys_of_principals, keys, window, marks })
+        let marks = Finding::by_place(findings.iter().enumerate());
+        Ok(Self { wanted, principals, keys_of_principals, keys, window, findings, marks })
     }
 
     fn entries(&self, batch: &DataFrame) -> Result<Vec<TimelineEntry>, Error> {
         let cells = Cells::new(batch)?;
         let mut entries = Vec::new();
-        // Rows of one object stand together, so most of them need no look-up by its long name.
-        let mut last: (&str, Option<&HashMap<u64, Vec<&Finding>>>) = ("", None);
-        for row in 0..batch.height() {
-            if !self.takes(&cells, row) {
-                continue;
-            }
-            let (object, index) = (cells.object.get(row).unwrap_or_default(), cells.index(row));
-            if last.0 != object {
-                last = (object, self.marks.get(object));
-            }
-            let findings = last.1.and_then(|marks| marks.get(&index)).map(Vec::as_slice).unwrap_or_default();
-            if !findings.is_empty() || !self.wanted.only_findings {
-                entries.push(cells.entry(row, findings));
+        for (row, marks) in self.marks.of_rows(batch)?.into_iter().enumerate() {
+            if self.takes(&cells, row) && (marks.is_some() || !self.wanted.only_findings) {
+                let findings: Vec<&Finding> = marks.into_iter().flatten().filter_map(|number| self.findings.get(*number)).collect();
+                entries.push(cells.entry(row, &findings));
             }
         }
         Ok(entries)
@@ -243,10 +228,6 @@ impl<'e> Cells<'e> {
         })
     }
 
-    fn index(&self, row: usize) -> u64 {
-        self.index.get(row).and_then(|index| u64::try_from(index).ok()).unwrap_or_default()
-    }
-
     fn entry(&self, row: usize, findings: &[&Finding]) -> TimelineEntry {
         let text = |cells: &StringChunked| cells.get(row).map(str::to_owned);
         TimelineEntry {
@@ -264,7 +245,7 @@ impl<'e> Cells<'e> {
             console_login_result: text(self.result),
             event_id: text(self.id),
             object: text(self.object).unwrap_or_default(),
-            record_index: self.index(row),
+            record_index: self.index.get(row).and_then(|index| u64::try_from(index).ok()).unwrap_or_default(),
             rules: findings.iter().map(|finding| finding.rule_id.clone()).collect(),
             severity: findings.iter().map(|finding| finding.severity).max(),
         }

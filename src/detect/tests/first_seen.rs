@@ -61,7 +61,7 @@ fn until(second: i64) -> Baseline {
 
 fn detected(rule: &str, baseline: Baseline, events: &[Event]) -> Detections {
     let catalog = Catalog::of(&[rule], &CatalogOptions::default()).unwrap_or_else(|error| panic!("{error}"));
-    let options = DetectOptions { baseline, tables: &[] };
+    let options = DetectOptions { baseline: &baseline, tables: &[] };
     let of = |events: &[Event], size: usize| {
         detect(&catalog, &EventFrame::new(events.chunks(size).map(batch).collect()), &options).expect("runs")
     };

@@ -311,6 +311,7 @@ fn numbers_that_would_wrap_or_be_rounded_otherwise() {
         "sum(event_epoch) * 1000",
         "sum(cast(event_epoch as double) * event_epoch)",
         "event_epoch - event_epoch % 300",
+        "dense_rank() over (order by event_epoch) % 2",
         "(event_epoch / 3) * 1000000",
         "cast(event_epoch as varchar)",
         "rpad(event_name, 40, ' ')",
