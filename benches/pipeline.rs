@@ -9,6 +9,7 @@
 use std::hint::black_box;
 use std::io::Read as _;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use bumpalo::Bump;
@@ -16,7 +17,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
 use trailsift::detect::{Catalog, DetectOptions, detect};
 use trailsift::event::envelope::{Found, RecordSpan, Sink, Walker};
-use trailsift::frame::{Batch, BatchBuilder, EventFrame};
+use trailsift::frame::{Batch, BatchBuilder, EventFrame, Store};
 use trailsift::ingest::{Options, Progress, ingest};
 use trailsift::source::gzip::{Inflate, Scratch};
 use trailsift::source::{Budget, Listing, Object, disk};
@@ -147,10 +148,11 @@ fn stages(criterion: &mut Criterion) {
         });
         let options = Options { jobs: 1, ..Options::default() };
         group.bench_function(format!("whole ingest ({unit})"), |bench| {
-            bench.iter(|| black_box(ingest(&corpus.objects, &options, &Progress::default()).is_ok()));
+            bench.iter(|| black_box(ingest(&corpus.objects, &options, &Store::default(), &Progress::default()).is_ok()));
         });
-        let read = ingest(&corpus.objects, &options, &Progress::default()).unwrap_or_default();
-        let events = EventFrame::without_duplicates(read.batches).unwrap_or_default().0;
+        let read = ingest(&corpus.objects, &options, &Store::default(), &Progress::default()).unwrap_or_default();
+        let mut events = EventFrame::new(read.batches, Arc::default());
+        black_box(events.remove_duplicates().is_ok());
         if let Ok(catalog) = Catalog::builtin() {
             group.bench_function(format!("detection, all rules ({unit})"), |bench| {
                 bench.iter(|| black_box(detect(&catalog, &events, &DetectOptions::default()).is_ok()));

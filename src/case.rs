@@ -1,22 +1,26 @@
 //! [`Case`]: runs the stages over a [`Scope`] and owns all of their results.
 
+mod stored;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
 
 use serde_json::{Map, Value, json};
 
+pub use stored::{EVENTS, MANIFEST, SCHEMA, StoredEvents, as_case};
+
 use crate::detect::{Accepted, Baseline, Catalog, DetectOptions, Detections, Finding, Logic, detect};
 use crate::error::Error;
-use crate::frame::{ByPlace, EventFrame};
+use crate::frame::{ByPlace, DIFFERING, EventFrame, Store};
 use crate::iam;
 use crate::ingest::{self, ObjectReport, Progress, RawRecord, Status, revisit};
 use crate::problem::{Filtered, Ledger, ObjectCounts, RecordCounts, Skipped};
 use crate::schema::Column;
 use crate::session::{self, Sessions, StateTable};
-use crate::source::{Object, disk, sha256_hex};
+use crate::source::{Listing, Object, disk, sha256_hex};
 use crate::time::EventTime;
 
 /// What to look at.
@@ -43,8 +47,8 @@ pub struct Case {
     pub reports: Vec<ObjectReport>,
     /// The events, each once.
     pub events: EventFrame,
-    /// Where temporary credentials came from.
-    pub sessions: Sessions,
+    /// Where temporary credentials came from, once that was asked.
+    sessions: OnceLock<Sessions>,
     /// Where every object and record ended.
     pub ledger: Ledger,
     /// What the events cover.
@@ -65,25 +69,27 @@ pub struct Coverage {
 }
 
 impl Case {
-    /// Reads everything in the scope, once.
+    /// Reads everything in the scope, once. `place` is asked where the events are to be kept, once the objects are listed.
     ///
     /// # Errors
-    /// [`Error::NoLogs`] where nothing in the scope is a `CloudTrail` file, [`Error::Io`] where a
+    /// That of `place`, and those of keeping events; [`Error::NoLogs`] where nothing in the scope is a `CloudTrail` file, [`Error::Io`] where a
     /// source cannot be reached, [`Error::Ledger`] where a record is unaccounted for.
-    pub fn read(scope: Scope, progress: &Progress) -> Result<Self, Error> {
+    pub fn read(scope: Scope, progress: &Progress, place: impl FnOnce(&Listing) -> Result<Store, Error>) -> Result<Self, Error> {
         let listing = disk::list(&scope.sources, &scope.options.budget)?;
         let listed = to_u64(listing.listed());
         progress.total_objects.store(to_u64(listing.objects.len()), Ordering::Relaxed);
         progress.total_bytes.store(listing.objects.iter().map(|object| object.size).sum(), Ordering::Relaxed);
-        let read = ingest::ingest(&listing.objects, &scope.options, progress)?;
-        let (mut events, duplicates) = EventFrame::without_duplicates(read.batches)?;
+        let store = Arc::new(place(&listing)?);
+        let read = ingest::ingest(&listing.objects, &scope.options, &store, progress)?;
+        let mut events = EventFrame::new(read.batches, store);
+        let duplicates = events.remove_duplicates()?;
         if !duplicates.differing.is_empty() {
             let records = revisit(&listing.objects, &read.reports, &by_object(duplicates.differing.iter().cloned()), &scope.options)?;
             let mut hashes: ByPlace<'_, String> = ByPlace::default();
             for record in &records {
                 *hashes.entry(&record.object, record.record_index) = sha256_hex(record.text.as_bytes());
             }
-            events.fill_text(Column::RecordSha256, &hashes)?;
+            events.fill_text(&DIFFERING, &hashes)?;
         }
         let coverage = coverage(&events, &read.reports)?;
         iam::late_columns(&mut events, &own_accounts(&scope, &listing.objects, &coverage))?;
@@ -100,7 +106,8 @@ impl Case {
         if ledger.objects.read + ledger.objects.problems == 0 {
             return Err(no_logs(&scope, &ledger));
         }
-        Ok(Self { scope, objects: listing.objects, reports: read.reports, events, sessions, ledger, coverage })
+        let case = Self::from_parts(scope, listing.objects, read.reports, events, ledger, coverage);
+        Ok(Self { sessions: OnceLock::from(sessions), ..case })
     }
 
     /// Runs the rules of the catalog over the events, and lists apart what is accepted.
@@ -113,10 +120,10 @@ impl Case {
             |name: &str| catalog.rules().iter().any(|rule| matches!(&rule.logic, Logic::State { table, .. } if table.as_str() == name));
         let mut tables = Vec::new();
         if asked("users") {
-            tables.push(self.user_table());
+            tables.push(self.user_table()?);
         }
         if asked("sessions") {
-            tables.push(self.session_table());
+            tables.push(self.session_table()?);
         }
         let options = DetectOptions { baseline: &self.scope.baseline, tables: &tables };
         let mut detections = detect(catalog, &self.events, &options)?;
@@ -125,13 +132,42 @@ impl Case {
     }
 
     /// The table `sessions`.
-    pub fn session_table(&self) -> StateTable {
-        self.sessions.session_table()
+    ///
+    /// # Errors
+    /// Those of reading events.
+    pub fn session_table(&self) -> Result<StateTable, Error> {
+        Ok(self.sessions()?.session_table())
     }
 
     /// The table `users`.
-    pub fn user_table(&self) -> StateTable {
-        self.sessions.user_table()
+    ///
+    /// # Errors
+    /// Those of reading events.
+    pub fn user_table(&self) -> Result<StateTable, Error> {
+        Ok(self.sessions()?.user_table())
+    }
+
+    /// Where temporary credentials came from.
+    ///
+    /// # Errors
+    /// Those of reading events.
+    pub fn sessions(&self) -> Result<&Sessions, Error> {
+        if let Some(sessions) = self.sessions.get() {
+            return Ok(sessions);
+        }
+        let sessions = session::sessions_of(&self.events)?;
+        Ok(self.sessions.get_or_init(|| sessions))
+    }
+
+    fn from_parts(
+        scope: Scope,
+        objects: Vec<Object>,
+        reports: Vec<ObjectReport>,
+        events: EventFrame,
+        ledger: Ledger,
+        coverage: Coverage,
+    ) -> Self {
+        Self { scope, objects, reports, events, sessions: OnceLock::new(), ledger, coverage }
     }
 
     /// The raw records that the findings rest on, in the order of their places.

@@ -6,6 +6,8 @@
 
 use std::sync::Arc;
 
+use serde::Deserialize;
+
 use crate::error::Error;
 
 /// What kind of problem or notice it is; the text is the JSON value.
@@ -61,33 +63,41 @@ pub enum ProblemKind {
 }
 
 impl ProblemKind {
+    /// Every kind with its name.
+    const NAMES: [(Self, &'static str); 23] = [
+        (Self::Unreadable, "unreadable"),
+        (Self::Empty, "empty"),
+        (Self::GzipCut, "gzip_cut"),
+        (Self::GzipDamaged, "gzip_damaged"),
+        (Self::TrailingBytes, "trailing_bytes"),
+        (Self::BadJson, "bad_json"),
+        (Self::JsonCut, "json_cut"),
+        (Self::NotUtf8, "not_utf8"),
+        (Self::BadCsv, "bad_csv"),
+        (Self::Limit, "limit"),
+        (Self::NotAnObject, "not_an_object"),
+        (Self::NotAnEvent, "not_an_event"),
+        (Self::Internal, "internal"),
+        (Self::BadTime, "bad_time"),
+        (Self::TimeFromEnvelope, "time_from_envelope"),
+        (Self::DuplicateMismatch, "duplicate_mismatch"),
+        (Self::DuplicateKeys, "duplicate_keys"),
+        (Self::ReplacedByAddendum, "replaced_by_addendum"),
+        (Self::SecondMember, "second_member"),
+        (Self::UnknownVersion, "unknown_version"),
+        (Self::AccountIdLost, "account_id_lost"),
+        (Self::RootInferred, "root_inferred"),
+        (Self::MfaUnknown, "mfa_unknown"),
+    ];
+
     /// The name that JSON and tables show.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Unreadable => "unreadable",
-            Self::Empty => "empty",
-            Self::GzipCut => "gzip_cut",
-            Self::GzipDamaged => "gzip_damaged",
-            Self::TrailingBytes => "trailing_bytes",
-            Self::BadJson => "bad_json",
-            Self::JsonCut => "json_cut",
-            Self::NotUtf8 => "not_utf8",
-            Self::BadCsv => "bad_csv",
-            Self::Limit => "limit",
-            Self::NotAnObject => "not_an_object",
-            Self::NotAnEvent => "not_an_event",
-            Self::Internal => "internal",
-            Self::BadTime => "bad_time",
-            Self::TimeFromEnvelope => "time_from_envelope",
-            Self::DuplicateMismatch => "duplicate_mismatch",
-            Self::DuplicateKeys => "duplicate_keys",
-            Self::ReplacedByAddendum => "replaced_by_addendum",
-            Self::SecondMember => "second_member",
-            Self::UnknownVersion => "unknown_version",
-            Self::AccountIdLost => "account_id_lost",
-            Self::RootInferred => "root_inferred",
-            Self::MfaUnknown => "mfa_unknown",
-        }
+    pub fn name(self) -> &'static str {
+        Self::NAMES.iter().find(|(kind, _)| *kind == self).map_or("", |(_, name)| name)
+    }
+
+    /// The kind of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::NAMES.iter().find(|(_, known)| *known == name).map(|(kind, _)| *kind)
     }
 }
 
@@ -123,7 +133,7 @@ pub struct Skipped {
 }
 
 /// How many objects ended where. `listed = read + skipped + problems`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 pub struct ObjectCounts {
     /// Found under the sources.
     pub listed: u64,
@@ -136,7 +146,7 @@ pub struct ObjectCounts {
 }
 
 /// How many records ended where. `seen = loaded + duplicates + problems`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 pub struct RecordCounts {
     /// Met in the objects, less those that a filter left out.
     pub seen: u64,
@@ -149,7 +159,7 @@ pub struct RecordCounts {
 }
 
 /// What the user's filters left out; outside both sums.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 pub struct Filtered {
     /// Objects that were left unread.
     pub objects: u64,

@@ -390,6 +390,7 @@ mod tests {
     use super::*;
     use crate::case::{Case, Scope};
     use crate::detect::Catalog;
+    use crate::frame::Store;
     use crate::ingest::Progress;
 
     fn call(id: u32, user: &str, change: impl FnOnce(&mut Value)) -> Value {
@@ -420,7 +421,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::write(folder.path().join("a.json"), json!({ "Records": records }).to_string()).expect("written");
         let scope = Scope { sources: vec![folder.path().to_owned()], ..Scope::default() };
-        Case::read(scope, &Progress::default()).expect("read")
+        Case::read(scope, &Progress::default(), |_| Ok(Store::default())).expect("read")
     }
 
     #[test]

@@ -4,9 +4,12 @@ use std::fs::{self, File, TryLockError};
 use std::io::{self, BufReader, Read as _, Seek as _, Write};
 use std::path::{Path, PathBuf};
 
+use rayon::prelude::*;
 use serde::Serialize;
 use serde_json::{Value, json};
 use trailsift::Error;
+use trailsift::case::{EVENTS, MANIFEST, SCHEMA};
+use trailsift::source::sha256_hex;
 use trailsift::time::EventTime;
 
 use super::output::{fill_file, sibling, write_jsonl};
@@ -25,11 +28,6 @@ pub(crate) struct CaseFolder {
     temporary: Option<PathBuf>,
     lock: Option<Lock>,
 }
-
-/// The file that makes a folder a case.
-const MANIFEST: &str = "case.json";
-/// What the manifest calls itself.
-pub(crate) const SCHEMA: &str = "trailsift.case/1";
 
 impl CaseFolder {
     /// A case folder of that name, if it may be written.
@@ -119,13 +117,42 @@ impl CaseFolder {
         for stale in self.hidden("partial") {
             let _ = fs::remove_dir_all(stale);
         }
-        space::check(self.parent(), needed).map_err(|cause| Error::io("write", &self.path, cause))?;
-        self.needed = needed;
+        self.need(needed)?;
         let temporary = sibling(&self.path, "partial").ok_or_else(|| Error::setting("--out", "it has no name"))?;
         leftovers::keep(&temporary);
         let made = fs::create_dir(&temporary).map_err(|cause| Error::io("create", &temporary, cause));
         self.temporary = Some(temporary);
         made
+    }
+
+    /// Checks that the disk has room for `needed` bytes more.
+    pub(crate) fn need(&mut self, needed: u64) -> Result<(), Error> {
+        self.needed = needed;
+        space::check(self.parent(), needed).map_err(|cause| Error::io("write", &self.path, cause))
+    }
+
+    /// Makes a folder in the case.
+    pub(crate) fn make_folder(&self, name: &str) -> Result<PathBuf, Error> {
+        let folder = self.temporary.as_deref().unwrap_or(&self.path).join(name);
+        fs::create_dir(&folder).map_err(|cause| Error::io("create", &folder, cause))?;
+        Ok(folder)
+    }
+
+    /// Puts the files of a folder in the case, which others wrote, among those that the manifest lists.
+    pub(crate) fn note_files(&mut self, name: &str) -> Result<(), Error> {
+        let folder = self.temporary.as_deref().unwrap_or(&self.path).join(name);
+        let failed = |cause| Error::io("read", &folder, cause);
+        let entries = fs::read_dir(&folder).and_then(|entries| entries.collect::<io::Result<Vec<_>>>()).map_err(failed)?;
+        let mut files: Vec<PathBuf> = entries.into_iter().map(|entry| entry.path()).collect();
+        files.sort();
+        let note = |file: &PathBuf| {
+            let bytes = fs::read(file)?;
+            let name = format!("{name}/{}", file.file_name().unwrap_or_default().to_string_lossy());
+            Ok(json!({"name": name, "sha256": sha256_hex(&bytes), "bytes": bytes.len()}))
+        };
+        let noted = files.par_iter().map(note).collect::<io::Result<Vec<Value>>>().map_err(failed)?;
+        self.outputs.extend(noted);
+        Ok(())
     }
 
     /// The folders beside the case that runs made for `purpose`, whatever their process.
@@ -205,7 +232,16 @@ fn not_ours(path: &Path) -> Option<String> {
         Ok(entries) => entries,
         Err(cause) => return Some(format!("cannot be listed ({cause})")),
     };
-    let names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let mut names = Vec::new();
+    for entry in entries.flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name == EVENTS && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            let files = fs::read_dir(entry.path()).into_iter().flatten().flatten();
+            names.extend(files.map(|file| format!("{EVENTS}/{}", file.file_name().to_string_lossy())));
+        } else {
+            names.push(name);
+        }
+    }
     names.into_iter().filter(|name| !known(name)).min().map(|name| format!("holds {name}, which is no part of the case"))
 }
 

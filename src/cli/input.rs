@@ -9,7 +9,8 @@ use chrono::FixedOffset;
 use trailsift::Error;
 use trailsift::case::Scope;
 use trailsift::detect::{Accepted, Baseline};
-use trailsift::ingest::{Filter, Options};
+use trailsift::frame::Filter;
+use trailsift::ingest::Options;
 pub(crate) use trailsift::report::text::window as window_text;
 use trailsift::time::{EventTime, TimeRange, parse_bound};
 

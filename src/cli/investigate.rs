@@ -7,9 +7,11 @@ use std::path::PathBuf;
 use anyhow::Result;
 use serde::Serialize;
 use serde_json::{Value, json};
-use trailsift::case::Case;
+use trailsift::Error;
+use trailsift::case::{Case, EVENTS, SCHEMA, StoredEvents, as_case};
 use trailsift::detect::{Catalog, Detections, Finding, Integrity, SEEN_FILE};
 use trailsift::event::redact;
+use trailsift::frame::Store;
 use trailsift::ingest::RawRecord;
 use trailsift::problem::{Ledger, Problem};
 use trailsift::report;
@@ -18,7 +20,7 @@ use trailsift::report::model::Report;
 use trailsift::time::EventTime;
 
 use super::args::{InvestigateArgs, LogArgs, RuleArgs};
-use super::case_folder::{CaseFolder, SCHEMA};
+use super::case_folder::CaseFolder;
 use super::exit::Exit;
 use super::findings::{self, Found};
 use super::output::{check_target, jsonl_bytes, write_file};
@@ -26,6 +28,8 @@ use super::session::Session;
 use super::summary::Summary;
 use super::text::{count, number};
 
+/// Bytes of the events' files for each stored byte of the logs, about, so that a full disk shows before the logs are read.
+const EVENTS_SHARE: u64 = 2;
 /// How much larger the manifest may be on the disk, where it is indented and lists the files.
 const PRETTY: u64 = 2;
 
@@ -35,6 +39,10 @@ pub(crate) fn run(args: &InvestigateArgs) -> Result<Exit> {
     if let Some(path) = &args.html {
         check_target(path, output.force)?;
     }
+    if let Some(case) = as_case(sources)? {
+        let reason = "it is a case already: detect, sql, timeline and summary answer from it, and investigate reads logs";
+        return Err(Error::setting(format!("investigate {}", case.display()), reason).into());
+    }
     let mut folder = CaseFolder::new(&out(args, session.now), output.force)?;
     folder.keep_off(sources)?;
     // Where the lock would lie among the logs it is taken only once they are listed.
@@ -42,8 +50,12 @@ pub(crate) fn run(args: &InvestigateArgs) -> Result<Exit> {
     if !among_logs {
         folder.lock(session.now)?;
     }
-    let (case, display) = session.read()?;
-    folder.lock(session.now)?;
+    let (now, in_memory) = (session.now, session.memory_for_events());
+    let (case, display) = session.read_into(|listing| {
+        folder.lock(now)?;
+        folder.begin(EVENTS_SHARE * listing.objects.iter().map(|object| object.size).sum::<u64>())?;
+        Ok(Store::folder(folder.make_folder(EVENTS)?, in_memory))
+    })?;
     display.stage("detecting");
     // The case holds all that was found; --min-severity is about what is shown.
     let all = case.detect(&catalog)?;
@@ -55,7 +67,8 @@ pub(crate) fn run(args: &InvestigateArgs) -> Result<Exit> {
     let problems = problems(&case.ledger);
     let manifest = manifest(&session, rules, &catalog, &case, &all);
     let lines = jsonl_bytes(&all.findings) + jsonl_bytes(&all.suppressed) + jsonl_bytes(&evidence) + jsonl_bytes(&problems);
-    folder.begin(lines + jsonl_bytes(&all.seen) + number(page.len()) + PRETTY * jsonl_bytes(&[&manifest]))?;
+    folder.need(lines + jsonl_bytes(&all.seen) + number(page.len()) + PRETTY * jsonl_bytes(&[&manifest]))?;
+    folder.note_files(EVENTS)?;
     folder.write_lines("findings.jsonl", &all.findings)?;
     folder.write_lines("suppressed.jsonl", &all.suppressed)?;
     folder.write_lines("evidence.jsonl", &evidence)?;
@@ -189,6 +202,7 @@ fn manifest(session: &Session, rules: &RuleArgs, catalog: &Catalog, case: &Case,
         },
         "rules": rule_rows(catalog, detections),
         "keys": [],
+        "events": StoredEvents::of(&case.events),
         "inputs": case.file_rows(),
         "coverage": document.get("coverage"),
         "ledger": document.get("ledger"),

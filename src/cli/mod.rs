@@ -15,6 +15,7 @@ mod input;
 mod investigate;
 mod leftovers;
 mod listing;
+mod memory;
 pub(crate) mod messages;
 mod output;
 mod progress;

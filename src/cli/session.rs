@@ -1,20 +1,23 @@
 //! [`Session`]: what every command that reads logs has in common.
 
 use std::mem;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Result;
 use trailsift::Error;
-use trailsift::case::{Case, Scope};
+use trailsift::case::{Case, Scope, as_case};
 use trailsift::detect::Catalog;
+use trailsift::frame::Store;
 use trailsift::ingest::Progress;
+use trailsift::source::Listing;
 use trailsift::time::EventTime;
 
 use super::args::{FilterArgs, LogArgs, OutputArgs, RunArgs};
 use super::exit::Exit;
 use super::findings;
 use super::input;
+use super::memory;
 use super::messages::Messages;
 use super::output::Output;
 use super::progress::Display;
@@ -51,15 +54,30 @@ impl Session {
         Ok((session, catalog))
     }
 
-    /// Reads the logs; the display goes on until it is dropped, and nothing else may be written before.
+    /// Reads the logs, or a case in their place; the display goes on until it is dropped, and nothing else may be
+    /// written before.
     pub(crate) fn read(&mut self) -> Result<(Case, Display), Error> {
+        let limit = self.run.memory;
+        self.read_into(|_| Ok(memory::store(limit)))
+    }
+
+    /// The same with events kept where `place` says, which is asked once the logs are listed.
+    pub(crate) fn read_into(&mut self, place: impl FnOnce(&Listing) -> Result<Store, Error>) -> Result<(Case, Display), Error> {
         if let Some(window) = input::window_text(&self.scope.options.filter.range) {
             self.messages.say(&format!("window   {window}"));
         }
         let progress = Arc::new(Progress::default());
         let display = Display::start(&progress, self.messages, self.run.no_progress);
-        let case = Case::read(mem::take(&mut self.scope), &progress)?;
+        let case = match as_case(&self.scope.sources)?.map(Path::to_owned) {
+            Some(folder) => Case::open(mem::take(&mut self.scope), &folder)?,
+            None => Case::read(mem::take(&mut self.scope), &progress, place)?,
+        };
         Ok((case, display))
+    }
+
+    /// Bytes that events may take in memory.
+    pub(crate) fn memory_for_events(&self) -> u64 {
+        memory::for_events(self.run.memory)
     }
 
     /// Says where everything ended, and yields the exit code; `whole` is false where evidence was lost after the reading.

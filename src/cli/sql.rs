@@ -91,19 +91,19 @@ fn answer(statement: &str, case: &Case, found: Option<&Found>, limit: Option<usi
     let problems = |list: &[Problem]| list.iter().map(|problem| object(json::problem(problem))).collect::<Vec<_>>();
     let findings = found.map(|found| findings::rows(&found.detections.findings)).unwrap_or_default();
     let mut tables = vec![
-        ("events", case.events.to_frame()),
-        (FILES.name, json_table(&FILES.columns(), &case.file_rows())?),
-        (PROBLEMS.name, json_table(&PROBLEMS.columns(), &problems(&case.ledger.problems))?),
-        (NOTICES.name, json_table(&NOTICES.columns(), &problems(&case.ledger.notices))?),
-        (FINDINGS.name, json_table(&FINDINGS.columns(), &findings)?),
+        ("events", case.events.lazy()?),
+        (FILES.name, json_table(&FILES.columns(), &case.file_rows())?.lazy()),
+        (PROBLEMS.name, json_table(&PROBLEMS.columns(), &problems(&case.ledger.problems))?.lazy()),
+        (NOTICES.name, json_table(&NOTICES.columns(), &problems(&case.ledger.notices))?.lazy()),
+        (FINDINGS.name, json_table(&FINDINGS.columns(), &findings)?.lazy()),
     ];
     for table in [SESSIONS, USERS] {
         let frame = match table.name {
             name if !names_table(statement, name) => json_table(&table.columns(), &[])?,
-            name if name == SESSIONS.name => state_frame(&case.session_table())?,
-            _ => state_frame(&case.user_table())?,
+            name if name == SESSIONS.name => state_frame(&case.session_table()?)?,
+            _ => state_frame(&case.user_table()?)?,
         };
-        tables.push((table.name, frame));
+        tables.push((table.name, frame.lazy()));
     }
     let (frame, cut) = query::run_limited(statement, &tables, limit)?;
     let names = frame.get_column_names().into_iter().map(ToString::to_string).collect();

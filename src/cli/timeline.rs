@@ -26,7 +26,7 @@ impl Listing for Wanted {
     const MORE: &'static str = "--limit N shows more, --only-findings fewer";
 
     fn rows(&self, case: &Case, findings: &[Finding]) -> Result<Vec<TimelineEntry>, Error> {
-        timeline(&case.events, findings, &case.sessions, self)
+        timeline(&case.events, findings, case.sessions()?, self)
     }
 
     fn names(&self) -> Vec<String> {

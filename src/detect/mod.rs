@@ -200,7 +200,7 @@ fn status(rule: &Rule, findings: usize) -> RuleStatus {
 
 /// Runs a `table` rule and adds its rows to `tables`.
 fn table(rule: &Rule, sql: &str, events: &EventFrame, tables: &mut Vec<RuleTable>) -> RuleStatus {
-    let answer = crate::query::run(sql, &[("events", events.to_frame())], None);
+    let answer = events.lazy().map_err(Error::from).and_then(|events| crate::query::run(sql, &[("events", events)], None));
     match answer {
         Ok(frame) => {
             tables.push(RuleTable { rule_id: rule.id.clone(), rows: crate::query::rows(&frame) });

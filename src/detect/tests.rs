@@ -61,7 +61,7 @@ fn batch(events: &[Event]) -> DataFrame {
 
 fn run_with(rules: &[&str], options: &CatalogOptions, events: &[Event]) -> Detections {
     let catalog = Catalog::of(rules, options).unwrap_or_else(|error| panic!("{error}"));
-    let frame = EventFrame::new(events.chunks(3).map(batch).collect());
+    let frame = EventFrame::of(events.chunks(3).map(batch).collect());
     detect(&catalog, &frame, &DetectOptions::default()).expect("runs")
 }
 

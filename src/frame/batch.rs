@@ -16,7 +16,6 @@ use crate::schema::Column;
 pub struct Batch {
     rows: usize,
     columns: Vec<Packed>,
-    id_hashes: Vec<u64>,
 }
 
 /// The values of one column.
@@ -31,8 +30,15 @@ pub(super) enum Packed {
 }
 
 impl Batch {
-    pub(super) const fn new(rows: usize, columns: Vec<Packed>, id_hashes: Vec<u64>) -> Self {
-        Self { rows, columns, id_hashes }
+    pub(super) const fn new(rows: usize, columns: Vec<Packed>) -> Self {
+        Self { rows, columns }
+    }
+
+    /// A batch of those columns; the others are null.
+    #[cfg(test)]
+    pub(super) fn of(frame: &DataFrame) -> Self {
+        let pack = |column: &Column| frame.column(column.name()).map_or(Packed::Null, |values| Packed::Plain(values.clone()));
+        Self { rows: frame.height(), columns: Column::ALL.iter().map(pack).collect() }
     }
 
     /// How many events there are.
@@ -40,10 +46,15 @@ impl Batch {
         self.rows
     }
 
-    /// For each row a hash of (`recipient_account_id`, `event_id`): rows with equal ids have equal
-    /// hashes in one run of the program. 0 where there is no event id.
-    pub fn id_hashes(&self) -> &[u64] {
-        &self.id_hashes
+    /// Bytes of memory that it takes, about.
+    pub fn bytes(&self) -> u64 {
+        let bytes = self.columns.iter().map(|column| match column {
+            Packed::Null => 0,
+            // A text of more than twelve bytes has them beside its view.
+            Packed::Dictionary { codes, words } => 2 * codes.len() + 16 * words.len() + words.total_buffer_len(),
+            Packed::Plain(values) => values.as_materialized_series().estimated_size() + 16 * values.len(),
+        });
+        u64::try_from(bytes.sum::<usize>()).unwrap_or(u64::MAX)
     }
 
     /// Some of the columns.
@@ -58,7 +69,7 @@ impl Batch {
         DataFrame::new(self.rows, columns)
     }
 
-    fn column(&self, column: Column) -> PolarsResult<Series> {
+    pub(super) fn column(&self, column: Column) -> PolarsResult<Series> {
         let name = PlSmallStr::from_static(column.name());
         match self.columns.get(column.index()) {
             None | Some(Packed::Null) => Ok(Series::full_null(name, self.rows, &data_type(column.kind()))),

@@ -8,7 +8,7 @@ use polars_arrow::array::MutableBinaryViewArray;
 
 use super::batch::{Batch, Packed};
 use super::events::data_type;
-use super::words::{self, Words};
+use super::words::Words;
 use crate::event::{Event, Resource};
 use crate::schema::{Column, Kind};
 
@@ -28,7 +28,6 @@ pub struct BatchBuilder {
     bytes: usize,
     columns: Vec<Builder>,
     groups: Vec<Group>,
-    id_hashes: Vec<u64>,
 }
 
 impl Default for BatchBuilder {
@@ -38,7 +37,6 @@ impl Default for BatchBuilder {
             bytes: 0,
             columns: Column::ALL.iter().map(|column| Builder::new(*column)).collect(),
             groups: GROUPS.iter().map(|(lead, followers)| Group::new(*lead, followers)).collect(),
-            id_hashes: Vec::new(),
         }
     }
 }
@@ -68,7 +66,6 @@ impl BatchBuilder {
                 }
             }
         }
-        self.id_hashes.push(id_hash(event));
         self.rows += 1;
         if self.rows >= MAX_ROWS || self.bytes >= MAX_BYTES { self.finish() } else { Ok(None) }
     }
@@ -91,7 +88,7 @@ impl BatchBuilder {
             .zip(&mut self.columns)
             .map(|(column, builder)| std::mem::replace(builder, Builder::new(*column)).finish(*column, rows))
             .collect::<PolarsResult<Vec<Packed>>>()?;
-        Ok(Some(Batch::new(rows, columns, std::mem::take(&mut self.id_hashes))))
+        Ok(Some(Batch::new(rows, columns)))
     }
 }
 
@@ -320,13 +317,6 @@ const fn is_its_own(column: Column) -> bool {
 
 fn plain<A: polars::prelude::IntoSeries>(values: A) -> Packed {
     Packed::Plain(values.into_series().into())
-}
-
-/// A hash that equal ids share; a collision costs a comparison and nothing else.
-fn id_hash(event: &Event<'_>) -> u64 {
-    let Some(id) = event.text(Column::EventId) else { return 0 };
-    let account = event.text(Column::RecipientAccountId).unwrap_or_default();
-    (words::hash(id.as_bytes()) ^ words::hash(account.as_bytes()).rotate_left(32)).max(1)
 }
 
 #[cfg(test)]

@@ -1,13 +1,15 @@
-//! One record delivered twice counts once: [`EventFrame::without_duplicates`].
+//! One record delivered twice counts once: [`EventFrame::remove_duplicates`].
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
+use aws_lc_rs::digest::{SHA256, digest};
 use polars::prelude::{
     AnyValue, BooleanChunked, ChunkCompareEq as _, DataFrame, IdxCa, IdxSize, NewChunkedArray as _, PlSmallStr, PolarsError, PolarsResult,
 };
 
-use super::{Batch, EventFrame};
+use super::{EventFrame, words};
+use crate::error::Error;
 use crate::event::rewrite::canonical;
 use crate::problem::{Place, Problem, ProblemKind};
 use crate::schema::{Column, Kind};
@@ -22,6 +24,18 @@ pub struct Duplicates {
     /// The places of all records that share their event id with one of other content.
     pub differing: BTreeSet<(Arc<str>, u64)>,
 }
+
+/// How much is looked at in one go, so that memory has a bound.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    /// Events whose ids are compared; with more, the ids are gone through several times.
+    pub(super) ids: usize,
+    /// Records with equal ids whose contents are compared.
+    pub(super) records: usize,
+}
+
+/// With 16 bytes an id and some 3 KB a record, about 256 MB and 50 MB.
+const LIMITS: Limits = Limits { ids: 16 << 20, records: 16 << 10 };
 
 /// Notices that are listed; hostile input could make one of each record.
 const MAX_NOTICES: usize = 10_000;
@@ -38,89 +52,249 @@ const PLACE: [Column; 7] = [
 ];
 
 impl EventFrame {
-    /// The events of `batches`, each record once.
+    /// Leaves out the records that repeat another one.
     ///
     /// Records are the same where (`recipient_account_id`, `event_id`) and all of their
     /// content are equal, JSON by value; the first by (object, record index) stays.
     /// Records of one id whose contents differ all stay, with a notice.
     ///
     /// # Errors
-    /// What polars says.
-    pub fn without_duplicates(batches: Vec<Batch>) -> PolarsResult<(Self, Duplicates)> {
-        let groups = groups_of_equal_ids(&batches);
+    /// Those of reading a batch.
+    pub fn remove_duplicates(&mut self) -> Result<Duplicates, Error> {
+        self.remove_duplicates_within(LIMITS)
+    }
+
+    pub(super) fn remove_duplicates_within(&mut self, limits: Limits) -> Result<Duplicates, Error> {
         let mut found = Duplicates::default();
-        if groups.is_empty() {
-            return Ok((Self::new(batches.iter().map(|batch| batch.frame(Column::ALL)).collect::<PolarsResult<_>>()?), found));
-        }
-        let rows: Vec<Row> = groups.iter().flatten().copied().collect();
-        let candidates = gather(&batches, &rows)?;
-        let mut removed: Vec<HashSet<u32>> = vec![HashSet::new(); batches.len()];
-        let mut start = 0;
-        let equal_to_first = equal_to_first(&candidates, &groups)?;
-        for group in &groups {
-            let positions: Vec<usize> = (start..start + group.len()).collect();
-            start += group.len();
-            for position in judge(&candidates, &positions, &equal_to_first, &mut found)? {
-                if let Some((batch, row)) = rows.get(position)
-                    && let Some(rows) = removed.get_mut(index(*batch))
-                {
-                    rows.insert(*row);
-                    found.removed += 1;
+        let mut removed: Vec<HashSet<u32>> = vec![HashSet::new(); self.batch_count()];
+        let passes = u64::try_from(self.height().div_ceil(limits.ids)).unwrap_or(u64::MAX);
+        for pass in 0..passes {
+            let mut groups = Groups::new(self.groups_of_equal_ids(pass, passes)?);
+            loop {
+                let runs = groups.next_runs(limits.records);
+                if runs.is_empty() {
+                    break;
+                }
+                let rows: Vec<Row> = runs.iter().flat_map(|run| std::iter::once(&run.first).chain(&run.others)).copied().collect();
+                for (batch, row) in groups.judge(&runs, &self.gather(&rows)?, &mut found)? {
+                    if let Some(rows) = removed.get_mut(index(batch)) {
+                        rows.insert(row);
+                    }
                 }
             }
         }
-        note_replaced(&batches, &mut found)?;
-        let frames = batches
-            .into_iter()
-            .zip(&removed)
-            .map(|(batch, removed)| without(batch.frame(Column::ALL)?, removed))
-            .collect::<PolarsResult<_>>()?;
-        Ok((Self::new(frames), found))
+        first_notices(&mut found.notices);
+        self.note_replaced(&mut found)?;
+        for (batch, removed) in removed.iter().enumerate().filter(|(_, removed)| !removed.is_empty()) {
+            found.removed += u64::try_from(removed.len()).unwrap_or(u64::MAX);
+            self.leave_out(batch, removed)?;
+        }
+        Ok(found)
+    }
+
+    /// The rows whose ids have equal hashes, two or more each; `pass` of `passes` parts of all hashes.
+    fn groups_of_equal_ids(&self, pass: u64, passes: u64) -> Result<Vec<Vec<Row>>, Error> {
+        let hashes = |batch: usize, frame: &DataFrame| {
+            let ids = frame.column(Column::EventId.name())?.str()?;
+            let accounts = frame.column(Column::RecipientAccountId.name())?.str()?;
+            let batch = u32::try_from(batch).unwrap_or(u32::MAX);
+            let rows = (0..).zip(ids.iter().zip(accounts.iter()));
+            let hashed = rows.filter_map(|(row, (id, account))| Some((id_hash(id?, account), (batch, row))));
+            Ok(hashed.filter(|(hash, _)| hash % passes == pass).collect::<Vec<(u64, Row)>>())
+        };
+        let add = |all: &mut Vec<(u64, Row)>, more: Vec<(u64, Row)>| all.extend(more);
+        let mut rows = self.fold(&[Column::EventId, Column::RecipientAccountId], Vec::new(), hashes, add)?;
+        rows.sort_unstable();
+        let groups = rows.chunk_by(|a, b| a.0 == b.0).filter(|group| group.len() > 1);
+        let mut groups: Vec<Vec<Row>> = groups.map(|group| group.iter().map(|(_, row)| *row).collect()).collect();
+        groups.sort_unstable();
+        Ok(groups)
+    }
+
+    /// The rows as one frame, in the order given.
+    fn gather(&self, rows: &[Row]) -> Result<DataFrame, Error> {
+        let mut in_order: Vec<Row> = rows.to_vec();
+        in_order.sort_unstable();
+        in_order.dedup();
+        let mut sorted = DataFrame::empty_with_schema(&Self::schema());
+        for run in in_order.chunk_by(|a, b| a.0 == b.0) {
+            let Some((batch, _)) = run.first() else { continue };
+            let height = self.batch_height(index(*batch));
+            let mut wanted = vec![false; height];
+            for (_, row) in run {
+                if let Some(place) = wanted.get_mut(index(*row)) {
+                    *place = true;
+                }
+            }
+            let wanted = BooleanChunked::from_slice(PlSmallStr::EMPTY, &wanted);
+            sorted.vstack_mut(&self.rows(index(*batch), Column::ALL, &wanted)?)?;
+        }
+        sorted.rechunk_mut();
+        let mut back: Vec<IdxSize> = Vec::with_capacity(rows.len());
+        for row in rows {
+            back.push(in_order.binary_search(row).ok().and_then(|place| IdxSize::try_from(place).ok()).unwrap_or_default());
+        }
+        Ok(sorted.take(&idx(&back))?)
+    }
+
+    /// Notes on each record that a later addendum replaces.
+    fn note_replaced(&self, found: &mut Duplicates) -> Result<(), Error> {
+        let ids = |_, frame: &DataFrame| {
+            let ids = frame.column(Column::AddendumOriginalEventId.name())?.str()?;
+            Ok(ids.iter().flatten().map(str::to_owned).collect::<Vec<String>>())
+        };
+        let replaced: HashSet<String> = self.fold(&[Column::AddendumOriginalEventId], HashSet::new(), ids, |all, more| all.extend(more))?;
+        if replaced.is_empty() {
+            return Ok(());
+        }
+        let columns = [Column::EventId, Column::AddendumOriginalEventId, Column::Object, Column::RecordIndex];
+        let notices = |_, frame: &DataFrame| {
+            let mut notices = Vec::new();
+            for (row, id) in frame.column(Column::EventId.name())?.str()?.iter().enumerate() {
+                if let Some(id) = id.filter(|id| replaced.contains(*id))
+                    && text(frame, Column::AddendumOriginalEventId, row)?.as_deref() != Some(id)
+                {
+                    let message = format!("event {id} is replaced by a later record (addendum); both are kept");
+                    notices.push(Problem { place: place(frame, row)?, kind: ProblemKind::ReplacedByAddendum, message });
+                }
+            }
+            Ok(notices)
+        };
+        found.notices = self.fold(&columns, std::mem::take(&mut found.notices), notices, |all, more| all.extend(more))?;
+        Ok(())
+    }
+
+    fn leave_out(&mut self, batch: usize, removed: &HashSet<u32>) -> Result<(), Error> {
+        let kept: Vec<bool> = (0..).take(self.batch_height(batch)).map(|row| !removed.contains(&row)).collect();
+        self.keep(batch, BooleanChunked::from_slice(PlSmallStr::EMPTY, &kept))
     }
 }
 
 /// A batch and a row in it.
 type Row = (u32, u32);
 
-fn groups_of_equal_ids(batches: &[Batch]) -> Vec<Vec<Row>> {
-    let mut rows: Vec<(u64, Row)> = Vec::new();
-    for (batch, hashes) in (0..).zip(batches.iter().map(|batch| batch.id_hashes())) {
-        rows.extend((0..).zip(hashes).filter(|(_, hash)| **hash != 0).map(|(row, hash)| (*hash, (batch, row))));
-    }
-    rows.sort_unstable();
-    let mut groups: Vec<Vec<Row>> =
-        rows.chunk_by(|a, b| a.0 == b.0).filter(|group| group.len() > 1).map(|group| group.iter().map(|(_, row)| *row).collect()).collect();
-    groups.sort_unstable();
-    groups
+/// Rows of equal ids, taken some at a time.
+struct Groups {
+    groups: std::vec::IntoIter<Vec<Row>>,
+    /// The group that was begun: its first row, and those that were not taken yet.
+    begun: Option<(Row, std::vec::IntoIter<Row>)>,
+    state: State,
 }
 
-/// The rows as one frame, in the order given.
-fn gather(batches: &[Batch], rows: &[Row]) -> PolarsResult<DataFrame> {
-    let mut order: Vec<usize> = (0..rows.len()).collect();
-    order.sort_unstable_by_key(|position| rows.get(*position));
-    let mut sorted = DataFrame::empty_with_schema(&EventFrame::schema());
-    let in_order: Vec<Row> = order.iter().filter_map(|position| rows.get(*position)).copied().collect();
-    for run in in_order.chunk_by(|a, b| a.0 == b.0) {
-        let Some(batch) = run.first().and_then(|(batch, _)| batches.get(index(*batch))) else { continue };
-        let wanted: Vec<IdxSize> = run.iter().map(|(_, row)| *row).collect();
-        sorted.vstack_mut(&batch.frame(Column::ALL)?.take(&idx(&wanted))?)?;
+/// Rows of one group, to be compared with its first.
+struct Run {
+    /// Whether no row of the group was compared before.
+    is_new: bool,
+    first: Row,
+    others: Vec<Row>,
+}
+
+/// What is known of a group so far.
+#[derive(Default)]
+struct State {
+    /// The hashes of all contents that are kept, once one differs from the first.
+    kept: HashSet<[u8; 32]>,
+    /// For each id the place of the first of its records that corrects no other one: those that do are meant to differ.
+    originals: HashMap<String, Place>,
+}
+
+impl Groups {
+    fn new(groups: Vec<Vec<Row>>) -> Self {
+        Self { groups: groups.into_iter(), begun: None, state: State::default() }
     }
-    let mut back: Vec<IdxSize> = vec![0; rows.len()];
-    for (place, position) in (0..).zip(&order) {
-        if let Some(slot) = back.get_mut(*position) {
-            *slot = place;
+
+    /// The next runs, of about `limit` rows together.
+    fn next_runs(&mut self, limit: usize) -> Vec<Run> {
+        let (mut runs, mut rows) = (Vec::new(), 0);
+        while rows < limit {
+            let is_new = self.begun.is_none();
+            if is_new {
+                let Some(mut group) = self.groups.next().map(Vec::into_iter) else { break };
+                self.begun = group.next().map(|first| (first, group));
+            }
+            let Some((first, others)) = &mut self.begun else { continue };
+            let run = Run { is_new, first: *first, others: others.take(limit - rows).collect() };
+            rows += 1 + run.others.len();
+            if others.len() == 0 {
+                self.begun = None;
+            }
+            runs.push(run);
         }
+        runs
     }
-    sorted.rechunk_mut();
-    sorted.take(&idx(&back))
+
+    /// The rows that repeat another one; notices for those that should and do not. `candidates` has the rows of the
+    /// runs in their order, the first of each group before the others.
+    fn judge(&mut self, runs: &[Run], candidates: &DataFrame, found: &mut Duplicates) -> Result<Vec<Row>, Error> {
+        let equal_to_first = equal_to_first(candidates, runs)?;
+        let mut repeated = Vec::new();
+        let mut first = 0;
+        for run in runs {
+            if run.is_new {
+                self.state = State::default();
+            }
+            for (position, row) in (first + 1..).zip(&run.others) {
+                if equal_to_first.get(position) == Some(true) || self.state.repeats(candidates, first, position, found)? {
+                    repeated.push(*row);
+                }
+            }
+            first += 1 + run.others.len();
+        }
+        if found.notices.len() > 2 * MAX_NOTICES {
+            first_notices(&mut found.notices);
+        }
+        Ok(repeated)
+    }
 }
 
-/// For each candidate whether it equals the first of its group to the letter.
-fn equal_to_first(candidates: &DataFrame, groups: &[Vec<Row>]) -> PolarsResult<BooleanChunked> {
+impl State {
+    /// Whether the record, which is not equal to the first to the letter, has a content that is kept already.
+    fn repeats(&mut self, candidates: &DataFrame, first: usize, position: usize, found: &mut Duplicates) -> PolarsResult<bool> {
+        let corrects = |position| Ok::<bool, PolarsError>(text(candidates, Column::Addendum, position)?.is_some());
+        if self.kept.is_empty() {
+            self.kept.insert(content(candidates, first)?);
+            if !corrects(first)? {
+                self.originals.insert(identity(candidates, first)?, place(candidates, first)?);
+            }
+        }
+        if !self.kept.insert(content(candidates, position)?) {
+            return Ok(true);
+        }
+        // A new id means that two ids share a hash, and nothing is wrong.
+        if !corrects(position)? {
+            let own = place(candidates, position)?;
+            let original = self.originals.entry(identity(candidates, position)?).or_insert_with(|| own.clone());
+            if *original != own {
+                let id = text(candidates, Column::EventId, position)?.unwrap_or_default();
+                let index = original.record_index.unwrap_or_default();
+                let message = format!("event {id} is also in {} record {index}, with other content; both are kept", original.object);
+                for place in [&*original, &own] {
+                    found.differing.insert((place.object.clone(), place.record_index.unwrap_or_default()));
+                }
+                found.notices.push(Problem { place: own, kind: ProblemKind::DuplicateMismatch, message });
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// Keeps the notices that come first by place.
+fn first_notices(notices: &mut Vec<Problem>) {
+    notices.sort_by(|left, right| (&left.place.object, left.place.record_index).cmp(&(&right.place.object, right.place.record_index)));
+    notices.truncate(MAX_NOTICES);
+}
+
+/// A hash that equal ids share; a collision costs a comparison and nothing else.
+fn id_hash(id: &str, account: Option<&str>) -> u64 {
+    words::hash(id.as_bytes()) ^ words::hash(account.unwrap_or_default().as_bytes()).rotate_left(32)
+}
+
+/// For each candidate whether it equals the first of its run to the letter.
+fn equal_to_first(candidates: &DataFrame, runs: &[Run]) -> PolarsResult<BooleanChunked> {
     let mut first: Vec<IdxSize> = Vec::with_capacity(candidates.height());
-    for group in groups {
+    for run in runs {
         let start = IdxSize::try_from(first.len()).unwrap_or_default();
-        first.extend(std::iter::repeat_n(start, group.len()));
+        first.extend(std::iter::repeat_n(start, 1 + run.others.len()));
     }
     let others = candidates.take(&idx(&first))?;
     let mut equal = BooleanChunked::from_slice(PlSmallStr::EMPTY, &vec![true; candidates.height()]);
@@ -132,81 +306,9 @@ fn equal_to_first(candidates: &DataFrame, groups: &[Vec<Row>]) -> PolarsResult<B
     Ok(equal)
 }
 
-/// The positions of one group that repeat another one; notices for those that should and do not.
-fn judge(candidates: &DataFrame, group: &[usize], equal_to_first: &BooleanChunked, found: &mut Duplicates) -> PolarsResult<Vec<usize>> {
-    let is_equal = |position: usize| equal_to_first.get(position).unwrap_or_default();
-    let Some((first, others)) = group.split_first() else { return Ok(Vec::new()) };
-    if others.iter().all(|position| is_equal(*position)) {
-        return Ok(others.to_vec());
-    }
-    let mut kept: HashSet<String> = HashSet::from([content(candidates, *first)?]);
-    let corrects = |position| Ok::<bool, PolarsError>(text(candidates, Column::Addendum, position)?.is_some());
-    // For each id the first of its records that corrects no other one: those that do are meant to differ.
-    let mut originals: HashMap<String, usize> = HashMap::new();
-    if !corrects(*first)? {
-        originals.insert(identity(candidates, *first)?, *first);
-    }
-    let mut repeated = Vec::new();
-    for position in others.iter().copied() {
-        if is_equal(position) || !kept.insert(content(candidates, position)?) {
-            repeated.push(position);
-            continue;
-        }
-        // A new id means that two ids share a hash, and nothing is wrong.
-        if !corrects(position)? {
-            let original = *originals.entry(identity(candidates, position)?).or_insert(position);
-            if original == position {
-                continue;
-            }
-            let id = text(candidates, Column::EventId, position)?.unwrap_or_default();
-            let message = format!("event {id} is also in {}, with other content; both are kept", shown_place(candidates, original)?);
-            for position in [original, position] {
-                let place = place(candidates, position)?;
-                found.differing.insert((place.object, place.record_index.unwrap_or_default()));
-            }
-            if found.notices.len() < MAX_NOTICES {
-                found.notices.push(Problem { place: place(candidates, position)?, kind: ProblemKind::DuplicateMismatch, message });
-            }
-        }
-    }
-    Ok(repeated)
-}
-
-/// Notes on each record that a later addendum replaces.
-fn note_replaced(batches: &[Batch], found: &mut Duplicates) -> PolarsResult<()> {
-    let mut replaced: HashSet<String> = HashSet::new();
-    for batch in batches {
-        let frame = batch.frame(&[Column::AddendumOriginalEventId])?;
-        let ids = frame.column(Column::AddendumOriginalEventId.name())?.str()?;
-        replaced.extend(ids.iter().flatten().map(str::to_owned));
-    }
-    if replaced.is_empty() {
-        return Ok(());
-    }
-    for batch in batches {
-        let frame = batch.frame(&[Column::EventId, Column::AddendumOriginalEventId, Column::Object, Column::RecordIndex])?;
-        for (row, id) in frame.column(Column::EventId.name())?.str()?.iter().enumerate() {
-            if let Some(id) = id.filter(|id| replaced.contains(*id))
-                && text(&frame, Column::AddendumOriginalEventId, row)?.as_deref() != Some(id)
-            {
-                let message = format!("event {id} is replaced by a later record (addendum); both are kept");
-                found.notices.push(Problem { place: place(&frame, row)?, kind: ProblemKind::ReplacedByAddendum, message });
-            }
-        }
-    }
-    Ok(())
-}
-
-fn without(frame: DataFrame, removed: &HashSet<u32>) -> PolarsResult<DataFrame> {
-    if removed.is_empty() {
-        return Ok(frame);
-    }
-    let keep: Vec<bool> = (0..).take(frame.height()).map(|row| !removed.contains(&row)).collect();
-    frame.filter(&BooleanChunked::from_slice(PlSmallStr::EMPTY, &keep))
-}
-
-/// All that a record says, in one form whatever the order of its keys; each value is escaped, so that none runs into the next.
-fn content(frame: &DataFrame, row: usize) -> PolarsResult<String> {
+/// The hash of all that a record says, in one form whatever the order of its keys; each value is escaped, so that none
+/// runs into the next.
+fn content(frame: &DataFrame, row: usize) -> PolarsResult<[u8; 32]> {
     let mut content = String::new();
     for column in Column::ALL.iter().filter(|column| !PLACE.contains(column)) {
         let value = frame.column(column.name())?.get(row)?;
@@ -219,7 +321,7 @@ fn content(frame: &DataFrame, row: usize) -> PolarsResult<String> {
         content.push_str(&text);
         content.push('\n');
     }
-    Ok(content)
+    Ok(digest(&SHA256, content.as_bytes()).as_ref().try_into().unwrap_or_default())
 }
 
 fn identity(frame: &DataFrame, row: usize) -> PolarsResult<String> {
@@ -235,11 +337,6 @@ fn place(frame: &DataFrame, row: usize) -> PolarsResult<Place> {
     let object: Arc<str> = text(frame, Column::Object, row)?.unwrap_or_default().into();
     let record_index = frame.column(Column::RecordIndex.name())?.i64()?.get(row).and_then(|index| u64::try_from(index).ok());
     Ok(Place { object, record_index, offset: None })
-}
-
-fn shown_place(frame: &DataFrame, row: usize) -> PolarsResult<String> {
-    let place = place(frame, row)?;
-    Ok(format!("{} record {}", place.object, place.record_index.unwrap_or_default()))
 }
 
 fn idx(rows: &[IdxSize]) -> IdxCa {

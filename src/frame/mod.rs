@@ -1,12 +1,17 @@
 //! Events in columns: [`BatchBuilder`] turns [`Event`](crate::event::Event)s into
-//! polars frames, and [`EventFrame`] holds the frames of a run without duplicates and
-//! lets others go over them.
+//! batches, [`Store`] keeps them in memory or in files, and [`EventFrame`] holds the
+//! batches of a run without duplicates and lets others go over them. [`parquet`] is
+//! how frames lie in files.
 
 mod batch;
 mod builder;
 mod by_place;
 mod duplicates;
 mod events;
+mod filter;
+pub mod parquet;
+mod scan;
+mod store;
 mod texts;
 mod words;
 
@@ -15,5 +20,7 @@ pub use builder::BatchBuilder;
 pub use by_place::ByPlace;
 pub use duplicates::Duplicates;
 pub use events::EventFrame;
-pub(crate) use events::data_type;
+pub(crate) use events::{DIFFERING, ORIGIN, TRUST, data_type};
+pub use filter::Filter;
+pub use store::{Held, Store, StoredBatch, layout_id};
 pub(crate) use texts::Texts;

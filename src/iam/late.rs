@@ -8,7 +8,7 @@ use polars::prelude::{BooleanChunked, DataFrame, IntoColumn as _, IntoSeries as 
 use super::policy::{Outsiders, PolicyDocument};
 use crate::error::Error;
 use crate::event::reader::request_document;
-use crate::frame::EventFrame;
+use crate::frame::{EventFrame, TRUST};
 use crate::schema::Column;
 
 /// Fills `trust_external` and `trust_guarded`, given one's own accounts.
@@ -19,7 +19,8 @@ use crate::schema::Column;
 /// # Errors
 /// [`Error::Frame`] where the table engine fails.
 pub fn late_columns(events: &mut EventFrame, own: &BTreeSet<String>) -> Result<(), Error> {
-    events.fill(&[Column::EventSource, Column::EventName, Column::RequestParameters], |_, batch| Ok(outsiders(batch, own)?))
+    let columns = [Column::EventSource, Column::EventName, Column::RequestParameters];
+    events.fill(&columns, &TRUST, |_, batch| Ok(outsiders(batch, own)?))
 }
 
 /// Both columns of a batch; `None` where no trust policy in it lets outsiders in.

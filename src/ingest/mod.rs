@@ -12,40 +12,16 @@ mod revisit;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use rayon::prelude::{IntoParallelRefIterator as _, ParallelIterator as _};
+use rayon::prelude::{IndexedParallelIterator as _, IntoParallelRefIterator as _, ParallelIterator as _};
 
 pub use object::{ObjectReport, Status};
 pub use revisit::{RawRecord, revisit};
 
 use crate::error::Error;
-use crate::event::Event;
-use crate::frame::{Batch, BatchBuilder};
+use crate::frame::{Batch, BatchBuilder, Filter, Held, Store};
 use crate::problem::ProblemKind;
-use crate::schema::Column;
 use crate::source::{Budget, Object};
-use crate::time::TimeRange;
 use object::Worker;
-
-/// What the user asked to see. A record outside is read, counted and left out.
-#[derive(Debug, Clone, Default)]
-pub struct Filter {
-    /// By `event_time`; a record without a time is kept.
-    pub range: TimeRange,
-    /// By `recipient_account_id`; empty for all.
-    pub accounts: Vec<String>,
-    /// By `aws_region`; empty for all.
-    pub regions: Vec<String>,
-}
-
-impl Filter {
-    fn keeps(&self, event: &Event<'_>) -> bool {
-        let listed =
-            |list: &[String], column| list.is_empty() || event.text(column).is_some_and(|text| list.iter().any(|item| item == text));
-        event.time(Column::EventTime).is_none_or(|time| self.range.contains(time))
-            && listed(&self.accounts, Column::RecipientAccountId)
-            && listed(&self.regions, Column::AwsRegion)
-    }
-}
 
 /// How the ingester is to work.
 #[derive(Debug, Clone, Default)]
@@ -77,25 +53,29 @@ pub struct Progress {
 #[derive(Debug, Default)]
 pub struct Ingested {
     /// The events, in the order of (object, record index), duplicates included.
-    pub batches: Vec<Batch>,
+    pub batches: Vec<Held>,
     /// One report an object, in the order of the objects.
     pub reports: Vec<ObjectReport>,
 }
 
 /// Stored bytes of the objects that make one unit of work: at trail files' usual ratio some tens of thousands of events.
-const UNIT_BYTES: u64 = 2 << 20;
+const UNIT_BYTES: u64 = 4 << 20;
 /// Objects of one unit at most, so that folders of tiny files are spread over the threads too.
 const UNIT_OBJECTS: usize = 2_048;
 
-/// Reads all objects.
+/// Reads all objects, and keeps the events where `store` says.
 ///
 /// # Errors
 /// [`Error::Setting`] where the threads cannot be started, [`Error::Frame`] where a batch
-/// cannot be built. What is wrong with an object is in its report.
-pub fn ingest(objects: &[Object], options: &Options, progress: &Progress) -> Result<Ingested, Error> {
+/// cannot be built, and those of keeping one. What is wrong with an object is in its report.
+pub fn ingest(objects: &[Object], options: &Options, store: &Store, progress: &Progress) -> Result<Ingested, Error> {
     let pool = pool(options)?;
     let units = units(objects);
-    let done: Vec<Result<Ingested, Error>> = pool.install(|| units.par_iter().map(|unit| read_unit(unit, options, progress)).collect());
+    let read = |(number, unit): (usize, &&[Object])| {
+        let keeper = Keeper { store, unit: number, kept: Vec::new() };
+        read_unit(unit, options, keeper, progress)
+    };
+    let done: Vec<Result<Ingested, Error>> = pool.install(|| units.par_iter().enumerate().map(read).collect());
     let mut all = Ingested::default();
     for unit in done {
         let unit = unit?;
@@ -130,38 +110,55 @@ fn units(objects: &[Object]) -> Vec<&[Object]> {
 
 /// Reads one unit. Should a thread fail, which is a defect, its objects are read again one
 /// by one, so that only the one to blame is lost, with a problem.
-fn read_unit(unit: &[Object], options: &Options, progress: &Progress) -> Result<Ingested, Error> {
-    if let Ok(done) = catch_unwind(AssertUnwindSafe(|| read_objects(unit, options, progress))) {
-        return done;
+fn read_unit(unit: &[Object], options: &Options, mut keeper: Keeper<'_>, progress: &Progress) -> Result<Ingested, Error> {
+    let done = catch_unwind(AssertUnwindSafe(|| read_objects(unit, options, &mut keeper, progress)));
+    if let Ok(reports) = done {
+        return Ok(Ingested { reports: reports?, batches: keeper.kept });
     }
-    let mut all = Ingested::default();
+    keeper.kept.clear();
+    let mut reports = Vec::new();
     for object in unit {
-        let alone = catch_unwind(AssertUnwindSafe(|| read_objects(std::slice::from_ref(object), options, progress)));
-        let done = alone.unwrap_or_else(|_| {
-            let report = ObjectReport::failed(
-                object,
-                ProblemKind::Internal,
-                "reading it failed; this is a defect in trailsift, please report it".to_owned(),
-            );
-            Ok(Ingested { batches: Vec::new(), reports: vec![report] })
-        })?;
-        all.batches.extend(done.batches);
-        all.reports.extend(done.reports);
+        let before = keeper.kept.len();
+        let alone = catch_unwind(AssertUnwindSafe(|| read_objects(std::slice::from_ref(object), options, &mut keeper, progress)));
+        if let Ok(read) = alone {
+            reports.extend(read?);
+        } else {
+            keeper.kept.truncate(before);
+            let message = "reading it failed; this is a defect in trailsift, please report it".to_owned();
+            reports.push(ObjectReport::failed(object, ProblemKind::Internal, message));
+        }
     }
-    Ok(all)
+    Ok(Ingested { reports, batches: keeper.kept })
 }
 
-fn read_objects(objects: &[Object], options: &Options, progress: &Progress) -> Result<Ingested, Error> {
+fn read_objects(objects: &[Object], options: &Options, keeper: &mut Keeper<'_>, progress: &Progress) -> Result<Vec<ObjectReport>, Error> {
     let mut worker = Worker::default();
     let mut builder = BatchBuilder::default();
-    let mut all = Ingested::default();
+    let mut reports = Vec::with_capacity(objects.len());
     for object in objects {
-        let report = worker.read(object, options, &mut builder, &mut all.batches)?;
+        let report = worker.read(object, options, &mut builder, keeper)?;
         progress.objects.fetch_add(1, Ordering::Relaxed);
         progress.stored_bytes.fetch_add(object.size, Ordering::Relaxed);
         progress.records.fetch_add(report.seen, Ordering::Relaxed);
-        all.reports.push(report);
+        reports.push(report);
     }
-    all.batches.extend(builder.finish()?);
-    Ok(all)
+    keeper.keep(builder.finish()?)?;
+    Ok(reports)
+}
+
+/// Gives the batches of one unit to the store as they come.
+pub(crate) struct Keeper<'s> {
+    store: &'s Store,
+    unit: usize,
+    kept: Vec<Held>,
+}
+
+impl Keeper<'_> {
+    fn keep(&mut self, batches: impl IntoIterator<Item = Batch>) -> Result<(), Error> {
+        for batch in batches {
+            let held = self.store.keep(self.unit, self.kept.len(), batch)?;
+            self.kept.push(held);
+        }
+        Ok(())
+    }
 }

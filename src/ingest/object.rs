@@ -6,8 +6,8 @@ use std::sync::Arc;
 use bumpalo::Bump;
 use rayon::prelude::{IntoParallelIterator as _, ParallelIterator as _};
 
-use super::Options;
 use super::part::{Loader, Part};
+use super::{Keeper, Options};
 use crate::error::{Error, counted};
 use crate::event::csv;
 use crate::event::envelope::{Broken, Piece, Walker};
@@ -96,7 +96,7 @@ impl Worker {
         object: &Object,
         options: &Options,
         builder: &mut BatchBuilder,
-        batches: &mut Vec<Batch>,
+        keeper: &mut Keeper<'_>,
     ) -> Result<ObjectReport, Error> {
         let reader = match disk::open(object) {
             Ok(reader) => reader,
@@ -104,7 +104,8 @@ impl Worker {
         };
         self.arena.reset();
         let mut stream = Inflate::new(reader, &mut self.scratch, options.budget);
-        let mut loader = Loader { object, options, part: Part::default(), builder, batches, repaired: false, failure: None };
+        let mut batches = Vec::new();
+        let mut loader = Loader { object, options, part: Part::default(), builder, batches: &mut batches, repaired: false, failure: None };
         let mut more = stream.fill(&mut self.window, WINDOW_BYTES);
         let first_bytes: Vec<u8> = self.window.iter().copied().take(SNIFF_BYTES).collect();
         let packed = archive(&first_bytes).is_some();
@@ -113,7 +114,7 @@ impl Worker {
         if packed {
             // What an archive holds may look like lines of records, with its own bytes between them.
         } else if more {
-            more = read_windows(&mut stream, &mut self.window, &mut walker, &mut loader)?;
+            more = read_windows(&mut stream, &mut self.window, &mut walker, &mut loader, keeper)?;
         } else {
             let (text, _) = text_of(&mut self.window, true, &mut loader.repaired);
             walker.walk(text, true, &self.arena, &mut loader);
@@ -145,6 +146,7 @@ impl Worker {
             return Err(error.into());
         }
         let (part, repaired) = (loader.part, loader.repaired);
+        keeper.keep(batches)?;
         Ok(conclude(object, part, repaired, &walker, broken.or_else(|| walker.broken().cloned()), stream.finish(), &first_bytes))
     }
 }
@@ -155,10 +157,12 @@ fn read_windows<R: Read + Send>(
     window: &mut Vec<u8>,
     walker: &mut Walker,
     loader: &mut Loader<'_, '_>,
+    keeper: &mut Keeper<'_>,
 ) -> Result<bool, Error> {
     let mut more = true;
     let mut next: Vec<u8> = Vec::new();
     loop {
+        keeper.keep(loader.batches.drain(..))?;
         let arena = Bump::new();
         let (text, split_letter) = text_of(window, !more, &mut loader.repaired);
         let head = text.get(..text.floor_char_boundary(HEAD_BYTES)).filter(|_| walker.is_blank());

@@ -4,7 +4,7 @@
 use std::thread;
 
 use polars::error::set_warning_function;
-use polars::prelude::{DataFrame, IntoLazy as _, LazyFrame, PolarsError, SortMultipleOptions};
+use polars::prelude::{DataFrame, LazyFrame, PolarsError, SortMultipleOptions};
 use polars::sql::SQLContext;
 
 use super::guard::{self, Plan};
@@ -36,10 +36,10 @@ fn failed(cause: &str) -> Error {
 }
 
 /// Guards, mends, runs, orders and cuts.
-pub(super) fn execute(sql: &str, tables: &[(&str, DataFrame)], limit: Option<usize>) -> Result<(DataFrame, bool), Error> {
+pub(super) fn execute(sql: &str, tables: &[(&str, LazyFrame)], limit: Option<usize>) -> Result<(DataFrame, bool), Error> {
     // What the engine has to say beside its answer is about its own interface.
     set_warning_function(|_, _| {});
-    let columns: Vec<_> = tables.iter().map(|(name, frame)| (*name, column_names(frame))).collect();
+    let columns = tables.iter().map(|(name, table)| Ok((*name, output_names(&mut table.clone())?))).collect::<Result<Vec<_>, Error>>()?;
     let plan = guard::guard(sql, &columns)?;
     let mended = mend(sql, &[])?;
     let mut lazy = lower(&mended, tables)?;
@@ -69,14 +69,10 @@ fn name_count(frame: &mut DataFrame, plan: &Plan) -> Result<(), Error> {
     Ok(())
 }
 
-fn column_names(frame: &DataFrame) -> Vec<String> {
-    frame.get_column_names().into_iter().map(ToString::to_string).collect()
-}
-
-fn lower(sql: &str, tables: &[(&str, DataFrame)]) -> Result<LazyFrame, Error> {
+fn lower(sql: &str, tables: &[(&str, LazyFrame)]) -> Result<LazyFrame, Error> {
     let mut context = SQLContext::new();
-    for (name, frame) in tables {
-        context.register(name, frame.clone().lazy());
+    for (name, table) in tables {
+        context.register(name, table.clone());
     }
     context.execute(sql).map_err(|error| explain(&error))
 }

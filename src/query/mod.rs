@@ -34,7 +34,7 @@ mod subqueries;
 mod tables;
 mod tokens;
 
-use polars::prelude::DataFrame;
+use polars::prelude::{DataFrame, LazyFrame};
 
 use crate::error::Error;
 
@@ -61,7 +61,7 @@ pub fn check(sql: &str) -> Result<(), Error> {
 ///
 /// # Errors
 /// [`Error::Query`]: the statement was refused, or the engine failed on it.
-pub fn run(sql: &str, tables: &[(&str, DataFrame)], limit: Option<usize>) -> Result<DataFrame, Error> {
+pub fn run(sql: &str, tables: &[(&str, LazyFrame)], limit: Option<usize>) -> Result<DataFrame, Error> {
     run_limited(sql, tables, limit).map(|(frame, _)| frame)
 }
 
@@ -69,7 +69,7 @@ pub fn run(sql: &str, tables: &[(&str, DataFrame)], limit: Option<usize>) -> Res
 ///
 /// # Errors
 /// As [`run`].
-pub fn run_limited(sql: &str, tables: &[(&str, DataFrame)], limit: Option<usize>) -> Result<(DataFrame, bool), Error> {
+pub fn run_limited(sql: &str, tables: &[(&str, LazyFrame)], limit: Option<usize>) -> Result<(DataFrame, bool), Error> {
     engine::on_deep_stack(|| engine::execute(sql, tables, limit))
 }
 

@@ -1,6 +1,6 @@
 //! Statements that are refused, with their sentences, and statements that run, with their rows.
 
-use polars::prelude::DataFrame;
+use polars::prelude::{DataFrame, IntoLazy as _, LazyFrame};
 use serde_json::{Map, Value, json};
 
 use super::{FILES, bind, check, engine, json_table, rows, run, run_limited, schema_rows};
@@ -43,8 +43,8 @@ fn frame(columns: &[(&str, Kind)], values: &Value) -> DataFrame {
     json_table(columns, &rows).expect("a frame")
 }
 
-fn tables() -> [(&'static str, DataFrame); 2] {
-    [("events", events()), ("people", people())]
+fn tables() -> [(&'static str, LazyFrame); 2] {
+    [("events", events().lazy()), ("people", people().lazy())]
 }
 
 /// The rows without their keys, or the sentence.

@@ -34,7 +34,7 @@ use crate::schema::Kind;
 use crate::time::EventTime;
 
 pub use creation::{Api, Creation, Verdict};
-pub use origin::{MAX_DEPTH, Sessions, resolve};
+pub use origin::{MAX_DEPTH, Sessions, resolve, sessions_of};
 pub use sessions::SESSION_COLUMNS;
 pub use users::USER_COLUMNS;
 

@@ -15,7 +15,7 @@ use super::users::{Acting, Change, Name, USER_COLUMNS, Users};
 use super::view::{COLUMNS, View, index};
 use super::{EventPlace, SESSION_COLUMNS, StateTable, sessions};
 use crate::error::Error;
-use crate::frame::{EventFrame, Texts};
+use crate::frame::{EventFrame, ORIGIN, Texts};
 use crate::schema::Column;
 use crate::time::EventTime;
 
@@ -88,11 +88,19 @@ pub(super) struct Origin {
 /// # Errors
 /// [`Error::Frame`] where the table engine fails.
 pub fn resolve(events: &mut EventFrame) -> Result<Sessions, Error> {
-    let all = events.fold(&COLUMNS, Merged::default(), |_, batch| Ok(scan(&View::new(batch)?)), Merged::add)?;
-    let sessions = all.join();
+    let sessions = sessions_of(events)?;
     let outcomes = Outcomes::new(&sessions)?;
-    events.fill(&SESSION_OF, |_, batch| Ok(outcomes.of_rows(&View::new(batch)?)?))?;
+    events.fill(&SESSION_OF, &ORIGIN, |_, batch| Ok(outcomes.of_rows(&View::new(batch)?)?))?;
     Ok(sessions)
+}
+
+/// The sessions of events whose late columns are there already.
+///
+/// # Errors
+/// [`Error::Frame`] where the table engine fails.
+pub fn sessions_of(events: &EventFrame) -> Result<Sessions, Error> {
+    let all = events.fold(&COLUMNS, Merged::default(), |_, batch| Ok(scan(&View::new(batch)?)), Merged::add)?;
+    Ok(all.join())
 }
 
 /// What all batches tell.

@@ -92,7 +92,7 @@ struct Log {
 
 /// The log in batches of `size` records.
 fn log_of(records: &[Value], size: usize) -> Log {
-    let mut events = EventFrame::new(records.chunks(size).map(batch).collect());
+    let mut events = EventFrame::of(records.chunks(size).map(batch).collect());
     let sessions = resolve(&mut events).expect("resolves");
     Log { events, sessions }
 }

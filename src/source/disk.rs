@@ -98,7 +98,7 @@ pub fn open(object: &Object) -> io::Result<Box<dyn Read + Send + '_>> {
 }
 
 /// Whether a folder is a case that `investigate` wrote: its manifest says so in its first line or two.
-fn is_case(folder: &Path) -> bool {
+pub(crate) fn is_case(folder: &Path) -> bool {
     let manifest = folder.join(CASE_FILES[0]);
     // Opening a pipe would wait for a writer, so what it is comes first.
     if !std::fs::metadata(&manifest).is_ok_and(|metadata| metadata.is_file()) {
@@ -111,9 +111,10 @@ fn is_case(folder: &Path) -> bool {
 
 /// The files of a case that could be taken for logs. Anything else in such a folder is read like any other file,
 /// as a manifest alone must not keep logs out of sight.
-const CASE_FILES: [&str; 6] = ["case.json", "evidence.jsonl", "findings.jsonl", "problems.jsonl", "seen.jsonl", "suppressed.jsonl"];
+const CASE_FILES: [&str; 7] =
+    ["case.json", "evidence.jsonl", "findings.jsonl", "problems.jsonl", "report.html", "seen.jsonl", "suppressed.jsonl"];
 
-fn is_case_file(name: &OsStr) -> bool {
+pub(crate) fn is_case_file(name: &OsStr) -> bool {
     CASE_FILES.iter().any(|file| name == *file)
 }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 use trailsift::case::{Case, Scope};
 use trailsift::detect::Catalog;
+use trailsift::frame::Store;
 use trailsift::ingest::{Options, Progress};
 use trailsift::report::build::{Run, Sources};
 use trailsift::report::html;
@@ -234,7 +235,9 @@ fn the_case_lists_its_report() {
 /// The report on a source, made in this process.
 fn made(source: &Path, jobs: usize) -> String {
     let options = Options { jobs, ..Options::default() };
-    let case = Case::read(Scope { sources: vec![source.to_owned()], options, ..Scope::default() }, &Progress::default()).expect("read");
+    let case =
+        Case::read(Scope { sources: vec![source.to_owned()], options, ..Scope::default() }, &Progress::default(), |_| Ok(Store::default()))
+            .expect("read");
     let catalog = Catalog::builtin().expect("rules");
     let detections = case.detect(&catalog).expect("detected");
     let records = case.evidence(&detections.findings).expect("evidence");

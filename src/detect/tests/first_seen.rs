@@ -63,7 +63,7 @@ fn detected(rule: &str, baseline: Baseline, events: &[Event]) -> Detections {
     let catalog = Catalog::of(&[rule], &CatalogOptions::default()).unwrap_or_else(|error| panic!("{error}"));
     let options = DetectOptions { baseline: &baseline, tables: &[] };
     let of = |events: &[Event], size: usize| {
-        detect(&catalog, &EventFrame::new(events.chunks(size).map(batch).collect()), &options).expect("runs")
+        detect(&catalog, &EventFrame::of(events.chunks(size).map(batch).collect()), &options).expect("runs")
     };
     let forward = of(events, 3);
     let mut shuffled = events.to_vec();

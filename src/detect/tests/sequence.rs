@@ -348,7 +348,7 @@ fn hostile_counts_take_seconds() {
     let started = Instant::now();
     let run_bare = |rule: &str, events: Vec<Event>| {
         let catalog = Catalog::of(&[rule], &CatalogOptions::default()).unwrap_or_else(|error| panic!("{error}"));
-        detect(&catalog, &EventFrame::new(vec![batch(&events)]), &DetectOptions::default()).expect("runs")
+        detect(&catalog, &EventFrame::of(vec![batch(&events)]), &DetectOptions::default()).expect("runs")
     };
     // One finding, which every use of the key extends.
     let joined = run_bare(&wide(BOUND), first(|_| "n".to_owned()).chain(last("m")).collect());

@@ -1,0 +1,91 @@
+//! [`EventFrame::lazy`]: events as a table of polars' query engine.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use polars::prelude::{
+    AnonymousScan, AnonymousScanArgs, DataFrame, Expr, Field, IntoLazy as _, LazyFrame, PlSmallStr, PolarsError, PolarsResult,
+    ScanArgsAnonymous, Schema, SchemaRef,
+};
+use rayon::prelude::*;
+
+use super::{EventFrame, data_type};
+use crate::error::Error;
+use crate::schema::Column;
+
+impl EventFrame {
+    /// The events as a table that is read when it is asked: only the columns that are named, and of each batch only the
+    /// rows that pass the conditions on them are held together.
+    ///
+    /// # Errors
+    /// What polars says.
+    pub fn lazy(&self) -> PolarsResult<LazyFrame> {
+        let arguments = ScanArgsAnonymous { schema: Some(Arc::new(Self::schema())), name: "events", ..ScanArgsAnonymous::default() };
+        LazyFrame::anonymous_scan(Arc::new(Scan(self.clone())), arguments)
+    }
+}
+
+struct Scan(EventFrame);
+
+impl AnonymousScan for Scan {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn schema(&self, _: Option<usize>) -> PolarsResult<SchemaRef> {
+        Ok(Arc::new(EventFrame::schema()))
+    }
+
+    fn allows_projection_pushdown(&self) -> bool {
+        true
+    }
+
+    fn allows_predicate_pushdown(&self) -> bool {
+        true
+    }
+
+    fn scan(&self, wanted: AnonymousScanArgs) -> PolarsResult<DataFrame> {
+        let columns = match &wanted.with_columns {
+            None => Column::ALL.to_vec(),
+            Some(names) => names.iter().map(|name| named(name)).collect::<PolarsResult<Vec<Column>>>()?,
+        };
+        let most = wanted.n_rows.unwrap_or(usize::MAX);
+        self.0.collect(&columns, wanted.predicate.as_ref(), most).map_err(|error| match error {
+            Error::Frame(error) => error,
+            other => PolarsError::ComputeError(other.to_string().into()),
+        })
+    }
+}
+
+fn named(name: &str) -> PolarsResult<Column> {
+    Column::from_name(name).ok_or_else(|| PolarsError::ColumnNotFound(format!("there is no column {name}").into()))
+}
+
+impl EventFrame {
+    /// Those columns of the first `most` events for which the condition is true.
+    fn collect(&self, columns: &[Column], condition: Option<&Expr>, most: usize) -> Result<DataFrame, Error> {
+        let pick = |_, batch: &DataFrame| match condition {
+            Some(condition) => Ok(batch.clone().lazy().filter(condition.clone()).collect()?),
+            None => Ok(batch.clone()),
+        };
+        let mut found: Vec<DataFrame> = Vec::new();
+        let mut rows = 0;
+        let waiting = rayon::current_num_threads() * 4;
+        let mut numbers = 0..self.batch_count();
+        while rows < most && !numbers.is_empty() {
+            let next: Vec<usize> = numbers.by_ref().take(waiting).collect();
+            let frames = next.into_par_iter().map(|number| self.one(number, columns, pick)).collect::<Result<Vec<_>, Error>>()?;
+            rows += frames.iter().map(DataFrame::height).sum::<usize>();
+            found.extend(frames);
+        }
+        if columns.is_empty() {
+            return Ok(DataFrame::new(rows.min(most), Vec::new())?);
+        }
+        let field = |column: &Column| Field::new(PlSmallStr::from_static(column.name()), data_type(column.kind()));
+        let mut all = DataFrame::empty_with_schema(&columns.iter().map(field).collect::<Schema>());
+        for frame in &found {
+            all.vstack_mut(frame)?;
+        }
+        Ok(all.head(Some(most)))
+    }
+}
