@@ -92,10 +92,10 @@ fn answer(statement: &str, case: &Case, found: Option<&Found>, limit: Option<usi
     let findings = found.map(|found| findings::rows(&found.detections.findings)).unwrap_or_default();
     let mut tables = vec![
         ("events", case.events.lazy()?),
-        (FILES.name, json_table(&FILES.columns(), &case.file_rows())?.lazy()),
-        (PROBLEMS.name, json_table(&PROBLEMS.columns(), &problems(&case.ledger.problems))?.lazy()),
-        (NOTICES.name, json_table(&NOTICES.columns(), &problems(&case.ledger.notices))?.lazy()),
-        (FINDINGS.name, json_table(&FINDINGS.columns(), &findings)?.lazy()),
+        (FILES.name, json_table(&FILES.columns(), &case.file_rows())?),
+        (PROBLEMS.name, json_table(&PROBLEMS.columns(), &problems(&case.ledger.problems))?),
+        (NOTICES.name, json_table(&NOTICES.columns(), &problems(&case.ledger.notices))?),
+        (FINDINGS.name, json_table(&FINDINGS.columns(), &findings)?),
     ];
     for table in [SESSIONS, USERS] {
         let frame = match table.name {
@@ -103,7 +103,7 @@ fn answer(statement: &str, case: &Case, found: Option<&Found>, limit: Option<usi
             name if name == SESSIONS.name => state_frame(&case.session_table()?)?,
             _ => state_frame(&case.user_table()?)?,
         };
-        tables.push((table.name, frame.lazy()));
+        tables.push((table.name, frame));
     }
     let (frame, cut) = query::run_limited(statement, &tables, limit)?;
     let names = frame.get_column_names().into_iter().map(ToString::to_string).collect();

@@ -1,6 +1,8 @@
 //! The tables that SQL sees: what their columns hold, and frames made of JSON rows.
 
-use polars::prelude::{Column as FrameColumn, DataFrame, DataType, NamedFrom as _, PlSmallStr, Series, TimeUnit, TimeZone};
+use polars::prelude::{
+    Column as FrameColumn, DataFrame, DataType, IntoLazy as _, LazyFrame, NamedFrom as _, PlSmallStr, Series, TimeUnit, TimeZone,
+};
 use serde_json::{Map, Value};
 
 use crate::error::Error;
@@ -127,32 +129,32 @@ pub fn schema_rows() -> Vec<Map<String, Value>> {
     events.chain(others).map(row).collect()
 }
 
-/// A frame of the given columns out of JSON rows; a key that a row lacks is null there.
+/// A table of the given columns out of JSON rows; a key that a row lacks is null there.
 ///
 /// A value that is not of its column's kind becomes its JSON text in a column of text, and null in any other.
 ///
 /// # Errors
 /// [`Error::Frame`]: two columns have one name.
-pub fn json_table(columns: &[(&str, Kind)], rows: &[Map<String, Value>]) -> Result<DataFrame, Error> {
+pub fn json_table(columns: &[(&str, Kind)], rows: &[Map<String, Value>]) -> Result<LazyFrame, Error> {
     let column = |(name, kind): &(&str, Kind)| {
         let values = rows.iter().map(|row| row.get(*name).unwrap_or(&Value::Null));
         Ok(FrameColumn::from(series(name, *kind, values)?))
     };
     let columns = columns.iter().map(column).collect::<Result<Vec<_>, Error>>()?;
-    Ok(DataFrame::new(rows.len(), columns)?)
+    Ok(DataFrame::new(rows.len(), columns)?.lazy())
 }
 
-/// A frame of the rows of a state table; a value that is not of its column's kind is null.
+/// A table of the rows of a state table; a value that is not of its column's kind is null.
 ///
 /// # Errors
 /// [`Error::Frame`]: two columns have one name.
-pub fn state_frame(table: &StateTable) -> Result<DataFrame, Error> {
+pub fn state_frame(table: &StateTable) -> Result<LazyFrame, Error> {
     let mut columns = Vec::with_capacity(table.columns.len());
     for (place, column) in table.columns.iter().enumerate() {
         let cells = table.rows.iter().map(|row| row.cells.get(place).unwrap_or(&Cell::Null));
         columns.push(FrameColumn::from(cell_series(column, cells)?));
     }
-    Ok(DataFrame::new(table.rows.len(), columns)?)
+    Ok(DataFrame::new(table.rows.len(), columns)?.lazy())
 }
 
 fn cell_series<'c>(column: &StateColumn, cells: impl Iterator<Item = &'c Cell>) -> Result<Series, Error> {

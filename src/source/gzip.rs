@@ -300,12 +300,17 @@ impl<'s, R: Read> Inflate<'s, R> {
             self.refill();
         }
         let before = out.len();
-        out.reserve(STEP_BYTES.min(target.saturating_sub(before)).max(1 << 10));
+        // No more than was asked for, however much memory there is: where windows end must depend on the bytes alone.
+        out.resize(before + STEP_BYTES.min(target - before), 0);
         let input = self.scratch.input.get(self.start..self.end).unwrap_or_default();
         let at_end = input.is_empty();
         let read_before = self.scratch.decompress.total_in();
-        let status = self.scratch.decompress.decompress_vec(input, out, FlushDecompress::None);
+        let made_before = self.scratch.decompress.total_out();
+        let room = out.get_mut(before..).unwrap_or_default();
+        let status = self.scratch.decompress.decompress(input, room, FlushDecompress::None);
         let read = self.scratch.decompress.total_in() - read_before;
+        let made = usize::try_from(self.scratch.decompress.total_out() - made_before).unwrap_or_default();
+        out.truncate(before + made);
         self.start += usize::try_from(read).unwrap_or(self.end - self.start);
         self.account(out, before)?;
         match status {
