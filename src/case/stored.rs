@@ -23,7 +23,7 @@ pub const MANIFEST: &str = "case.json";
 /// What the manifest calls itself.
 pub const SCHEMA: &str = "trailsift.case/1";
 /// The folder of the events' files in a case.
-pub const EVENTS: &str = "events";
+pub const EVENTS: &str = disk::CASE_EVENTS;
 
 /// What a manifest says of the events' files.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -39,12 +39,12 @@ pub(crate) fn run(args: &InvestigateArgs) -> Result<Exit> {
     if let Some(path) = &args.html {
         check_target(path, output.force)?;
     }
+    let mut folder = CaseFolder::new(&out(args, session.now), output.force)?;
+    folder.keep_off(sources)?;
     if let Some(case) = as_case(sources)? {
         let reason = "it is a case already: detect, sql, timeline and summary answer from it, and investigate reads logs";
         return Err(Error::setting(format!("investigate {}", case.display()), reason).into());
     }
-    let mut folder = CaseFolder::new(&out(args, session.now), output.force)?;
-    folder.keep_off(sources)?;
     // Where the lock would lie among the logs it is taken only once they are listed.
     let among_logs = folder.is_under(sources);
     if !among_logs {

@@ -481,7 +481,7 @@ fn matches_let_go_of_the_other_texts_of_their_batch() {
         let request = format!(r#"{{"userName":"somebody with number {second}"}}"#);
         event(second, &format!("principal number {second}"), name).with(Column::RequestParameters, request)
     };
-    let events = EventFrame::new(vec![batch(&(0..1_000).map(called).collect::<Vec<_>>())]);
+    let events = EventFrame::of(vec![batch(&(0..1_000).map(called).collect::<Vec<_>>())]);
     let catalog = Catalog::of(&[SINGLE], &CatalogOptions::default()).unwrap_or_else(|error| panic!("{error}"));
     let found = rounds::scan(&catalog.rules().iter().collect::<Vec<_>>(), &events, None).expect("runs");
     let [matches] = found.matches.as_slice() else { panic!("one batch") };

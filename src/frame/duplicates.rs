@@ -346,3 +346,88 @@ fn idx(rows: &[IdxSize]) -> IdxCa {
 fn index(number: u32) -> usize {
     usize::try_from(number).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Event;
+    use crate::frame::{BatchBuilder, Held};
+
+    /// Records of ten ids in batches of seven, by a number that says what each is: some repeat others to the letter,
+    /// some but for the order of their keys, some differ, and some correct others.
+    fn events() -> EventFrame {
+        let mut batches = Vec::new();
+        for start in (0..140_u32).step_by(7) {
+            let arena = bumpalo::Bump::new();
+            let mut builder = BatchBuilder::default();
+            for number in start..start + 7 {
+                let mut event = Event::new(&arena);
+                let (id, kind) = (number * 7 % 10, number / 3 % 5);
+                event.set_made(Column::Object, format_args!("object {:03}", number / 10));
+                event.set_int(Column::RecordIndex, i64::from(number % 10));
+                event.set_text(Column::RecipientAccountId, "111122223333");
+                if id != 9 {
+                    event.set_made(Column::EventId, format_args!("id {id}"));
+                }
+                match kind {
+                    0 => event.set_text(Column::RequestParameters, r#"{"a":1,"b":2}"#),
+                    1 => event.set_text(Column::RequestParameters, r#"{"b":2,"a":1}"#),
+                    2 => event.set_made(Column::RequestParameters, format_args!("{{\"c\":{}}}", number / 50)),
+                    3 => event.set_text(Column::Addendum, r#"{"reason":"UPDATED_DATA"}"#),
+                    _ => event.set_made(Column::AddendumOriginalEventId, format_args!("id {}", (id + 1) % 9)),
+                }
+                assert!(builder.push(&event).expect("columns of one length").is_none());
+            }
+            batches.extend(builder.finish().expect("columns of one length").map(Held::from));
+        }
+        EventFrame::new(batches, Arc::default())
+    }
+
+    fn places(events: &EventFrame) -> Vec<(String, i64)> {
+        let columns = [Column::Object, Column::RecordIndex];
+        let rows = |_, frame: &DataFrame| {
+            let objects = frame.column("object")?.str()?.iter().map(|object| object.expect("an object").to_owned());
+            Ok(objects.zip(frame.column("record_index")?.i64()?.iter().flatten()).collect::<Vec<_>>())
+        };
+        events.map(&columns, rows).expect("read").concat()
+    }
+
+    #[test]
+    fn limits_make_no_difference() {
+        let judged = |limits: Limits| {
+            let mut events = events();
+            let found = events.remove_duplicates_within(limits).expect("judged");
+            assert_eq!(u64::try_from(places(&events).len()).ok(), Some(140 - found.removed));
+            let mut notices = found.notices.clone();
+            notices.sort();
+            (places(&events), found.removed, notices, found.differing)
+        };
+        let whole = judged(LIMITS);
+        assert!(whole.1 > 50 && whole.2.len() > 10 && !whole.3.is_empty(), "{whole:?}");
+        for (ids, records) in [(1, 1), (7, 2), (20, 3), (140, 5), (1_000, 17)] {
+            assert_eq!(judged(Limits { ids, records }), whole, "{ids} ids and {records} records at once");
+        }
+    }
+
+    /// What stays by the plain rule: the first of each content of an id, and all without an id.
+    #[test]
+    fn what_stays_is_the_first_of_each_content() {
+        let mut events = events();
+        events.remove_duplicates().expect("judged");
+        let mut seen = HashSet::new();
+        let plain: Vec<(String, i64)> = (0..140_u32)
+            .filter(|number| {
+                let (id, kind) = (number * 7 % 10, number / 3 % 5);
+                let content = match kind {
+                    0 | 1 => "a and b".to_owned(),
+                    2 => format!("c {}", number / 50),
+                    3 => "addendum".to_owned(),
+                    _ => format!("original {}", (id + 1) % 9),
+                };
+                id == 9 || seen.insert((id, content))
+            })
+            .map(|number| (format!("object {:03}", number / 10), i64::from(number % 10)))
+            .collect();
+        assert_eq!(places(&events), plain);
+    }
+}

@@ -264,6 +264,10 @@ impl EventFrame {
 impl Slot {
     fn open(folder: &Path, stored: &StoredBatch) -> Result<Self, Error> {
         let path = folder.join(&stored.file);
+        if path.file_name().is_none_or(|name| *name != *stored.file) {
+            let reason = format!("the manifest names {}, which is no name of a file in it", stored.file);
+            return Err(Error::Table { act: "read", path: folder.display().to_string(), reason });
+        }
         let segment = Arc::new(Segment::open(&path)?);
         let refuse = |reason: &str| Error::Table { act: "read", path: path.display().to_string(), reason: reason.to_owned() };
         let kept = if stored.kept {

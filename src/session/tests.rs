@@ -104,7 +104,7 @@ fn log(records: &[Value]) -> Log {
 impl Log {
     /// Verdict, event and principal of the origin of an event.
     fn origin(&self, event_id: &str) -> (Option<String>, Option<String>, Option<String>) {
-        let frame = self.events.to_frame();
+        let frame = self.events.lazy().and_then(polars::prelude::LazyFrame::collect).expect("events");
         let text =
             |column: Column, row: usize| frame.column(column.name()).expect("known").str().expect("text").get(row).map(str::to_owned);
         let row = (0..frame.height()).find(|row| text(Column::EventId, *row).as_deref() == Some(event_id)).expect("the event");

@@ -70,13 +70,14 @@ fn list_source(source: &Path, entered: &mut HashSet<PathBuf>, listing: &mut List
                     entries.skip_current_dir();
                 } else if is_case(folder) {
                     if folder == source {
-                        let reason = "a case folder, which this version cannot read again; give the logs that it was made from";
+                        let reason =
+                            "a case folder, which answers in place of logs and not among other sources; give it alone, or only the logs";
                         return Err(Error::setting(format!("read {}", source.display()), reason));
                     }
                     cases.insert(folder.to_owned());
                 }
             }
-            Ok(entry) if is_case_file(entry.file_name()) && entry.path().parent().is_some_and(|folder| cases.contains(folder)) => {
+            Ok(entry) if is_in_case(&entry, &cases) => {
                 listing.skipped.push(Skipped { object: display_name(entry.path()), reason: "not a log: part of a case folder".to_owned() });
             }
             Ok(entry) => list_entry(&entry, source, listing)?,
@@ -84,6 +85,14 @@ fn list_source(source: &Path, entered: &mut HashSet<PathBuf>, listing: &mut List
         }
     }
     Ok(())
+}
+
+/// Whether a file is one that `investigate` wrote into one of those folders.
+fn is_in_case(entry: &DirEntry, cases: &HashSet<PathBuf>) -> bool {
+    let folder = entry.path().parent();
+    is_case_file(entry.file_name()) && folder.is_some_and(|folder| cases.contains(folder))
+        || folder.is_some_and(|folder| folder.ends_with(CASE_EVENTS) && folder.parent().is_some_and(|case| cases.contains(case)))
+            && entry.path().extension().is_some_and(|extension| extension == "parquet")
 }
 
 /// Opens an object for reading from its start.
@@ -113,6 +122,9 @@ pub(crate) fn is_case(folder: &Path) -> bool {
 /// as a manifest alone must not keep logs out of sight.
 const CASE_FILES: [&str; 7] =
     ["case.json", "evidence.jsonl", "findings.jsonl", "problems.jsonl", "report.html", "seen.jsonl", "suppressed.jsonl"];
+
+/// The folder of a case's events.
+pub(crate) const CASE_EVENTS: &str = "events";
 
 pub(crate) fn is_case_file(name: &OsStr) -> bool {
     CASE_FILES.iter().any(|file| name == *file)

@@ -142,7 +142,7 @@ fn an_interrupted_run_leaves_nothing_and_ends_with_130() {
 }
 
 #[test]
-fn a_case_is_no_source_and_spoils_none() {
+fn a_case_among_logs_spoils_none_and_answers_alone() {
     let folder = Folder::new().with("logs/a.json", root_login(1).to_string());
     let logs = folder.path().join("logs");
     let out = logs.join("case");
@@ -151,8 +151,10 @@ fn a_case_is_no_source_and_spoils_none() {
     assert_eq!(document["ledger"]["skipped"][0]["reason"], "not a log: part of a case folder");
     assert_eq!(document["ledger"]["records"]["seen"], 1, "evidence is no log");
     assert_eq!(document["ledger"]["objects"]["problems"], 0);
-    let run = trailsift(["detect".as_ref(), out.as_os_str()]).expect(2);
-    assert!(run.stderr.contains("a case folder") && run.stderr.contains("give the logs"), "{}", run.stderr);
+    assert_eq!(crate::support::detect(&out)["ledger"]["records"]["loaded"], 1);
+    // But not as one source among others.
+    let run = trailsift(["detect".as_ref(), out.as_os_str(), logs.as_os_str()]).expect(2);
+    assert!(run.stderr.contains("a case folder") && run.stderr.contains("give it alone"), "{}", run.stderr);
 }
 
 #[test]

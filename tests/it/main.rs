@@ -28,6 +28,7 @@ mod rules;
 mod sample;
 mod sessions;
 mod sql;
+mod stored;
 mod support;
 mod timeline;
 mod verdicts;

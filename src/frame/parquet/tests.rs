@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use polars::prelude::{
-    BooleanChunked, Column, DataFrame, DataType, Int64Chunked, IntoColumn as _, IntoSeries as _, ListChunked, NamedFrom as _,
-    NewChunkedArray as _, PlSmallStr, Schema, Series, StringChunked, TimeUnit, TimeZone,
+    BooleanChunked, Column, DataFrame, DataType, Int64Chunked, IntoColumn as _, IntoSeries as _, ListChunked, NamedFrom as _, PlSmallStr,
+    Schema, Series, StringChunked, TimeUnit, TimeZone,
 };
 use proptest::collection::vec;
 use proptest::option::of;
@@ -85,7 +85,7 @@ fn with_file<T>(test: impl FnOnce(PathBuf) -> T) -> T {
 fn through(frame: &DataFrame, mask: Option<&BooleanChunked>) -> DataFrame {
     with_file(|path| {
         write(&path, std::slice::from_ref(frame));
-        let names: Vec<&str> = frame.get_column_names_str();
+        let names = frame.get_column_names().into_iter().map(PlSmallStr::as_str).collect::<Vec<_>>();
         Segment::open(&path).expect("opened").read(0, &names, mask).expect("read")
     })
 }
@@ -239,7 +239,7 @@ fn events_without_values_cost_next_to_nothing() {
         let bytes = write(&path, std::slice::from_ref(&frame));
         assert!(bytes < 40_000, "{bytes}");
         let segment = Segment::open(&path).expect("opened");
-        assert_eq!(**segment.schema(), schema);
+        assert_eq!(*segment.schema(), schema);
         assert_same(&segment.read_columns(0, schema::Column::ALL, None).expect("read"), &frame);
     });
 }
@@ -289,7 +289,7 @@ fn refusals_say_what_is_wrong() {
         insta::assert_snapshot!(error, @"read FILE: it has no column other");
         let error = words(segment.read(1, &["text"], None).expect_err("no such group"));
         insta::assert_snapshot!(error, @"read FILE: row group 1 of 1");
-        let mask = BooleanChunked::full("".into(), true, 19);
+        let mask = BooleanChunked::from_iter([true; 19]);
         let error = words(segment.read(0, &["text"], Some(&mask)).expect_err("a row too few"));
         insta::assert_snapshot!(error, @"read FILE: a mask of 19 rows for a row group of 20");
         assert_eq!(segment.bounds(1, "text"), None);
