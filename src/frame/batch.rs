@@ -9,6 +9,7 @@ use polars::prelude::{
 use polars_arrow::array::Utf8ViewArray;
 
 use super::events::data_type;
+use super::parquet::Values;
 use crate::schema::Column;
 
 /// Events in columns, each of which has [`Column::ALL`] in its order.
@@ -69,16 +70,30 @@ impl Batch {
         DataFrame::new(self.rows, columns)
     }
 
-    pub(super) fn column(&self, column: Column) -> PolarsResult<Series> {
+    fn column(&self, column: Column) -> PolarsResult<Series> {
         let name = PlSmallStr::from_static(column.name());
         match self.columns.get(column.index()) {
-            None | Some(Packed::Null) => Ok(Series::full_null(name, self.rows, &data_type(column.kind()))),
-            Some(Packed::Dictionary { codes, words }) => {
-                let words: StringChunked = ChunkedArray::with_chunk(name, words.clone());
-                let places: Vec<IdxSize> = codes.iter().copied().map(IdxSize::from).collect();
-                Ok(words.take(&IdxCa::from_vec(PlSmallStr::EMPTY, places))?.into_series().into())
-            }
+            Some(Packed::Dictionary { codes, words }) => Ok(spread(codes, words)?.with_name(name).into()),
             Some(Packed::Plain(values)) => Ok(values.clone()),
+            None | Some(Packed::Null) => Ok(Series::full_null(name, self.rows, &data_type(column.kind()))),
         }
     }
+
+    /// The values of a column in the form in which they are here.
+    pub(super) fn values(&self, column: Column) -> Values<'_> {
+        match self.columns.get(column.index()) {
+            Some(Packed::Dictionary { codes, words }) => Values::Words(codes, words),
+            Some(Packed::Plain(values)) => Values::Column(values.clone()),
+            None | Some(Packed::Null) => {
+                Values::Column(Series::full_null(PlSmallStr::from_static(column.name()), self.rows, &data_type(column.kind())))
+            }
+        }
+    }
+}
+
+/// The text of each row, by its place among the words; the texts are shared, not copied.
+pub(super) fn spread(codes: &[u16], words: &Utf8ViewArray) -> PolarsResult<polars::prelude::Series> {
+    let words: StringChunked = ChunkedArray::with_chunk(PlSmallStr::EMPTY, words.clone());
+    let places: Vec<IdxSize> = codes.iter().copied().map(IdxSize::from).collect();
+    Ok(words.take(&IdxCa::from_vec(PlSmallStr::EMPTY, places))?.into_series())
 }

@@ -88,7 +88,7 @@ impl Store {
         } else {
             let path = self.path()?.join(format!("{unit:08}-{place:05}.{EXTENSION}"));
             let mut writer = SegmentWriter::create(&path, &EventFrame::schema(), &metadata())?;
-            writer.write_columns(batch.rows(), Column::ALL.iter().map(|column| batch.column(*column)))?;
+            writer.write_columns(batch.rows(), Column::ALL.iter().map(|column| batch.values(*column)))?;
             writer.finish()?;
             Some(Arc::new(Segment::open(&path)?))
         };

@@ -2,8 +2,9 @@
 
 use std::ops::ControlFlow;
 
-use polars::prelude::{Column, PolarsResult};
-use polars_arrow::array::{Array as _, BooleanArray, PrimitiveArray};
+use polars::prelude::{Column, PolarsError, PolarsResult};
+use polars_arrow::array::{Array as _, BooleanArray, PrimitiveArray, Utf8ViewArray};
+use polars_arrow::bitmap::Bitmap;
 use polars_parquet::parquet::CowBuffer;
 use polars_parquet::parquet::compression::{Compression, CompressionOptions, ZstdLevel, compress};
 use polars_parquet::parquet::encoding::{Encoding, hybrid_rle};
@@ -14,9 +15,11 @@ use polars_parquet::parquet::schema::Repetition;
 use polars_parquet::parquet::statistics::ParquetStatistics;
 use polars_parquet::write::{Nested, StatisticsOptions, Version, WriteOptions, array_to_page};
 
+use super::super::batch::spread;
 use super::MAX_PAGE_BYTES;
+use super::Values;
 use super::bits::{encode_bits, encode_run, with_length};
-use super::dictionary::Dictionary;
+use super::dictionary::{Dictionary, MAX_BYTES as MAX_DICTIONARY_BYTES};
 use super::layout::Shape;
 use super::texts::{Texts, nulls, validity_levels};
 
@@ -58,6 +61,20 @@ struct Draft {
 }
 
 impl Encoder {
+    /// The pages of a column in whatever form it is.
+    ///
+    /// # Errors
+    /// As [`chunk`](Self::chunk).
+    pub(super) fn pages(&mut self, values: &Values<'_>, shape: Shape, leaf: &Descriptor) -> ParquetResult<Vec<CompressedPage>> {
+        match values {
+            Values::Column(column) => self.chunk(column, shape, leaf),
+            Values::Words(codes, words) => match self.words(codes, words, leaf)? {
+                Some(pages) => Ok(pages),
+                None => self.chunk(&spread(codes, words).map_err(invalid)?.into(), shape, leaf),
+            },
+        }
+    }
+
     /// The pages of a column; none if it has no rows.
     ///
     /// # Errors
@@ -71,23 +88,58 @@ impl Encoder {
             return self.compressed(vec![null_page(shape, rows)], leaf);
         }
         let series = column.as_materialized_series().rechunk();
-        let other = |error: polars::error::PolarsError| ParquetError::InvalidParameter(error.to_string());
         match shape {
-            Shape::Text => self.texts(Texts::flat(series.str().map_err(other)?.downcast_as_array()), leaf),
+            Shape::Text => self.texts(Texts::flat(series.str().map_err(invalid)?.downcast_as_array()), leaf),
             Shape::TextList => {
-                let lists = Texts::lists(series.list().map_err(other)?.downcast_as_array());
+                let lists = Texts::lists(series.list().map_err(invalid)?.downcast_as_array());
                 self.texts(lists.ok_or_else(|| ParquetError::InvalidParameter("a list of something else".to_owned()))?, leaf)
             }
             Shape::Flag => {
-                let page = flag_page(series.bool().map_err(other)?.downcast_as_array());
+                let page = flag_page(series.bool().map_err(invalid)?.downcast_as_array());
                 self.compressed(vec![page], leaf)
             }
             Shape::Int | Shape::Time => {
                 let numbers = series.to_physical_repr();
-                let page = int_page(numbers.i64().map_err(other)?.downcast_as_array(), leaf).map_err(other)?;
+                let page = int_page(numbers.i64().map_err(invalid)?.downcast_as_array(), leaf).map_err(invalid)?;
                 self.compressed(vec![page], leaf)
             }
         }
+    }
+
+    /// The pages of a column of texts whose dictionary is known: for each row the place of its text in `words`, where the
+    /// first stands for null. `None` where the texts themselves are shorter.
+    ///
+    /// # Errors
+    /// As [`chunk`](Self::chunk).
+    pub(super) fn words(&mut self, codes: &[u16], words: &Utf8ViewArray, leaf: &Descriptor) -> ParquetResult<Option<Vec<CompressedPage>>> {
+        let texts = Texts::flat(words);
+        let mut all_bytes = 0;
+        let mut present = Vec::with_capacity(codes.len());
+        for code in codes.iter().filter(|code| **code != 0) {
+            all_bytes += 4 + texts.bytes(usize::from(*code)).len();
+            present.push(u32::from(*code - 1));
+        }
+        let mut raw = Vec::new();
+        let places = || 1..words.len();
+        for place in places() {
+            push_text(texts.bytes(place), &mut raw);
+        }
+        let width = words.len().saturating_sub(2).checked_ilog2().map_or(0, |bits| bits + 1);
+        let code_bytes = present.len() * usize::try_from(width).unwrap_or_default() / 8;
+        if raw.len() > MAX_DICTIONARY_BYTES || raw.len() + code_bytes > all_bytes {
+            return Ok(None);
+        }
+        let mut drafts = vec![Draft { raw, header: Err(words.len() - 1) }];
+        let nulls = codes.len() - present.len();
+        let bounds = text_statistics(texts, places());
+        let statistics = ParquetStatistics { null_count: i64::try_from(nulls).ok(), ..bounds };
+        let validity: Option<Bitmap> = (nulls > 0).then(|| codes.iter().map(|code| *code != 0).collect());
+        let mut raw = Vec::new();
+        validity_levels(validity.as_ref(), 0..codes.len(), &mut raw);
+        raw.push(u8::try_from(width).unwrap_or(u8::MAX));
+        hybrid_rle::encode::<u32, _, _>(&mut raw, present.iter().copied(), width)?;
+        drafts.push(data_page(raw, codes.len(), codes.len(), Encoding::RleDictionary, Some(statistics)));
+        self.compressed(drafts, leaf).map(Some)
     }
 
     fn texts(&mut self, texts: Texts<'_>, leaf: &Descriptor) -> ParquetResult<Vec<CompressedPage>> {
@@ -179,6 +231,10 @@ impl Encoder {
             Err(values) => CompressedPage::Dict(CompressedDictPage::new(buffer, codec, length, values, false)),
         })
     }
+}
+
+fn invalid(error: PolarsError) -> ParquetError {
+    ParquetError::InvalidParameter(error.to_string())
 }
 
 fn push_text(text: &[u8], out: &mut Vec<u8>) {

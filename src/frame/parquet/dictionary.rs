@@ -37,7 +37,7 @@ const PROBES: usize = 8;
 /// Entries before it is asked whether there are too many.
 const TRIAL_ENTRIES: usize = 1 << 10;
 /// Bytes of entries at most: a reader of few rows inflates them all.
-const MAX_BYTES: usize = 8 << 20;
+pub(super) const MAX_BYTES: usize = 8 << 20;
 
 impl Dictionary {
     /// Numbers the texts, and says whether that is shorter than the texts themselves.

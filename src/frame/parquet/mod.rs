@@ -22,6 +22,7 @@ mod write;
 use std::path::Path;
 
 pub use read::{Bounds, Segment};
+pub(crate) use write::Values;
 pub use write::{SegmentSummary, SegmentWriter};
 
 use crate::error::Error;

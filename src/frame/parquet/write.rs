@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use polars::prelude::{Column, DataFrame, PolarsResult, Schema};
+use polars::prelude::{Column, DataFrame, DataType, Schema};
+use polars_arrow::array::Utf8ViewArray;
 use polars_parquet::parquet::error::ParquetError;
 use polars_parquet::parquet::metadata::{Descriptor, KeyValue};
 use polars_parquet::parquet::write::{DynIter, DynStreamingIterator, FileWriter, Version, WriteOptions};
@@ -25,6 +26,31 @@ pub struct SegmentWriter {
     sink: Sink,
     encoder: Encoder,
     summary: SegmentSummary,
+}
+
+/// The values of a column, in one of the forms in which they are at hand.
+#[derive(Debug)]
+pub(crate) enum Values<'v> {
+    /// One value a row.
+    Column(Column),
+    /// For each row the place of its text among the words, the first of which stands for null.
+    Words(&'v [u16], &'v Utf8ViewArray),
+}
+
+impl Values<'_> {
+    fn len(&self) -> usize {
+        match self {
+            Self::Column(column) => column.len(),
+            Self::Words(codes, _) => codes.len(),
+        }
+    }
+
+    fn data_type(&self) -> DataType {
+        match self {
+            Self::Column(column) => column.dtype().clone(),
+            Self::Words(..) => DataType::String,
+        }
+    }
 }
 
 /// What was written.
@@ -73,24 +99,24 @@ impl SegmentWriter {
         if **frame.schema() != self.schema {
             return Err(refuse("write", &self.path, "a frame of other columns than the table has"));
         }
-        self.write_columns(frame.height(), frame.columns().iter().map(|column| Ok(column.clone())))
+        self.write_columns(frame.height(), frame.columns().iter().map(|column| Values::Column(column.clone())))
     }
 
-    /// [`write`](Self::write) for columns that are made one after the other, those of the schema in its order.
+    /// [`write`](Self::write) for columns that come one after the other, those of the schema in its order.
     ///
     /// # Errors
-    /// As there, and that of making a column.
-    pub fn write_columns(&mut self, rows: usize, columns: impl Iterator<Item = PolarsResult<Column>> + Send + Sync) -> Result<(), Error> {
+    /// As there.
+    pub(crate) fn write_columns<'v>(&mut self, rows: usize, columns: impl Iterator<Item = Values<'v>> + Send + Sync) -> Result<(), Error> {
         if rows > MAX_GROUP_ROWS {
             return Err(refuse("write", &self.path, format!("a frame of {rows} rows, of which a row group holds {MAX_GROUP_ROWS}")));
         }
         let (encoder, sink) = (&mut self.encoder, &self.sink);
-        let chunks = columns.zip(&self.columns).map(move |(column, (shape, leaf))| {
-            let column = column.map_err(|error| ParquetError::InvalidParameter(error.to_string()))?;
-            if column.len() != rows || column.dtype() != &shape.data_type() {
-                return Err(ParquetError::InvalidParameter(format!("column {} is of another length or type", column.name())));
+        let chunks = columns.zip(&self.columns).map(move |(values, (shape, leaf))| {
+            let (height, dtype) = (values.len(), values.data_type());
+            if height != rows || dtype != shape.data_type() {
+                return Err(ParquetError::InvalidParameter(format!("a column of {height} values of type {dtype}")));
             }
-            let pages = encoder.chunk(&column, *shape, leaf)?;
+            let pages = encoder.pages(&values, *shape, leaf)?;
             Ok(DynStreamingIterator::new(Pages::new(pages, sink.clone())?))
         });
         let written = self.file.write::<ParquetError>(u64::try_from(rows).unwrap_or_default(), DynIter::new(chunks));
