@@ -62,6 +62,16 @@ pub enum Error {
     /// A sum of the ledger does not hold: a defect of Trailsift, so no answer is given.
     #[error("the accounts do not add up ({0}); this is a defect in trailsift, please report it")]
     Ledger(String),
+    /// A stored table that cannot be written or read.
+    #[error("{act} {path}: {reason}")]
+    Table {
+        /// What was tried, as a verb: `read`, `write`.
+        act: &'static str,
+        /// The table's file.
+        path: String,
+        /// What is wrong with it and, where it is known, what to do.
+        reason: String,
+    },
     /// The table engine failed.
     #[error("table engine: {0}")]
     Frame(#[from] polars::error::PolarsError),

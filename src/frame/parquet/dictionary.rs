@@ -1,0 +1,168 @@
+//! [`Dictionary`]: the distinct texts of a column, and a number for each of its values.
+
+use std::ops::ControlFlow;
+
+use polars_arrow::array::View;
+
+use super::hash::{hash, hash_word};
+use super::texts::Texts;
+
+/// The distinct texts of a column in the order in which they come.
+///
+/// A text may stand in it twice: what a lookup costs has a bound, whatever texts somebody chose.
+#[derive(Debug, Default)]
+pub(super) struct Dictionary {
+    /// One more than the entry's number, at the entry's hash or close behind; 0 is free.
+    slots: Vec<u32>,
+    entries: Vec<Entry>,
+    /// The entry of each value.
+    codes: Vec<u32>,
+    /// Bytes of the entries, and of all values.
+    distinct_bytes: usize,
+    total_bytes: usize,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    /// The low half of the text's hash.
+    hash: u32,
+    /// Where the text stands first.
+    place: u32,
+}
+
+/// Slots to begin with.
+const FIRST_SLOTS: usize = 1 << 10;
+/// Slots that are looked at for one text.
+const PROBES: usize = 8;
+/// Entries before it is asked whether there are too many.
+const TRIAL_ENTRIES: usize = 1 << 10;
+/// Bytes of entries at most: a reader of few rows inflates them all.
+const MAX_BYTES: usize = 8 << 20;
+
+impl Dictionary {
+    /// Numbers the texts, and says whether that is shorter than the texts themselves.
+    pub(super) fn build(&mut self, texts: Texts<'_>) -> bool {
+        self.slots.clear();
+        self.slots.resize(FIRST_SLOTS, 0);
+        self.entries.clear();
+        self.codes.clear();
+        (self.distinct_bytes, self.total_bytes) = (0, 0);
+        let views = texts.views();
+        // Rows next to each other often hold one text, and then share its bytes.
+        let (mut last, mut code) = (None, 0);
+        let whole = texts.visit(0..texts.rows(), |place| {
+            let Some(view) = views.get(place) else { return ControlFlow::Continue(()) };
+            self.total_bytes += 4 + view_len(*view);
+            if last != Some(view.as_u128()) {
+                code = self.find(texts, place, *view)?;
+                last = Some(view.as_u128());
+            }
+            self.codes.push(code);
+            ControlFlow::Continue(())
+        });
+        whole.is_continue() && self.distinct_bytes + self.codes.len() * self.width() / 8 <= self.total_bytes
+    }
+
+    /// The entry of each value.
+    pub(super) fn codes(&self) -> &[u32] {
+        &self.codes
+    }
+
+    /// Bits that a code takes.
+    pub(super) fn width(&self) -> usize {
+        usize::try_from(self.entries.len().saturating_sub(1).checked_ilog2().map_or(0, |bits| bits + 1)).unwrap_or_default()
+    }
+
+    /// Bytes of a text on average, of those that were looked at.
+    pub(super) const fn mean_bytes(&self) -> usize {
+        match self.total_bytes.checked_div(self.codes.len()) {
+            Some(mean) => mean,
+            None => 0,
+        }
+    }
+
+    /// How many entries there are.
+    pub(super) const fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// The places of the entries.
+    pub(super) fn places(&self) -> impl Iterator<Item = usize> + '_ {
+        self.entries.iter().map(|entry| index(entry.place))
+    }
+
+    /// The number of a text, or a break where there are too many.
+    fn find(&mut self, texts: Texts<'_>, place: usize, view: View) -> ControlFlow<(), u32> {
+        let hash = if view.is_inline() { hash_word(view.as_u128()) } else { hash(texts.bytes(place)) };
+        let [hash, _] = halves(hash);
+        let mask = self.slots.len() - 1;
+        let mut free = index(hash) & mask;
+        for probe in 0..PROBES {
+            let slot = (index(hash) + probe) & mask;
+            let number = self.slots.get(slot).copied().unwrap_or_default();
+            if number == 0 {
+                free = slot;
+                break;
+            }
+            let known = self.entries.get(index(number - 1)).copied();
+            if known.is_some_and(|known| known.hash == hash && same(texts, index(known.place), place, view)) {
+                return ControlFlow::Continue(number - 1);
+            }
+        }
+        self.insert(Entry { hash, place: u32::try_from(place).map_or_else(|_| ControlFlow::Break(()), ControlFlow::Continue)? }, free, view)
+    }
+
+    fn insert(&mut self, entry: Entry, slot: usize, view: View) -> ControlFlow<(), u32> {
+        let number = self.entries.len();
+        self.distinct_bytes += 4 + view_len(view);
+        let many = number >= TRIAL_ENTRIES && 4 * number > 3 * self.codes.len();
+        if many || self.distinct_bytes > MAX_BYTES {
+            return ControlFlow::Break(());
+        }
+        self.entries.push(entry);
+        let code = u32::try_from(number).unwrap_or(u32::MAX);
+        if let Some(slot) = self.slots.get_mut(slot) {
+            *slot = code + 1;
+        }
+        if 2 * self.entries.len() > self.slots.len() {
+            self.grow();
+        }
+        ControlFlow::Continue(code)
+    }
+
+    fn grow(&mut self) {
+        let slots = 4 * self.slots.len();
+        self.slots.clear();
+        self.slots.resize(slots, 0);
+        for (number, entry) in (1..).zip(&self.entries) {
+            let home = index(entry.hash);
+            let free = (0..PROBES).map(|probe| (home + probe) & (slots - 1)).find(|slot| self.slots.get(*slot) == Some(&0));
+            if let Some(slot) = self.slots.get_mut(free.unwrap_or(home & (slots - 1))) {
+                *slot = number;
+            }
+        }
+    }
+}
+
+/// Whether the text at `known` is that of `view` at `place`.
+fn same(texts: Texts<'_>, known: usize, place: usize, view: View) -> bool {
+    let Some(other) = texts.views().get(known) else { return false };
+    if view.is_inline() {
+        other.as_u128() == view.as_u128()
+    } else {
+        other.length == view.length && texts.bytes(known) == texts.bytes(place)
+    }
+}
+
+fn view_len(view: View) -> usize {
+    index(view.length)
+}
+
+fn index(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+fn halves(hash: u64) -> [u32; 2] {
+    let [a, b, c, d, e, f, g, h] = hash.to_le_bytes();
+    [u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h])]
+}

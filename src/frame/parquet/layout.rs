@@ -1,0 +1,100 @@
+//! How a column of a frame lies in a file.
+
+use polars::prelude::{DataType, PlSmallStr, Schema, TimeUnit, TimeZone};
+use polars_arrow::datatypes::{ArrowDataType, Field as ArrowField, TimeUnit as ArrowTimeUnit};
+use polars_parquet::parquet::metadata::SchemaDescriptor;
+use polars_parquet::parquet::schema::types::{
+    GroupLogicalType, ParquetType, PhysicalType, PrimitiveLogicalType, TimeUnit as ParquetTimeUnit,
+};
+use polars_parquet::write::to_parquet_type;
+
+/// What a column holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shape {
+    Text,
+    Flag,
+    Int,
+    Time,
+    TextList,
+}
+
+impl Shape {
+    /// The shape of a polars type, if there is one.
+    pub(super) fn of(dtype: &DataType) -> Option<Self> {
+        [Self::Text, Self::Flag, Self::Int, Self::Time, Self::TextList].into_iter().find(|shape| shape.data_type() == *dtype)
+    }
+
+    pub(super) fn data_type(self) -> DataType {
+        match self {
+            Self::Text => DataType::String,
+            Self::Flag => DataType::Boolean,
+            Self::Int => DataType::Int64,
+            Self::Time => DataType::Datetime(TimeUnit::Microseconds, Some(TimeZone::UTC)),
+            Self::TextList => DataType::List(Box::new(DataType::String)),
+        }
+    }
+
+    /// The Arrow type that polars' decoder is asked for.
+    pub(super) fn arrow_type(self) -> ArrowDataType {
+        match self {
+            Self::Text => ArrowDataType::Utf8View,
+            Self::Flag => ArrowDataType::Boolean,
+            Self::Int | Self::Time => ArrowDataType::Int64,
+            Self::TextList => {
+                ArrowDataType::LargeList(Box::new(ArrowField::new(PlSmallStr::from_static("item"), ArrowDataType::Utf8View, true)))
+            }
+        }
+    }
+
+    /// The shape of a field of a file, if it is one that this module writes.
+    fn of_field(field: &ParquetType) -> Option<Self> {
+        match field {
+            ParquetType::PrimitiveType(leaf) => match (leaf.physical_type, leaf.logical_type) {
+                (PhysicalType::ByteArray, Some(PrimitiveLogicalType::String)) => Some(Self::Text),
+                (PhysicalType::Boolean, None) => Some(Self::Flag),
+                (PhysicalType::Int64, None) => Some(Self::Int),
+                (
+                    PhysicalType::Int64,
+                    Some(PrimitiveLogicalType::Timestamp { unit: ParquetTimeUnit::Microseconds, is_adjusted_to_utc: true }),
+                ) => Some(Self::Time),
+                _ => None,
+            },
+            ParquetType::GroupType { logical_type: Some(GroupLogicalType::List), .. } => Some(Self::TextList),
+            ParquetType::GroupType { .. } => None,
+        }
+    }
+}
+
+/// The Parquet schema of a frame's columns; all may be null.
+///
+/// # Errors
+/// The name of a column of another type.
+pub(super) fn descriptor(schema: &Schema) -> Result<(SchemaDescriptor, Vec<Shape>), String> {
+    let (mut fields, mut shapes) = (Vec::new(), Vec::new());
+    for (name, dtype) in schema.iter() {
+        let shape = Shape::of(dtype).ok_or_else(|| format!("column {name} is of type {dtype}, which such a table does not hold"))?;
+        let arrow = match shape {
+            Shape::Time => ArrowDataType::Timestamp(ArrowTimeUnit::Microsecond, Some(PlSmallStr::from_static("UTC"))),
+            shape => shape.arrow_type(),
+        };
+        fields.push(to_parquet_type(&ArrowField::new(name.clone(), arrow, true)).map_err(|error| error.to_string())?);
+        shapes.push(shape);
+    }
+    Ok((SchemaDescriptor::new(PlSmallStr::from_static("events"), fields), shapes))
+}
+
+/// The columns of a file.
+///
+/// # Errors
+/// What is not as [`descriptor`] makes it.
+pub(super) fn schema(file: &SchemaDescriptor) -> Result<(Schema, Vec<Shape>), String> {
+    let (mut schema, mut shapes) = (Schema::default(), Vec::new());
+    for field in file.fields() {
+        let shape = Shape::of_field(field).ok_or_else(|| format!("column {} is of a type that is not written here", field.name()))?;
+        schema.insert(field.name().into(), shape.data_type());
+        shapes.push(shape);
+    }
+    let (ours, _) = descriptor(&schema)?;
+    let same = ours.fields() == file.fields() && ours.columns().len() == file.columns().len();
+    if same { Ok((schema, shapes)) } else { Err("its columns are not laid out as they are written here".to_owned()) }
+}
