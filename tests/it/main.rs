@@ -17,6 +17,7 @@ mod browser;
 mod case_folder;
 mod conservation;
 mod determinism;
+mod differential;
 mod golden;
 mod kinds;
 mod labels;
