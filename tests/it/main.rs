@@ -13,11 +13,13 @@
 
 mod accept;
 mod bad_input;
+mod broken;
 mod browser;
 mod case_folder;
 mod conservation;
 mod determinism;
 mod differential;
+mod forms;
 mod golden;
 mod kinds;
 mod labels;
@@ -28,6 +30,7 @@ mod report;
 mod rules;
 mod sample;
 mod sessions;
+mod sources;
 mod sql;
 mod support;
 mod timeline;
