@@ -194,7 +194,7 @@ fn manifest(session: &Session, rules: &RuleArgs, catalog: &Catalog, case: &Case,
     })
 }
 
-/// Every rule with what became of it, and the hash of its file's text.
+/// Every rule with what became of it, and its hash.
 fn rule_rows(catalog: &Catalog, detections: &Detections) -> Vec<Value> {
     let row = |status: &trailsift::detect::RuleStatus| {
         let rule = catalog.rule(&status.id);

@@ -100,7 +100,8 @@ pub struct Rule {
     pub license: Option<String>,
     /// `builtin`, or the path of its file.
     pub source: String,
-    /// SHA-256 of the file's text, in lower-case hex.
+    /// SHA-256 of the file's text, in lower-case hex; where `--set` gave parameters values, that of this hash and a line
+    /// `NAME=VALUE` for each of them, in the order of the names.
     pub sha256: String,
     /// Its file, for messages.
     pub place: String,
