@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::support::{Folder, detect_with, findings, project, record, trailsift};
+use crate::support::{Folder, detect_with, findings, project, record, root_login, trailsift};
 
 const RULES: &str = "
 id: ACME-001
@@ -122,6 +122,32 @@ fn a_case_is_the_baseline_of_the_next() {
     let none = folder.path().join("early").into_os_string();
     let run = trailsift(["detect".into(), none.clone(), "--baseline-case".into(), none]).expect(2);
     assert!(run.stderr.contains("seen.jsonl"), "{}", run.stderr);
+}
+
+/// Twenty events of an account are the least that make a baseline of it.
+#[test]
+fn a_baseline_of_nineteen_events_calls_nothing_new() {
+    let federated = record(30, |record| {
+        record["eventSource"] = json!("signin.amazonaws.com");
+        record["eventName"] = json!("ConsoleLogin");
+        record["userIdentity"]["type"] = json!("AssumedRole");
+        record["responseElements"] = json!({"ConsoleLogin": "Success"});
+        record["additionalEventData"] = json!({"MFAUsed": "No", "SamlProviderArn": "arn:aws:iam::111122223333:saml-provider/idp"});
+    });
+    for (id, new) in [("ROOT-024", root_login(30)), ("MFA-004", federated)] {
+        let run = |events: u32, more: &[&str]| {
+            let logs: Vec<Value> = (0..events).map(|number| record(number, |_| ())).chain([new.clone()]).collect();
+            let folder = Folder::new().with("a.json", json!(logs).to_string());
+            let args = [&["--only", id, "--baseline-until", "2026-03-01T08:00:30Z"], more].concat();
+            let document = detect_with(folder.path(), &args);
+            let status = document["rules"].as_array().expect("rules").iter().find(|rule| rule["id"] == id).expect("the rule").clone();
+            (findings(&document).len(), status["status"].clone(), status["reason"].clone())
+        };
+        assert_eq!(run(20, &[]), (1, json!("run"), Value::Null), "{id}");
+        let reason = "insufficient baseline: 1 new key held back, as fewer than 20 events of the recipient_account_id lie in it: 111122223333 has 19";
+        assert_eq!(run(19, &[]), (0, json!("degraded"), json!(reason)), "{id}");
+        assert_eq!(run(19, &["--set", &format!("{id}.owner.at_least=19")]), (1, json!("run"), Value::Null), "{id}");
+    }
 }
 
 #[test]

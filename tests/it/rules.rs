@@ -23,11 +23,12 @@ fn expected(id: &str) -> Value {
     serde_json::from_str(&std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))).expect("JSON")
 }
 
-/// The rule alone on a file, with the baseline that its samples ask for.
+/// The rule alone on a file, with the baseline and the parameters that its samples ask for.
 fn run(id: &str, file: &Path) -> Value {
     let wanted = expected(id);
     let mut args = vec!["--only", id];
     args.extend(wanted["baseline"].as_str().into_iter().flat_map(|until| ["--baseline-until", until]));
+    args.extend(wanted["set"].as_str().into_iter().flat_map(|setting| ["--set", setting]));
     detect_with(file, &args)
 }
 
@@ -187,7 +188,11 @@ fn every_rule_runs_on_all_real_data_and_says_so() {
     check_ledger(&document);
     let statuses = document["rules"].as_array().expect("rules");
     assert_eq!(statuses.len(), rules().len());
-    assert!(statuses.iter().all(|status| status["status"] == "run"), "{statuses:?}");
+    let limited: Vec<&Value> = statuses.iter().filter(|status| status["status"] != "run").collect();
+    // Few of these accounts have events from before that day.
+    let [first_use] = limited[..] else { panic!("{limited:?}") };
+    assert_eq!((&first_use["id"], &first_use["status"]), (&"ROOT-024".into(), &"degraded".into()));
+    assert!(first_use["reason"].as_str().is_some_and(|reason| reason.starts_with("insufficient baseline: ")), "{first_use}");
     let total: u64 = statuses.iter().map(|status| status["findings"].as_u64().expect("a number")).sum();
     assert_eq!(total, document["findings"].as_array().expect("findings").len() as u64);
 }
