@@ -12,7 +12,7 @@ use crate::detect::{Accepted, Baseline, Catalog, DetectOptions, Detections, Find
 use crate::error::Error;
 use crate::frame::{EventFrame, Late};
 use crate::iam;
-use crate::ingest::{self, ObjectReport, Progress, RawRecord, Status, revisit};
+use crate::ingest::{self, ObjectReport, Progress, RawRecord, Status, Unread, revisit};
 use crate::problem::{Filtered, Ledger, ObjectCounts, RecordCounts, Skipped};
 use crate::schema::Column;
 use crate::session::{self, Sessions, StateTable};
@@ -39,6 +39,8 @@ pub struct Case {
     pub scope: Scope,
     /// Every object that was read, in the order of the names.
     pub objects: Vec<Object>,
+    /// Every object that the filter left unread, in the order of the names.
+    pub unread: Vec<Unread>,
     /// What became of each of them.
     pub reports: Vec<ObjectReport>,
     /// The events, each once.
@@ -72,24 +74,27 @@ impl Case {
     /// source cannot be reached, [`Error::Ledger`] where a record is unaccounted for.
     pub fn read(scope: Scope, progress: &Progress) -> Result<Self, Error> {
         let listing = disk::list(&scope.sources, &scope.options.budget)?;
-        let listed = to_u64(listing.listed());
-        progress.total_objects.store(to_u64(listing.objects.len()), Ordering::Relaxed);
-        progress.total_bytes.store(listing.objects.iter().map(|object| object.size).sum(), Ordering::Relaxed);
-        let read = ingest::ingest(&listing.objects, &scope.options, progress)?;
+        let (objects, unread) = scope.options.filter.divide(listing.objects);
+        progress.total_objects.store(to_u64(objects.len()), Ordering::Relaxed);
+        progress.total_bytes.store(objects.iter().map(|object| object.size).sum(), Ordering::Relaxed);
+        let read = ingest::ingest(&objects, &scope.options, progress)?;
         let (mut events, duplicates) = EventFrame::without_duplicates(read.batches)?;
         if !duplicates.differing.is_empty() {
-            let records = revisit(&listing.objects, &read.reports, &by_object(duplicates.differing.iter().cloned()), &scope.options)?;
+            let records = revisit(&objects, &read.reports, &by_object(duplicates.differing.iter().cloned()), &scope.options)?;
             let mut hashes: Late<String> = Late::new();
             for record in records {
                 hashes.entry(record.object).or_default().insert(record.record_index, sha256_hex(record.text.as_bytes()));
             }
             events.set_late_text(Column::RecordSha256, &hashes)?;
         }
-        let own_accounts = own_accounts(&scope, &listing.objects, &events)?;
+        let named = objects.iter().chain(unread.iter().map(|unread| &unread.object));
+        let own_accounts = own_accounts(&scope, named, &events)?;
         iam::late_columns(&mut events, &own_accounts)?;
         let sessions = session::resolve(&mut events)?;
         let mut ledger = Ledger { skipped: listing.skipped, problems: listing.problems, notices: duplicates.notices, ..Ledger::default() };
-        ledger.objects = ObjectCounts { listed, read: 0, skipped: to_u64(ledger.skipped.len()), problems: to_u64(ledger.problems.len()) };
+        let (skipped, problems) = (to_u64(ledger.skipped.len()), to_u64(ledger.problems.len()));
+        ledger.objects = ObjectCounts { listed: to_u64(objects.len()) + skipped + problems, read: 0, skipped, problems };
+        ledger.filtered.objects = to_u64(unread.len());
         let mut records = RecordCounts { loaded: to_u64(events.height()), duplicates: duplicates.removed, ..RecordCounts::default() };
         for report in &read.reports {
             account(&mut ledger, &mut records, report);
@@ -97,11 +102,11 @@ impl Case {
         ledger.records = records;
         ledger.sort();
         ledger.check()?;
-        if ledger.objects.read + ledger.objects.problems == 0 {
+        if ledger.objects.read + ledger.objects.problems + ledger.filtered.objects == 0 {
             return Err(no_logs(&scope, &ledger));
         }
         let coverage = coverage(&events, &read.reports)?;
-        Ok(Self { scope, objects: listing.objects, reports: read.reports, events, sessions, ledger, coverage })
+        Ok(Self { scope, objects, unread, reports: read.reports, events, sessions, ledger, coverage })
     }
 
     /// Runs the rules of the catalog over the events, and lists apart what is accepted.
@@ -171,6 +176,7 @@ impl Case {
     pub fn file_rows(&self) -> Vec<Map<String, Value>> {
         let mut rows: Vec<Map<String, Value>> =
             self.objects.iter().zip(&self.reports).map(|(object, report)| file_row(object, report)).collect();
+        rows.extend(self.unread.iter().map(unread_row));
         let read: BTreeSet<&str> = self.objects.iter().map(|object| object.name.as_ref()).collect();
         let unread = self.ledger.skipped.iter().filter(|skipped| !read.contains(skipped.object.as_ref()));
         rows.extend(
@@ -188,9 +194,9 @@ impl Case {
 }
 
 /// One's own accounts: those of the records and of the files' names, and those that are said to be.
-fn own_accounts(scope: &Scope, objects: &[Object], events: &EventFrame) -> Result<BTreeSet<String>, Error> {
+fn own_accounts<'o>(scope: &Scope, objects: impl Iterator<Item = &'o Object>, events: &EventFrame) -> Result<BTreeSet<String>, Error> {
     let mut own = events.distinct(Column::RecipientAccountId)?;
-    own.extend(objects.iter().filter_map(|object| object.key.as_ref()).map(|key| key.account_id.clone()));
+    own.extend(objects.filter_map(|object| object.key.as_ref()).map(|key| key.account_id.clone()));
     own.extend(scope.accepted.accounts().map(str::to_owned));
     Ok(own)
 }
@@ -280,6 +286,20 @@ fn file_row(object: &Object, report: &ObjectReport) -> Map<String, Value> {
         "records": report.seen,
         "first_event": report.first_event.map(|time| time.to_string()),
         "last_event": report.last_event.map(|time| time.to_string()),
+    }))
+}
+
+fn unread_row(unread: &Unread) -> Map<String, Value> {
+    let key = unread.object.key.as_ref();
+    row(json!({
+        "object": unread.object.name,
+        "kind": "log",
+        "account": key.map(|key| key.account_id.clone()),
+        "region": key.map(|key| key.region.clone()),
+        "delivery_time": key.map(|key| key.delivery_time.to_string()),
+        "compressed_bytes": unread.object.size,
+        "status": "filtered",
+        "reason": unread.reason,
     }))
 }
 

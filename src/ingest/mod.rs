@@ -8,6 +8,7 @@
 mod object;
 mod part;
 mod revisit;
+mod unread;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,6 +17,7 @@ use rayon::prelude::{IntoParallelRefIterator as _, ParallelIterator as _};
 
 pub use object::{ObjectReport, Status};
 pub use revisit::{RawRecord, revisit};
+pub use unread::Unread;
 
 use crate::error::Error;
 use crate::event::Event;
@@ -26,7 +28,8 @@ use crate::source::{Budget, Object};
 use crate::time::TimeRange;
 use object::Worker;
 
-/// What the user asked to see. A record outside is read, counted and left out.
+/// What the user asked to see. A record outside is counted and left out; an object whose name shows that all of its
+/// records are outside is not read.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
     /// By `event_time`; a record without a time is kept.
