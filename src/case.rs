@@ -16,11 +16,11 @@ use crate::detect::{Accepted, Baseline, Catalog, DetectOptions, Detections, Find
 use crate::error::Error;
 use crate::frame::{ByPlace, DIFFERING, EventFrame, Store};
 use crate::iam;
-use crate::ingest::{self, ObjectReport, Progress, RawRecord, Status, revisit};
+use crate::ingest::{self, ObjectReport, Progress, RawRecord, Status, Unread, revisit};
 use crate::problem::{Filtered, Ledger, ObjectCounts, RecordCounts, Skipped};
 use crate::schema::Column;
 use crate::session::{self, Sessions, StateTable};
-use crate::source::{Listing, Object, disk, sha256_hex};
+use crate::source::{Object, disk, sha256_hex};
 use crate::time::EventTime;
 
 /// What to look at.
@@ -43,6 +43,8 @@ pub struct Case {
     pub scope: Scope,
     /// Every object that was read, in the order of the names.
     pub objects: Vec<Object>,
+    /// Every object that the filter left unread, in the order of the names.
+    pub unread: Vec<Unread>,
     /// What became of each of them.
     pub reports: Vec<ObjectReport>,
     /// The events, each once.
@@ -53,6 +55,15 @@ pub struct Case {
     pub ledger: Ledger,
     /// What the events cover.
     pub coverage: Coverage,
+}
+
+/// The objects of a case, and what became of them.
+#[derive(Debug, Default)]
+struct Inputs {
+    objects: Vec<Object>,
+    /// One an object, in their order.
+    reports: Vec<ObjectReport>,
+    unread: Vec<Unread>,
 }
 
 /// What the loaded events cover, taken from the events themselves.
@@ -69,22 +80,23 @@ pub struct Coverage {
 }
 
 impl Case {
-    /// Reads everything in the scope, once. `place` is asked where the events are to be kept, once the objects are listed.
+    /// Reads everything in the scope, once. `place` is told the objects once they are
+    /// listed, and says where the events are to be kept.
     ///
     /// # Errors
     /// That of `place`, and those of keeping events; [`Error::NoLogs`] where nothing in the scope is a `CloudTrail` file, [`Error::Io`] where a
     /// source cannot be reached, [`Error::Ledger`] where a record is unaccounted for.
-    pub fn read(scope: Scope, progress: &Progress, place: impl FnOnce(&Listing) -> Result<Store, Error>) -> Result<Self, Error> {
+    pub fn read(scope: Scope, progress: &Progress, place: impl FnOnce(&[Object]) -> Result<Store, Error>) -> Result<Self, Error> {
         let listing = disk::list(&scope.sources, &scope.options.budget)?;
-        let listed = to_u64(listing.listed());
-        progress.total_objects.store(to_u64(listing.objects.len()), Ordering::Relaxed);
-        progress.total_bytes.store(listing.objects.iter().map(|object| object.size).sum(), Ordering::Relaxed);
-        let store = Arc::new(place(&listing)?);
-        let read = ingest::ingest(&listing.objects, &scope.options, &store, progress)?;
+        let (objects, unread) = scope.options.filter.divide(listing.objects);
+        progress.total_objects.store(to_u64(objects.len()), Ordering::Relaxed);
+        progress.total_bytes.store(objects.iter().map(|object| object.size).sum(), Ordering::Relaxed);
+        let store = Arc::new(place(&objects)?);
+        let read = ingest::ingest(&objects, &scope.options, &store, progress)?;
         let mut events = EventFrame::new(read.batches, store);
         let duplicates = events.remove_duplicates()?;
         if !duplicates.differing.is_empty() {
-            let records = revisit(&listing.objects, &read.reports, &by_object(duplicates.differing.iter().cloned()), &scope.options)?;
+            let records = revisit(&objects, &read.reports, &by_object(duplicates.differing.iter().cloned()), &scope.options)?;
             let mut hashes: ByPlace<'_, String> = ByPlace::default();
             for record in &records {
                 *hashes.entry(&record.object, record.record_index) = sha256_hex(record.text.as_bytes());
@@ -92,10 +104,13 @@ impl Case {
             events.fill_text(&DIFFERING, &hashes)?;
         }
         let coverage = coverage(&events, &read.reports)?;
-        iam::late_columns(&mut events, &own_accounts(&scope, &listing.objects, &coverage))?;
+        let named = objects.iter().chain(unread.iter().map(|unread| &unread.object));
+        iam::late_columns(&mut events, &own_accounts(&scope, named, &coverage))?;
         let sessions = session::resolve(&mut events)?;
         let mut ledger = Ledger { skipped: listing.skipped, problems: listing.problems, notices: duplicates.notices, ..Ledger::default() };
-        ledger.objects = ObjectCounts { listed, read: 0, skipped: to_u64(ledger.skipped.len()), problems: to_u64(ledger.problems.len()) };
+        let (skipped, problems) = (to_u64(ledger.skipped.len()), to_u64(ledger.problems.len()));
+        ledger.objects = ObjectCounts { listed: to_u64(objects.len()) + skipped + problems, read: 0, skipped, problems };
+        ledger.filtered.objects = to_u64(unread.len());
         let mut records = RecordCounts { loaded: to_u64(events.height()), duplicates: duplicates.removed, ..RecordCounts::default() };
         for report in &read.reports {
             account(&mut ledger, &mut records, report);
@@ -103,10 +118,11 @@ impl Case {
         ledger.records = records;
         ledger.sort();
         ledger.check()?;
-        if ledger.objects.read + ledger.objects.problems == 0 {
+        if ledger.objects.read + ledger.objects.problems + ledger.filtered.objects == 0 {
             return Err(no_logs(&scope, &ledger));
         }
-        let case = Self::from_parts(scope, listing.objects, read.reports, events, ledger, coverage);
+        let inputs = Inputs { objects, reports: read.reports, unread };
+        let case = Self::from_parts(scope, inputs, events, ledger, coverage);
         Ok(Self { sessions: OnceLock::from(sessions), ..case })
     }
 
@@ -159,15 +175,9 @@ impl Case {
         Ok(self.sessions.get_or_init(|| sessions))
     }
 
-    fn from_parts(
-        scope: Scope,
-        objects: Vec<Object>,
-        reports: Vec<ObjectReport>,
-        events: EventFrame,
-        ledger: Ledger,
-        coverage: Coverage,
-    ) -> Self {
-        Self { scope, objects, reports, events, sessions: OnceLock::new(), ledger, coverage }
+    fn from_parts(scope: Scope, inputs: Inputs, events: EventFrame, ledger: Ledger, coverage: Coverage) -> Self {
+        let Inputs { objects, reports, unread } = inputs;
+        Self { scope, objects, unread, reports, events, sessions: OnceLock::new(), ledger, coverage }
     }
 
     /// The raw records that the findings rest on, in the order of their places.
@@ -200,6 +210,7 @@ impl Case {
     pub fn file_rows(&self) -> Vec<Map<String, Value>> {
         let mut rows: Vec<Map<String, Value>> =
             self.objects.iter().zip(&self.reports).map(|(object, report)| file_row(object, report)).collect();
+        rows.extend(self.unread.iter().map(unread_row));
         let read: BTreeSet<&str> = self.objects.iter().map(|object| object.name.as_ref()).collect();
         let unread = self.ledger.skipped.iter().filter(|skipped| !read.contains(skipped.object.as_ref()));
         rows.extend(
@@ -217,9 +228,9 @@ impl Case {
 }
 
 /// One's own accounts: those of the records and of the files' names, and those that are said to be.
-fn own_accounts(scope: &Scope, objects: &[Object], coverage: &Coverage) -> BTreeSet<String> {
+fn own_accounts<'o>(scope: &Scope, objects: impl Iterator<Item = &'o Object>, coverage: &Coverage) -> BTreeSet<String> {
     let mut own = coverage.accounts.clone();
-    own.extend(objects.iter().filter_map(|object| object.key.as_ref()).map(|key| key.account_id.clone()));
+    own.extend(objects.filter_map(|object| object.key.as_ref()).map(|key| key.account_id.clone()));
     own.extend(scope.accepted.accounts().map(str::to_owned));
     own
 }
@@ -309,6 +320,23 @@ fn file_row(object: &Object, report: &ObjectReport) -> Map<String, Value> {
         "records": report.seen,
         "first_event": report.first_event.map(|time| time.to_string()),
         "last_event": report.last_event.map(|time| time.to_string()),
+    }))
+}
+
+/// What the table `files` says of an object that a filter left unread.
+const FILTERED: &str = "filtered";
+
+fn unread_row(unread: &Unread) -> Map<String, Value> {
+    let key = unread.object.key.as_ref();
+    row(json!({
+        "object": unread.object.name,
+        "kind": "log",
+        "account": key.map(|key| key.account_id.clone()),
+        "region": key.map(|key| key.region.clone()),
+        "delivery_time": key.map(|key| key.delivery_time.to_string()),
+        "compressed_bytes": unread.object.size,
+        "status": FILTERED,
+        "reason": unread.reason,
     }))
 }
 

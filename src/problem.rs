@@ -135,7 +135,7 @@ pub struct Skipped {
 /// How many objects ended where. `listed = read + skipped + problems`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 pub struct ObjectCounts {
-    /// Found under the sources.
+    /// Found under the sources, less those that a filter left unread.
     pub listed: u64,
     /// Read to their end without a problem of the object as a whole.
     pub read: u64,

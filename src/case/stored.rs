@@ -9,10 +9,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Case, Coverage, Scope};
+use super::{Case, Coverage, FILTERED, Inputs, Scope};
 use crate::error::Error;
 use crate::frame::{EventFrame, StoredBatch, layout_id};
-use crate::ingest::{ObjectReport, Status};
+use crate::ingest::{ObjectReport, Status, Unread};
 use crate::problem::{Filtered, Ledger, ObjectCounts, Place, Problem, ProblemKind, RecordCounts, Skipped};
 use crate::source::gzip::Summary;
 use crate::source::{Location, Object, ObjectKey, disk};
@@ -137,9 +137,9 @@ impl Case {
         ledger.records.loaded -= left_out;
         ledger.filtered.records += left_out;
         ledger.check()?;
-        let (objects, reports) = manifest.inputs.into_iter().filter_map(Input::read).unzip();
-        let coverage = manifest.coverage.read();
-        Ok(Self::from_parts(scope, objects, reports, events, ledger, coverage))
+        let mut inputs = Inputs::default();
+        manifest.inputs.into_iter().for_each(|input| input.read(&mut inputs));
+        Ok(Self::from_parts(scope, inputs, events, ledger, manifest.coverage.read()))
     }
 }
 
@@ -179,10 +179,16 @@ fn read_manifest(folder: &Path) -> Result<Manifest, Error> {
 }
 
 impl Input {
-    /// The object and what became of it; `None` for one that was never opened, which stands in the ledger.
-    fn read(self) -> Option<(Object, ObjectReport)> {
-        let size = self.compressed_bytes?;
+    /// Enters the object and what became of it; one that could not be listed stands in the ledger and not here.
+    fn read(self, inputs: &mut Inputs) {
+        let Some(size) = self.compressed_bytes else { return };
         let name: Arc<str> = self.object.into();
+        let location = Location::Path(PathBuf::from(name.as_ref()));
+        let object = Object { key: ObjectKey::parse(&name), name: name.clone(), size, location };
+        if self.status == FILTERED {
+            inputs.unread.push(Unread { object, reason: self.reason.unwrap_or_default() });
+            return;
+        }
         let problem = |message: String| Problem {
             place: Place { object: name.clone(), record_index: None, offset: None },
             kind: ProblemKind::Unreadable,
@@ -214,8 +220,8 @@ impl Input {
             last_event: time(self.last_event),
             status,
         };
-        let location = Location::Path(PathBuf::from(name.as_ref()));
-        Some((Object { key: ObjectKey::parse(&name), name, size, location }, report))
+        inputs.objects.push(object);
+        inputs.reports.push(report);
     }
 }
 

@@ -51,9 +51,9 @@ pub(crate) fn run(args: &InvestigateArgs) -> Result<Exit> {
         folder.lock(session.now)?;
     }
     let (now, in_memory) = (session.now, session.memory_for_events());
-    let (case, display) = session.read_into(|listing| {
+    let (case, display) = session.read_into(|objects| {
         folder.lock(now)?;
-        folder.begin(EVENTS_SHARE * listing.objects.iter().map(|object| object.size).sum::<u64>())?;
+        folder.begin(EVENTS_SHARE * objects.iter().map(|object| object.size).sum::<u64>())?;
         Ok(Store::folder(folder.make_folder(EVENTS)?, in_memory))
     })?;
     display.stage("detecting");
@@ -209,7 +209,7 @@ fn manifest(session: &Session, rules: &RuleArgs, catalog: &Catalog, case: &Case,
     })
 }
 
-/// Every rule with what became of it, and the hash of its file's text.
+/// Every rule with what became of it, and its hash.
 fn rule_rows(catalog: &Catalog, detections: &Detections) -> Vec<Value> {
     let row = |status: &trailsift::detect::RuleStatus| {
         let rule = catalog.rule(&status.id);

@@ -43,7 +43,7 @@ impl Messages {
         for line in ledger_lines(ledger, self.verbose, more) {
             self.say(&line);
         }
-        if ledger.records.seen == 0 && ledger.filtered.records > 0 {
+        if ledger.records.seen == 0 && ledger.filtered.records + ledger.filtered.objects > 0 {
             self.say("no record passed the filters: look at --since, --until, --account and --region");
         }
     }

@@ -10,7 +10,7 @@ use trailsift::case::{Case, Scope, as_case};
 use trailsift::detect::Catalog;
 use trailsift::frame::Store;
 use trailsift::ingest::Progress;
-use trailsift::source::Listing;
+use trailsift::source::Object;
 use trailsift::time::EventTime;
 
 use super::args::{FilterArgs, LogArgs, OutputArgs, RunArgs};
@@ -62,7 +62,7 @@ impl Session {
     }
 
     /// The same with events kept where `place` says, which is asked once the logs are listed.
-    pub(crate) fn read_into(&mut self, place: impl FnOnce(&Listing) -> Result<Store, Error>) -> Result<(Case, Display), Error> {
+    pub(crate) fn read_into(&mut self, place: impl FnOnce(&[Object]) -> Result<Store, Error>) -> Result<(Case, Display), Error> {
         if let Some(window) = input::window_text(&self.scope.options.filter.range) {
             self.messages.say(&format!("window   {window}"));
         }

@@ -36,9 +36,10 @@ pub struct Baseline {
 pub struct Seen {
     /// The rule's id.
     pub rule_id: String,
-    /// SHA-256 of the rule's file, in lower-case hex.
+    /// [`Rule::sha256`] of the rule as it ran.
     pub rule_sha256: String,
-    /// `where`, or `known_by` with the entry's number from 1; `None` in the rule's own line.
+    /// `where`, `known_by` with the entry's number from 1, or `owner` for all events of a key's owner; `None` in the
+    /// rule's own line.
     pub part: Option<String>,
     /// The key's values.
     pub key: Vec<Literal>,

@@ -224,8 +224,13 @@ fn compile_all(texts: &[RuleText], options: &CatalogOptions) -> Result<Loaded, E
         let id = file.id.value.clone();
         let lines = file.fields.iter().map(|(name, path)| (name.clone(), path.referenced.line())).collect();
         let id_line = file.id.referenced.line();
+        let mut given: BTreeMap<&str, &str> = BTreeMap::new();
         for (flag, name, value) in settings.iter().filter(|(flag, ..)| setting_id(flag) == id) {
             file.set(name, value).map_err(|reason| Error::setting(format!("--set {flag}"), reason))?;
+            given.insert(name, value);
+        }
+        if !given.is_empty() {
+            file.sha256 = sha256_as_set(&file.sha256, &given);
         }
         let compiled = Rule::compile(file, place, source, &accepted).and_then(|rule| names.add(&rule, id_line, &lines).map(|()| rule));
         match compiled {
@@ -261,6 +266,12 @@ impl Names {
         }
         Ok(())
     }
+}
+
+/// The hash of a rule whose parameters were given other values: it is another rule, and finds other events.
+fn sha256_as_set(of_file: &str, given: &BTreeMap<&str, &str>) -> String {
+    let lines: String = given.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
+    sha256_hex(format!("{of_file}\n{lines}").as_bytes())
 }
 
 /// `ID.NAME=VALUE` taken apart; the first part stays whole for messages.

@@ -8,7 +8,7 @@ use serde_saphyr::Spanned;
 use super::fields::FieldPath;
 use super::finding::{RunStatus, Severity};
 use super::predicate::{Operand, Predicate, Scope, is_plain_name, unknown};
-use super::rule::{Absent, Kind, KnownBy, Logic, RollUp, Rule, Sequence, SeverityRule, Step, Sum};
+use super::rule::{Absent, Kind, KnownBy, Logic, Owner, RollUp, Rule, Sequence, SeverityRule, Step, Sum};
 use super::rule_file::{RuleFile, SeverityForm, StepForm, refused};
 use super::state::columns_of;
 use super::template::{Placeholder, Template, Word};
@@ -167,6 +167,7 @@ impl Compiler<'_> {
             ("key", line(file.key.as_ref())),
             ("quiet_days", line(file.quiet_days.as_ref())),
             ("known_by", line(file.known_by.as_ref())),
+            ("owner", line(file.owner.as_ref())),
             ("table", line(file.table.as_ref())),
             ("sql", line(file.sql.as_ref())),
             ("message", line(file.message.as_ref())),
@@ -175,7 +176,7 @@ impl Compiler<'_> {
             Kind::Single => &["where", "roll_up", "every", "message"],
             Kind::Threshold => &["where", "by", "within", "at_least", "distinct", "or_sum", "message"],
             Kind::Sequence => &["steps", "by", "within", "ordered", "absent", "message"],
-            Kind::FirstSeen => &["where", "key", "quiet_days", "known_by", "message"],
+            Kind::FirstSeen => &["where", "key", "quiet_days", "known_by", "owner", "message"],
             Kind::State => &["table", "where", "by", "message"],
             Kind::Table => &["sql"],
         };
@@ -370,7 +371,22 @@ impl Compiler<'_> {
             key: self.names(key, "key")?,
             quiet_days: file.quiet_days.as_ref().map(|days| days.value),
             known_by,
+            owner: self.owner()?,
         })
+    }
+
+    fn owner(&self) -> Result<Option<Owner>, Error> {
+        let Some(owner) = &self.file.owner else { return Ok(None) };
+        if self.file.quiet_days.is_some() {
+            return Err(self.refuse(owner, "`owner` means nothing beside `quiet_days`, which needs no baseline"));
+        }
+        let of = &owner.value.of;
+        match self.scope.operand(&self.name(of, &of.value, "owner")?) {
+            Ok(Operand::Column(column)) if column.kind() == ColumnKind::Text => {
+                Ok(Some(Owner { of: column, at_least: owner.value.at_least.value }))
+            }
+            _ => Err(self.refuse(of, format!("owner: `{}` is no column of text, by which all events can be counted", of.value))),
+        }
     }
 
     fn condition(&self, kind: Kind) -> Result<Predicate, Error> {

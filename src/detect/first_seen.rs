@@ -3,11 +3,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::baseline::{Baseline, Seen, Sight, Sights, add, lines};
+use super::RuleFindings;
+use super::baseline::{Baseline, Sight, Sights, add, lines};
 use super::finding::Finding;
 use super::hits::{Extra, Hit, Value, finding};
+use super::owners::Owners;
 use super::predicate::Literal;
-use super::rule::Rule;
+use super::rule::{Owner, Rule};
+use crate::error::counted;
 use crate::time::EventTime;
 
 /// What a `first-seen` rule asks for.
@@ -17,6 +20,8 @@ pub(super) struct FirstSeen<'r> {
     pub(super) keys: Vec<&'r [String]>,
     /// For how many days a key must not have been there.
     pub(super) quiet_days: Option<u64>,
+    /// Whose the key is, and the events of all owners.
+    pub(super) owner: Option<(&'r Owner, &'r Owners)>,
     /// The time before.
     pub(super) baseline: &'r Baseline,
 }
@@ -33,8 +38,9 @@ struct Keyed<'m> {
 /// The findings of a `first-seen` rule, and what it saw; `parts` are the events of its own condition, then of `known_by`.
 ///
 /// Events without a time, and those with a null in their key, take no part. An
-/// event at the baseline's end is after it.
-pub(super) fn findings(rule: &Rule, first_seen: &FirstSeen<'_>, parts: Vec<Vec<Hit<'_>>>) -> (Vec<Finding>, Vec<Seen>) {
+/// event at the baseline's end is after it. A new key whose owner has too few events
+/// in the baseline is held back, and the limit says so.
+pub(super) fn findings(rule: &Rule, first_seen: &FirstSeen<'_>, parts: Vec<Vec<Hit<'_>>>) -> RuleFindings {
     let mut keyed: BTreeMap<Vec<Literal>, Keyed<'_>> = BTreeMap::new();
     let mut sights = first_seen.baseline.sights(rule).ok().flatten().unwrap_or_default();
     for ((part, key), sight) in &sights {
@@ -51,15 +57,73 @@ pub(super) fn findings(rule: &Rule, first_seen: &FirstSeen<'_>, parts: Vec<Vec<H
         }
     }
     let mut findings = Vec::new();
+    let mut thin = Thin::new();
     for (key, mut known) in keyed {
         known.hits.sort_by(|(_, left), (_, right)| left.order(right));
         note(&mut sights, &key, &known);
         match first_seen.quiet_days {
             Some(days) => findings.extend(returns(rule, &known, days)),
-            None => findings.extend(first(&known, first_seen).map(|hit| finding(rule, &[hit], &Extra::default()))),
+            None => {
+                if let Some(hit) = first(&known, first_seen)
+                    && !first_seen.holds_back(&hit, &sights, &mut thin)
+                {
+                    findings.push(finding(rule, &[hit], &Extra::default()));
+                }
+            }
         }
     }
-    (findings, lines(rule, sights))
+    if let Some((owner, owners)) = first_seen.owner {
+        for (name, tally) in owners.by(owner.of) {
+            add(&mut sights, owner_key(name), tally.all);
+        }
+    }
+    let limit = first_seen.owner.and_then(|(owner, _)| limit(owner, &thin));
+    RuleFindings { findings, limit, seen: lines(rule, sights) }
+}
+
+/// The owners of new keys that were held back: how many events of theirs the baseline has, and how many keys there are.
+type Thin = BTreeMap<Option<String>, (u64, u64)>;
+
+impl FirstSeen<'_> {
+    /// Whether the baseline has too few events of the key's owner to call the key new; nobody owns a key without one.
+    fn holds_back(&self, hit: &Hit<'_>, sights: &Sights, thin: &mut Thin) -> bool {
+        let Some((owner, owners)) = self.owner else { return false };
+        let name = match hit.column(owner.of) {
+            Value::Text(name) => Some(name),
+            _ => None,
+        };
+        let events = name.map_or(0, |name| {
+            let earlier = sights.get(&owner_key(name)).map_or(0, |sight| sight.count);
+            earlier.saturating_add(owners.before(owner.of, name))
+        });
+        if events >= owner.at_least {
+            return false;
+        }
+        thin.entry(name.map(str::to_owned)).or_insert((events, 0)).1 += 1;
+        true
+    }
+}
+
+/// The part and key under which an owner's events stand in `seen.jsonl`.
+fn owner_key(name: &str) -> (String, Vec<Literal>) {
+    ("owner".to_owned(), vec![Literal::Text(name.to_owned())])
+}
+
+/// How many owners with too short a baseline are named.
+const NAMED_OWNERS: usize = 3;
+
+/// What is to be said of the keys that were held back; nothing where none was.
+fn limit(Owner { of, at_least }: &Owner, thin: &Thin) -> Option<String> {
+    let named = thin.iter().take(NAMED_OWNERS);
+    let mut owners: Vec<String> =
+        named.map(|(name, (events, _))| format!("{} has {events}", name.as_deref().unwrap_or("an unnamed one"))).collect();
+    if thin.len() > NAMED_OWNERS {
+        owners.push(format!("and {} more", thin.len() - NAMED_OWNERS));
+    }
+    let keys = counted(thin.values().map(|(_, keys)| *keys).sum::<u64>(), "new key");
+    (!thin.is_empty()).then(|| {
+        format!("insufficient baseline: {keys} held back, as fewer than {at_least} events of the {of} lie in it: {}", owners.join(", "))
+    })
 }
 
 /// The name of a part in `seen.jsonl`.

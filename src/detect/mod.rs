@@ -17,6 +17,7 @@ pub mod fields;
 mod finding;
 mod first_seen;
 mod hits;
+mod owners;
 pub mod predicate;
 mod rounds;
 mod rule;
@@ -37,11 +38,12 @@ pub use accept::Accepted;
 pub use baseline::{Baseline, SEEN_FILE, Seen};
 pub use catalog::{AcceptedLists, BUILTIN_SOURCE, Catalog, CatalogOptions, CheckedRule};
 pub use finding::{Detections, Evidence, EvidenceKind, Finding, Integrity, RuleStatus, RuleTable, RunStatus, Severity, Suppressed};
-pub use rule::{Absent, Kind, KnownBy, Logic, RollUp, Rule, Sequence, SeverityRule, Step, Sum};
+pub use rule::{Absent, Kind, KnownBy, Logic, Owner, RollUp, Rule, Sequence, SeverityRule, Step, Sum};
 pub use template::Template;
 
 use first_seen::FirstSeen;
 use hits::Rows;
+use owners::Owners;
 use sequence::LogEnds;
 use threshold::Threshold;
 
@@ -96,7 +98,8 @@ pub fn detect(catalog: &Catalog, events: &EventFrame, options: &DetectOptions<'_
     let found = rounds::scan(&on_events, events, options.baseline.until)?;
     let rows = found.matches.iter().map(|matches| Rows::new(&matches.frame)).collect::<Result<Vec<_>, _>>()?;
     let ends = if on_events.iter().any(|rule| asks_for_log_ends(rule)) { LogEnds::of(events)? } else { LogEnds::default() };
-    let context = Context { baseline: options.baseline, ends: &ends };
+    let owners = Owners::of(&on_events, events, options.baseline.until)?;
+    let context = Context { baseline: options.baseline, ends: &ends, owners: &owners };
     let made: Vec<RuleFindings> = on_events
         .par_iter()
         .zip(&found.first_ids)
@@ -147,6 +150,7 @@ impl Detections {
 struct Context<'s> {
     baseline: &'s Baseline,
     ends: &'s LogEnds,
+    owners: &'s Owners,
 }
 
 impl Context<'_> {
@@ -163,11 +167,10 @@ impl Context<'_> {
                 let (findings, limit) = sequence::findings(rule, sequence, parts, self.ends);
                 RuleFindings { findings, limit, ..RuleFindings::default() }
             }
-            Logic::FirstSeen { key, quiet_days, known_by, .. } => {
+            Logic::FirstSeen { key, quiet_days, known_by, owner, .. } => {
                 let keys = std::iter::once(key.as_slice()).chain(known_by.iter().map(|known| known.key.as_slice())).collect();
-                let first_seen = FirstSeen { keys, quiet_days: *quiet_days, baseline: self.baseline };
-                let (findings, seen) = first_seen::findings(rule, &first_seen, parts);
-                RuleFindings { findings, seen, ..RuleFindings::default() }
+                let owner = owner.as_ref().map(|owner| (owner, self.owners));
+                first_seen::findings(rule, &FirstSeen { keys, quiet_days: *quiet_days, owner, baseline: self.baseline }, parts)
             }
             Logic::State { .. } | Logic::Table { .. } => RuleFindings::default(),
         }

@@ -10,6 +10,7 @@ use super::fields::FieldPath;
 use super::finding::{RunStatus, Severity};
 use super::predicate::Predicate;
 use super::template::Template;
+use crate::schema::Column;
 use crate::time::span_text;
 
 /// What a rule looks for.
@@ -100,7 +101,8 @@ pub struct Rule {
     pub license: Option<String>,
     /// `builtin`, or the path of its file.
     pub source: String,
-    /// SHA-256 of the file's text, in lower-case hex.
+    /// SHA-256 of the file's text, in lower-case hex; where `--set` gave parameters values, that of this hash and a line
+    /// `NAME=VALUE` for each of them, in the order of the names.
     pub sha256: String,
     /// Its file, for messages.
     pub place: String,
@@ -155,6 +157,8 @@ pub enum Logic {
         quiet_days: Option<u64>,
         /// Other events that make a key known.
         known_by: Vec<KnownBy>,
+        /// Whose the key is, where the owner's baseline has to be long enough to call a key new.
+        owner: Option<Owner>,
     },
     /// Rows of a table of state.
     State {
@@ -231,6 +235,15 @@ pub struct KnownBy {
     pub key: Vec<String>,
 }
 
+/// Whose the key of a `first-seen` rule is.
+#[derive(Debug, Clone, Copy)]
+pub struct Owner {
+    /// The column that names the owner.
+    pub of: Column,
+    /// How many events the owner has to have in the baseline; with fewer, no key of theirs is called new.
+    pub at_least: u64,
+}
+
 /// How matches of a `single` rule become one finding.
 #[derive(Debug, Clone)]
 pub struct RollUp {
@@ -287,12 +300,12 @@ impl Rule {
                 Some(format!("at least {at_least} {what}{}{} within {}", sum.unwrap_or_default(), by_text(by), span_text(*within)))
             }
             Logic::Sequence(sequence) => Some(sequence_text(sequence)),
-            Logic::FirstSeen { key, quiet_days, known_by, .. } => {
+            Logic::FirstSeen { key, quiet_days, known_by, owner, .. } => {
                 let known = if known_by.is_empty() { "" } else { " and known from other events" };
                 let key = key.join(", ");
                 Some(match quiet_days {
                     Some(days) => format!("the first event of a {key} that was quiet for {days} days"),
-                    None => format!("the first event of a {key} that is not in the baseline{known}"),
+                    None => format!("the first event of a {key} that is not in the baseline{known}{}", owner_text(owner.as_ref())),
                 })
             }
             Logic::State { table, by, .. } => Some(format!("rows of the table {table}{}", by_text(by))),
@@ -314,13 +327,21 @@ impl Rule {
             Logic::FirstSeen { key, known_by, .. } => names.extend(key.iter().chain(known_by.iter().flat_map(|known| &known.key))),
             Logic::State { .. } | Logic::Table { .. } => {}
         }
-        names.into_iter().map(String::as_str).chain(self.message.iter().flat_map(Template::names)).collect()
+        let owner = match &self.logic {
+            Logic::FirstSeen { owner: Some(owner), .. } => Some(owner.of.name()),
+            _ => None,
+        };
+        names.into_iter().map(String::as_str).chain(owner).chain(self.message.iter().flat_map(Template::names)).collect()
     }
 
     /// The conditions of its severity, with their places among the levels.
     pub(super) fn level_conditions(&self) -> impl Iterator<Item = &Predicate> {
         self.severity.levels.iter().map(|(_, condition)| condition)
     }
+}
+
+fn owner_text(owner: Option<&Owner>) -> String {
+    owner.map(|Owner { of, at_least }| format!(", where that has at least {at_least} events of the {of}")).unwrap_or_default()
 }
 
 fn by_text(by: &[String]) -> String {

@@ -51,6 +51,7 @@ pub(super) struct RuleFile {
     pub(super) key: Option<Spanned<Vec<String>>>,
     pub(super) quiet_days: Option<Spanned<u64>>,
     pub(super) known_by: Option<Spanned<Vec<KnownByForm>>>,
+    pub(super) owner: Option<Spanned<OwnerForm>>,
     pub(super) table: Option<Spanned<String>>,
     pub(super) sql: Option<Spanned<String>>,
     pub(super) message: Option<Spanned<String>>,
@@ -103,6 +104,14 @@ pub(super) struct KnownByForm {
     #[serde(rename = "where")]
     pub(super) condition: Spanned<String>,
     pub(super) key: Spanned<Vec<String>>,
+}
+
+/// `owner` of a `first-seen` rule.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OwnerForm {
+    pub(super) of: Spanned<String>,
+    pub(super) at_least: Spanned<u64>,
 }
 
 /// A severity: a word, or a word and conditions for other words.
@@ -256,6 +265,7 @@ impl RuleFile {
         let numbers = [("at_least", &mut self.at_least), ("quiet_days", &mut self.quiet_days)];
         own.extend(numbers.into_iter().filter_map(|(name, number)| Some((name.to_owned(), Own::number(number.as_mut()?)))));
         own.extend(self.or_sum.as_mut().map(|sum| ("or_sum.at_least".to_owned(), Own::number(&mut sum.value.at_least))));
+        own.extend(self.owner.as_mut().map(|owner| ("owner.at_least".to_owned(), Own::number(&mut owner.value.at_least))));
         for step in self.steps.iter_mut().flat_map(|steps| &mut steps.value) {
             let name = format!("{}.at_least", step.name.value);
             own.extend(step.at_least.as_mut().map(|number| (name, Own::number(number))));

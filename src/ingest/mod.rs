@@ -8,6 +8,7 @@
 mod object;
 mod part;
 mod revisit;
+mod unread;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,6 +17,7 @@ use rayon::prelude::{IndexedParallelIterator as _, IntoParallelRefIterator as _,
 
 pub use object::{ObjectReport, Status};
 pub use revisit::{RawRecord, revisit};
+pub use unread::Unread;
 
 use crate::error::Error;
 use crate::frame::{Batch, BatchBuilder, Filter, Held, Store};

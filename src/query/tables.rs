@@ -45,7 +45,7 @@ pub const FILES: Table = Table {
         "compressed_bytes" Int "the file's size" "not read";
         "inflated_bytes" Int "the bytes after inflation" "not read";
         "sha256" Text "the bytes after inflation" "not read";
-        "status" Text "read, skipped or problem" "never";
+        "status" Text "read, skipped, problem, or filtered: left unread, as its name shows that no record in it is asked for" "never";
         "reason" Text "why it was not read" "it was read";
         "notes" Text "what is odd about it" "nothing";
         "records" Int "the events that were loaded from it" "not read";

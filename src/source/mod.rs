@@ -61,13 +61,6 @@ pub struct Listing {
     pub problems: Vec<Problem>,
 }
 
-impl Listing {
-    /// How many objects were found, read or not.
-    pub fn listed(&self) -> usize {
-        self.objects.len() + self.skipped.len() + self.problems.len()
-    }
-}
-
 /// The most that one object may cost. Where a limit is hit, the object gets a problem and what was read is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Budget {

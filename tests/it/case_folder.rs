@@ -153,7 +153,8 @@ fn a_case_among_logs_spoils_none_and_answers_alone() {
     assert_eq!(document["ledger"]["objects"]["problems"], 0);
     assert_eq!(crate::support::detect(&out)["ledger"]["records"]["loaded"], 1);
     // But not as one source among others.
-    let run = trailsift(["detect".as_ref(), out.as_os_str(), logs.as_os_str()]).expect(2);
+    let more = folder.write("more.json", root_login(2).to_string());
+    let run = trailsift(["detect".as_ref(), out.as_os_str(), more.as_os_str()]).expect(2);
     assert!(run.stderr.contains("a case folder") && run.stderr.contains("give it alone"), "{}", run.stderr);
 }
 

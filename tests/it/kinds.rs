@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::support::{Folder, findings, record, trailsift};
+use crate::support::{Folder, detect_with, findings, project, record, root_login, trailsift};
 
 const RULES: &str = "
 id: ACME-001
@@ -122,4 +122,64 @@ fn a_case_is_the_baseline_of_the_next() {
     let none = folder.path().join("early").into_os_string();
     let run = trailsift(["detect".into(), none.clone(), "--baseline-case".into(), none]).expect(2);
     assert!(run.stderr.contains("seen.jsonl"), "{}", run.stderr);
+}
+
+/// Twenty events of an account are the least that make a baseline of it.
+#[test]
+fn a_baseline_of_nineteen_events_calls_nothing_new() {
+    let federated = record(30, |record| {
+        record["eventSource"] = json!("signin.amazonaws.com");
+        record["eventName"] = json!("ConsoleLogin");
+        record["userIdentity"]["type"] = json!("AssumedRole");
+        record["responseElements"] = json!({"ConsoleLogin": "Success"});
+        record["additionalEventData"] = json!({"MFAUsed": "No", "SamlProviderArn": "arn:aws:iam::111122223333:saml-provider/idp"});
+    });
+    for (id, new) in [("ROOT-024", root_login(30)), ("MFA-004", federated)] {
+        let run = |events: u32, more: &[&str]| {
+            let logs: Vec<Value> = (0..events).map(|number| record(number, |_| ())).chain([new.clone()]).collect();
+            let folder = Folder::new().with("a.json", json!(logs).to_string());
+            let args = [&["--only", id, "--baseline-until", "2026-03-01T08:00:30Z"], more].concat();
+            let document = detect_with(folder.path(), &args);
+            let status = document["rules"].as_array().expect("rules").iter().find(|rule| rule["id"] == id).expect("the rule").clone();
+            (findings(&document).len(), status["status"].clone(), status["reason"].clone())
+        };
+        assert_eq!(run(20, &[]), (1, json!("run"), Value::Null), "{id}");
+        let reason = "insufficient baseline: 1 new key held back, as fewer than 20 events of the recipient_account_id lie in it: 111122223333 has 19";
+        assert_eq!(run(19, &[]), (0, json!("degraded"), json!(reason)), "{id}");
+        assert_eq!(run(19, &["--set", &format!("{id}.owner.at_least=19")]), (1, json!("run"), Value::Null), "{id}");
+    }
+}
+
+#[test]
+fn a_rule_with_another_parameter_is_another_rule_to_the_next_case() {
+    let source = project("tests/rules/IAM-036/hit.jsonl");
+    let folder = Folder::new();
+    let seen = |name: &str, more: &[&str]| {
+        let out = folder.path().join(name);
+        let mut args =
+            vec!["investigate".as_ref(), source.as_os_str(), "--only".as_ref(), "IAM-036".as_ref(), "--out".as_ref(), out.as_os_str()];
+        args.extend(more.iter().map(std::ffi::OsStr::new));
+        trailsift(args).expect(0);
+        let text = std::fs::read_to_string(out.join("seen.jsonl")).expect("written");
+        let line: Value = serde_json::from_str(text.lines().next().expect("a line")).expect("JSON");
+        line["rule_sha256"].as_str().expect("a hash").to_owned()
+    };
+    let plain = seen("plain", &[]);
+    let sixty = seen("sixty", &["--set", "IAM-036.quiet_days=60"]);
+    assert_ne!(plain, sixty);
+    assert_ne!(seen("ninety", &["--set", "IAM-036.quiet_days=90"]), sixty);
+    // The last value of a parameter counts.
+    assert_eq!(seen("twice", &["--set", "IAM-036.quiet_days=90", "--set", "IAM-036.quiet_days=60"]), sixty);
+
+    let reason = |case: &str, more: &[&str]| {
+        let case = folder.path().join(case).display().to_string();
+        let args = [&["--only", "IAM-036", "--baseline-case", &case], more].concat();
+        let rules = detect_with(&source, &args)["rules"].clone();
+        rules.as_array().expect("rules").iter().find(|rule| rule["id"] == "IAM-036").expect("the rule")["reason"].clone()
+    };
+    let other = "the case of --baseline-case ran another version of this rule";
+    assert_eq!(reason("plain", &[]), Value::Null);
+    assert_eq!(reason("plain", &["--set", "IAM-036.quiet_days=60"]), other);
+    assert_eq!(reason("sixty", &[]), other);
+    assert_eq!(reason("sixty", &["--set", "IAM-036.quiet_days=60"]), Value::Null);
 }

@@ -13,10 +13,14 @@
 
 mod accept;
 mod bad_input;
+mod broken;
 mod browser;
 mod case_folder;
 mod conservation;
 mod determinism;
+mod differential;
+mod filters;
+mod forms;
 mod golden;
 mod kinds;
 mod labels;
@@ -27,6 +31,7 @@ mod report;
 mod rules;
 mod sample;
 mod sessions;
+mod sources;
 mod sql;
 mod stored;
 mod support;

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::support::{Folder, check_ledger, detect, findings, shared, sql, trailsift_with};
 
-fn tests() -> Option<Vec<Value>> {
+pub(crate) fn tests() -> Option<Vec<Value>> {
     let mut text = String::new();
     let path = shared("data/real/panther/tests.jsonl.gz")?;
     MultiGzDecoder::new(std::fs::File::open(path).expect("a file")).read_to_string(&mut text).expect("gzip of UTF-8");

@@ -142,12 +142,22 @@ fn a_case_that_was_changed_is_refused_in_words() {
     };
     let events = case.join("events/00000000-00000.parquet");
     let good = std::fs::read(&events).expect("a file");
-    for at in [good.len() / 3, good.len() - 20] {
+    let before = answer(&case, &everything).expect(0).stdout;
+    let mut noticed = 0;
+    for at in (0..good.len()).step_by(good.len() / 40) {
         let mut bad = good.clone();
         bad[at] ^= 1;
         std::fs::write(&events, &bad).expect("written");
-        refused("damaged");
+        let run = answer(&case, &everything);
+        // A byte of a column that is null throughout tells nothing, as its footer does.
+        if run.code == 0 {
+            assert!(run.stdout == before, "byte {at}");
+        } else {
+            refused("damaged");
+            noticed += 1;
+        }
     }
+    assert!(noticed > 20, "{noticed}");
     std::fs::write(&events, &good[..good.len() / 2]).expect("written");
     refused("damaged");
     std::fs::remove_file(&events).expect("removed");

@@ -209,3 +209,21 @@ pub(crate) fn detect_with(source: &Path, more: &[&str]) -> Value {
     check_ledger(&document);
     document
 }
+
+/// Events loaded from one file, the kinds of its problems and of its notices.
+pub(crate) fn loaded(name: &str, bytes: impl AsRef<[u8]>) -> (u64, Vec<String>, Vec<String>) {
+    let folder = Folder::new().with(name, bytes);
+    let document = detect(folder.path());
+    let kinds = |list: &str| {
+        document["ledger"][list]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .map(|entry| entry["kind"].as_str().expect("a kind").to_owned())
+            .collect()
+    };
+    (document["ledger"]["records"]["loaded"].as_u64().expect("a count"), kinds("problems"), kinds("notices"))
+}
+
+/// No problems, or no notices.
+pub(crate) const NONE: Vec<String> = Vec::new();

@@ -51,6 +51,17 @@ key: [secret_id]
 message: '{secret_id}'
 ";
 
+const OWNED: &str = "
+id: T-034
+title: A new name in an account
+severity: low
+kind: first-seen
+where: event_name = 'Get'
+key: [recipient_account_id, principal]
+owner: {of: recipient_account_id, at_least: 3}
+message: '{principal} in {recipient_account_id}'
+";
+
 fn moment(second: i64) -> EventTime {
     EventTime::from_micros((1_767_225_600 + second) * 1_000_000).expect("a time")
 }
@@ -175,6 +186,37 @@ fn keys_of_fields() {
 }
 
 #[test]
+fn a_short_baseline_of_the_owner_is_no_baseline() {
+    let of = |account: &'static str, second: i64, principal: &'static str, name: &'static str| {
+        event(second, principal, name).with(Column::RecipientAccountId, account)
+    };
+    // What the events of the baseline are does not matter; the one at its end is after it.
+    let long = [of("long", 0, "p", "Put"), of("long", 1, "p", "Put"), of("long", 9, "q", "Get"), of("long", 20, "r", "Get")];
+    let short = [of("short", 2, "p", "Put"), of("short", 3, "p", "Get"), of("short", 10, "r", "Get"), of("short", 21, "s", "Get")];
+    let events = [long, short].concat();
+    let detections = detected(OWNED, until(10), &events);
+    assert_eq!(messages(&detections), ["r in long"]);
+    let status = detections.rules.first().expect("one");
+    assert_eq!((status.status, status.findings), (RunStatus::Degraded, 1));
+    insta::assert_snapshot!(status.reason.as_deref().unwrap_or_default(), @"insufficient baseline: 2 new keys held back, as fewer than 3 events of the recipient_account_id lie in it: short has 2");
+    // Where no key is new, nothing is held back.
+    let silent = detected(OWNED, until(10), &events[..4]);
+    assert_eq!(silent.rules.first().map(|rule| rule.status), Some(RunStatus::Run));
+    let set = CatalogOptions { set: vec!["T-034.owner.at_least=2".to_owned()], ..CatalogOptions::default() };
+    let catalog = Catalog::of(&[OWNED], &set).unwrap_or_else(|error| panic!("{error}"));
+    let options = DetectOptions { baseline: until(10), tables: &[] };
+    let found = detect(&catalog, &EventFrame::new(vec![batch(&events)]), &options).expect("runs");
+    assert_eq!(messages(&found), ["r in short", "r in long", "s in short"]);
+
+    // What an earlier case saw of the owner counts, whatever its rule found.
+    let later = [of("long", DAY, "u", "Get"), of("short", DAY + 1, "u", "Get"), of("new", DAY + 2, "u", "Get")];
+    let case = |seen: &Detections| Baseline { until: None, seen: Some(seen.seen.clone()) };
+    let next = detected(OWNED, case(&detections), &later);
+    assert_eq!(messages(&next), ["u in long", "u in short"]);
+    insta::assert_snapshot!(next.rules.first().and_then(|rule| rule.reason.clone()).unwrap_or_default(), @"insufficient baseline: 1 new key held back, as fewer than 3 events of the recipient_account_id lie in it: new has 0");
+}
+
+#[test]
 fn an_earlier_case_is_a_baseline() {
     let early = [event(0, "p", "Get"), event(1, "p", "Get"), event(2, "p", "Get"), event(DAY, "p", "Get")];
     let first = detected(NEW, until(1), &early);
@@ -228,8 +270,11 @@ fn bad_rules_are_refused() {
     insta::assert_snapshot!(bad(NEW, "[principal, event_name]", "[]"), @"rule rule0.yml:7: `key` is empty: name the columns or fields that are seen for the first time");
     insta::assert_snapshot!(bad(NEW, "where: ok\n", ""), @"rule rule0.yml:5: a rule of kind first-seen needs the key `where`");
     insta::assert_snapshot!(bad(NEW, "calls {event_name}", "since {last_seen}"), @"rule rule0.yml:8: message: no placeholder `last_seen`: use a column, field or parameter, or {count}");
-    insta::assert_snapshot!(bad(NEW, "where: ok", "where: ok\nby: [principal]"), @"rule rule0.yml:7: the key `by` means nothing for a rule of kind first-seen, which has where, key, quiet_days, known_by, message");
+    insta::assert_snapshot!(bad(NEW, "where: ok", "where: ok\nby: [principal]"), @"rule rule0.yml:7: the key `by` means nothing for a rule of kind first-seen, which has where, key, quiet_days, known_by, owner, message");
     insta::assert_snapshot!(bad(QUIET, "quiet_days: 2", "quiet_days: 0"), @"rule rule0.yml:8: `quiet_days` lies between 1 and 36500");
+    insta::assert_snapshot!(bad(OWNED, "key: [", "quiet_days: 2\nkey: ["), @"rule rule0.yml:9: `owner` means nothing beside `quiet_days`, which needs no baseline");
+    insta::assert_snapshot!(bad(OWNED, "of: recipient_account_id", "of: event_epoch"), @"rule rule0.yml:8: owner: `event_epoch` is no column of text, by which all events can be counted");
+    insta::assert_snapshot!(bad(OWNED, "of: recipient_account_id", "of: recipient_account"), @"rule rule0.yml:8: owner: no column or field `recipient_account`: did you mean `recipient_account_id`?");
     insta::assert_snapshot!(bad(KNOWN, "[user_name]", "[user_name, actor]"), @"rule rule0.yml:10: known_by: its key has 2 parts, but the rule's has 1");
     insta::assert_snapshot!(bad(KNOWN, "[user_name]", "[user_nam]"), @"rule rule0.yml:10: known_by: no column or field `user_nam`: did you mean `user_name`?");
 }

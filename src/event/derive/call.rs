@@ -10,7 +10,7 @@ use crate::schema::Column;
 pub(super) struct Call<'a> {
     /// `event_stem`, empty without an event name.
     pub(super) stem: &'a str,
-    /// `event_source` without `.amazonaws.com`.
+    /// `event_source` without `.amazonaws.com`, empty where it does not end so: rules name services in full too.
     pub(super) service: &'a str,
 }
 
@@ -25,7 +25,7 @@ pub(super) fn set<'a>(event: &mut Event<'a>) -> Call<'a> {
     let name = event.text(Column::EventName);
     let stem = name.map(stem);
     let source = source_in_small_letters(event);
-    let call = Call { stem: stem.unwrap_or_default(), service: without_tail(source, ".amazonaws.com").unwrap_or(source) };
+    let call = Call { stem: stem.unwrap_or_default(), service: without_tail(source, ".amazonaws.com").unwrap_or_default() };
     let write = event.flag(Column::ReadOnly).map(|read_only| !read_only).or_else(|| name.map(verb_writes));
     event.set_optional(Column::EventStem, stem);
     if let Some(write) = write {
@@ -260,9 +260,9 @@ mod tests {
         {
             assert_eq!(is(service, name, "false"), Some(false), "{service} {name}");
         }
-        assert_eq!(
-            flag(Column::SensitiveWrite, &[(Column::EventSource, "iam.amazonaws.com"), (Column::EventName, "CreateUser")]),
-            Some(true)
-        );
+        for (source, wanted) in [("iam.amazonaws.com", true), ("iam", false), ("", false)] {
+            let fields = [(Column::EventSource, source), (Column::EventName, "CreateUser")];
+            assert_eq!(flag(Column::SensitiveWrite, &fields), Some(wanted), "{source}");
+        }
     }
 }
