@@ -19,8 +19,11 @@ use serde_json::Value;
 use crate::support::{Folder, detect_with, project, shared, trailsift};
 use plain::{Log, text};
 
-/// A rule's id, and whether it finds a record.
-type Rule = (&'static str, fn(&Value, &Log) -> bool);
+/// Whether a rule finds a record.
+type Matches = fn(&Value, &Log) -> bool;
+
+/// A rule's id, and what it finds.
+type Rule = (&'static str, Matches);
 
 /// Where a rule is not what the catalogue says, on purpose: rule, event id, which side finds it, and why.
 const MEANT: &[(&str, &str, Side, &str)] = &[
@@ -47,7 +50,7 @@ enum Side {
     Plain,
 }
 
-fn rules() -> BTreeMap<&'static str, fn(&Value, &Log) -> bool> {
+fn rules() -> BTreeMap<&'static str, Matches> {
     [root::RULES, mfa::RULES, iam::RULES, evade::RULES].concat().into_iter().collect()
 }
 
@@ -67,7 +70,7 @@ fn found_by_rules(document: &Value) -> BTreeMap<String, Found> {
     found
 }
 
-fn found_plainly(log: &Log, matches: fn(&Value, &Log) -> bool) -> Found {
+fn found_plainly(log: &Log, matches: Matches) -> Found {
     let mut found = Found::new();
     // Insights events take part in no detection.
     for event in log.events.iter().filter(|event| event["eventCategory"] != "Insight" && matches(event, log)) {

@@ -70,8 +70,7 @@ pub(super) fn mfa_verdict(event: &Value) -> &'static str {
         ("success", "yes", _) | ("success", _, Some(true)) if kind(&["AssumedRole"]) => "mfa",
         ("success", ..) if kind(&["AssumedRole"]) || kind(&["FederatedUser"]) && !by_provider => "session_no_mfa",
         ("success", ..) if kind(&["SAMLUser", "WebIdentityUser", "IdentityCenterUser"]) => "idp_unknown",
-        ("success", ..) => "unknown",
-        _ if named(event, "/errorMessage").is_some() => "failed",
+        (other, ..) if other != "success" && named(event, "/errorMessage").is_some() => "failed",
         _ => "unknown",
     }
 }

@@ -99,7 +99,11 @@ fn before_damage(text: &str) -> Vec<Value> {
 /// Takes records out of what they are wrapped in.
 fn unwrap(value: Value, found: &mut Vec<Value>) {
     match value {
-        Value::Array(list) => list.into_iter().for_each(|value| unwrap(value, found)),
+        Value::Array(list) => {
+            for value in list {
+                unwrap(value, found);
+            }
+        }
         Value::Object(mut map) => {
             if let Some(list @ Value::Array(_)) = ["Records", "Events"].iter().find_map(|key| map.get(*key)) {
                 unwrap(list.clone(), found);

@@ -67,8 +67,8 @@ fn matches(pattern: &str, name: &str) -> bool {
     reached[0] = true;
     for wanted in pattern.to_ascii_lowercase().bytes() {
         let before = reached.clone();
-        for end in 0..reached.len() {
-            reached[end] = match wanted {
+        for (end, entry) in reached.iter_mut().enumerate() {
+            *entry = match wanted {
                 b'*' => before[..=end].contains(&true),
                 _ => end > 0 && before[end - 1] && (wanted == b'?' || wanted == name[end - 1]),
             };
