@@ -204,8 +204,8 @@ fn a_short_baseline_of_the_owner_is_no_baseline() {
     assert_eq!(silent.rules.first().map(|rule| rule.status), Some(RunStatus::Run));
     let set = CatalogOptions { set: vec!["T-034.owner.at_least=2".to_owned()], ..CatalogOptions::default() };
     let catalog = Catalog::of(&[OWNED], &set).unwrap_or_else(|error| panic!("{error}"));
-    let options = DetectOptions { baseline: until(10), tables: &[] };
-    let found = detect(&catalog, &EventFrame::new(vec![batch(&events)]), &options).expect("runs");
+    let options = DetectOptions { baseline: &until(10), tables: &[] };
+    let found = detect(&catalog, &EventFrame::of(vec![batch(&events)]), &options).expect("runs");
     assert_eq!(messages(&found), ["r in short", "r in long", "s in short"]);
 
     // What an earlier case saw of the owner counts, whatever its rule found.
