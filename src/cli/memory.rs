@@ -4,6 +4,8 @@ use std::fs;
 
 use trailsift::frame::Store;
 
+use super::leftovers;
+
 /// The least that a run gets along with: what two threads hold of a large file at once, and the program itself.
 const LEAST: u64 = 256 << 20;
 /// What is taken for the machine's memory where the system does not tell.
@@ -37,7 +39,7 @@ pub(crate) fn for_events(limit: Option<u64>) -> u64 {
 
 /// Keeps events in memory, and those that do not fit in files.
 pub(crate) fn store(limit: Option<u64>) -> Store {
-    Store::within(for_events(limit))
+    Store::within(for_events(limit)).telling(leftovers::keep)
 }
 
 /// Bytes of the machine's memory.

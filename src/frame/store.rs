@@ -27,6 +27,8 @@ pub struct Store {
     temporary: OnceLock<tempfile::TempDir>,
     /// Bytes that batches in memory may still take.
     room: AtomicU64,
+    /// Is told of the temporary folder once it is there.
+    made: fn(&Path),
 }
 
 /// A batch, where it is kept: in memory, in a file, or both.
@@ -68,7 +70,13 @@ impl Default for Store {
 impl Store {
     /// Keeps batches in memory up to `bytes`, and the others in the system's folder for temporary files.
     pub fn within(bytes: u64) -> Self {
-        Self { folder: None, temporary: OnceLock::new(), room: AtomicU64::new(bytes) }
+        Self { folder: None, temporary: OnceLock::new(), room: AtomicU64::new(bytes), made: |_| () }
+    }
+
+    /// Tells of the temporary folder once it is made, so that who ends the program early can remove it.
+    #[must_use]
+    pub fn telling(self, made: fn(&Path)) -> Self {
+        Self { made, ..self }
     }
 
     /// Writes every batch into `folder`, which is there and empty, and keeps up to `bytes` in memory beside it.
@@ -127,7 +135,9 @@ impl Store {
         let made =
             made.map_err(|cause| Error::io("make a folder for events that do not fit into --memory in", &std::env::temp_dir(), cause))?;
         // Another thread may have been first; the second folder goes again.
-        Ok(self.temporary.get_or_init(|| made).path())
+        let folder = self.temporary.get_or_init(|| made).path();
+        (self.made)(folder);
+        Ok(folder)
     }
 }
 
