@@ -270,8 +270,9 @@ impl Names {
 
 /// The hash of a rule whose parameters were given other values: it is another rule, and finds other events.
 fn sha256_as_set(of_file: &str, given: &BTreeMap<&str, &str>) -> String {
-    let lines: String = given.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
-    sha256_hex(format!("{of_file}\n{lines}").as_bytes())
+    let mut lines = vec![of_file.to_owned()];
+    lines.extend(given.iter().map(|(name, value)| format!("{name}={value}")));
+    sha256_hex(lines.join("\n").as_bytes())
 }
 
 /// `ID.NAME=VALUE` taken apart; the first part stays whole for messages.

@@ -279,8 +279,8 @@ impl Matches {
     fn let_go_of_batch(&mut self) -> Result<(), Error> {
         for name in self.frame.get_column_names_owned() {
             let Ok(texts) = self.frame.column(&name)?.str() else { continue };
-            let held: usize = texts.downcast_iter().map(|texts| texts.total_buffer_len()).sum();
-            let own: usize = texts.downcast_iter().map(|texts| texts.total_bytes_len()).sum();
+            let held: usize = texts.downcast_iter().map(polars_arrow::array::BinaryViewArrayGeneric::total_buffer_len).sum();
+            let own: usize = texts.downcast_iter().map(polars_arrow::array::BinaryViewArrayGeneric::total_bytes_len).sum();
             if held > own.saturating_mul(HELD_TEXTS) {
                 let copied = StringChunked::from_chunk_iter(name.clone(), texts.downcast_iter().map(|texts| texts.clone().gc()));
                 self.frame.replace(&name, copied.into_column())?;

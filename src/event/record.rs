@@ -26,7 +26,14 @@ pub struct Event<'a> {
     arena: &'a Bump,
     key_order: KeyOrder<'a>,
     identities: Identities<'a>,
-    address: Option<(&'a str, [(Column, Option<&'a str>); 4])>,
+    address: Option<Address<'a>>,
+}
+
+/// An address, and the columns that follow from it.
+#[derive(Debug, Clone, Copy)]
+struct Address<'a> {
+    text: &'a str,
+    columns: [(Column, Option<&'a str>); 4],
 }
 
 /// One entry of a record's `resources`.
@@ -77,7 +84,7 @@ impl<'a> Event<'a> {
 
     /// Fills the columns that follow from the address as in the last record, if it has the same.
     pub(super) fn recall_address(&mut self, address: &str) -> bool {
-        let Some((_, columns)) = self.address.filter(|(known, _)| *known == address) else { return false };
+        let Some(Address { columns, .. }) = self.address.filter(|known| known.text == address) else { return false };
         for (column, text) in columns {
             self.set_optional(column, text);
         }
@@ -87,7 +94,7 @@ impl<'a> Event<'a> {
     /// Remembers the columns that follow from the address.
     pub(super) fn keep_address(&mut self, address: &'a str) {
         let columns = [Column::SourceIpKind, Column::SourceIpHex, Column::SourceIpNet, Column::SourceIpNet16];
-        self.address = Some((address, columns.map(|column| (column, self.text(column)))));
+        self.address = Some(Address { text: address, columns: columns.map(|column| (column, self.text(column))) });
     }
 
     /// Empties every slot.

@@ -19,7 +19,7 @@ impl<T> Default for ByPlace<'_, T> {
     }
 }
 
-impl<'p, T> ByPlace<'p, T> {
+impl<T> ByPlace<'_, T> {
     /// Whether no place has a value.
     pub fn is_empty(&self) -> bool {
         self.objects.is_empty()

@@ -143,7 +143,7 @@ impl EventFrame {
             let ids = frame.column(Column::AddendumOriginalEventId.name())?.str()?;
             Ok(ids.iter().flatten().map(str::to_owned).collect::<Vec<String>>())
         };
-        let replaced: HashSet<String> = self.fold(&[Column::AddendumOriginalEventId], HashSet::new(), ids, |all, more| all.extend(more))?;
+        let replaced: HashSet<String> = self.fold(&[Column::AddendumOriginalEventId], HashSet::new(), ids, Extend::extend)?;
         if replaced.is_empty() {
             return Ok(());
         }
@@ -160,7 +160,7 @@ impl EventFrame {
             }
             Ok(notices)
         };
-        found.notices = self.fold(&columns, std::mem::take(&mut found.notices), notices, |all, more| all.extend(more))?;
+        found.notices = self.fold(&columns, std::mem::take(&mut found.notices), notices, Extend::extend)?;
         Ok(())
     }
 
@@ -175,7 +175,7 @@ type Row = (u32, u32);
 
 /// Rows of equal ids, taken some at a time.
 struct Groups {
-    groups: std::vec::IntoIter<Vec<Row>>,
+    rest: std::vec::IntoIter<Vec<Row>>,
     /// The group that was begun: its first row, and those that were not taken yet.
     begun: Option<(Row, std::vec::IntoIter<Row>)>,
     state: State,
@@ -200,7 +200,7 @@ struct State {
 
 impl Groups {
     fn new(groups: Vec<Vec<Row>>) -> Self {
-        Self { groups: groups.into_iter(), begun: None, state: State::default() }
+        Self { rest: groups.into_iter(), begun: None, state: State::default() }
     }
 
     /// The next runs, of about `limit` rows together.
@@ -209,7 +209,7 @@ impl Groups {
         while rows < limit {
             let is_new = self.begun.is_none();
             if is_new {
-                let Some(mut group) = self.groups.next().map(Vec::into_iter) else { break };
+                let Some(mut group) = self.rest.next().map(Vec::into_iter) else { break };
                 self.begun = group.next().map(|first| (first, group));
             }
             let Some((first, others)) = &mut self.begun else { continue };

@@ -28,6 +28,7 @@ use crate::schema::{Column, Kind};
 #[derive(Debug, Clone, Default)]
 pub struct EventFrame {
     slots: Vec<Slot>,
+    #[expect(dead_code, reason = "its temporary folder has to last as long as the events")]
     store: Arc<Store>,
 }
 
@@ -151,7 +152,9 @@ impl EventFrame {
             let slots = slots.par_iter().enumerate();
             let answer = |(place, slot): (usize, &Slot)| each(part * waiting + place, &slot.read(&columns, None)?);
             let answers = slots.map(answer).collect::<Result<Vec<T>, Error>>()?;
-            answers.into_iter().for_each(|answer| add(&mut all, answer));
+            for answer in answers {
+                add(&mut all, answer);
+            }
         }
         Ok(all)
     }
@@ -194,7 +197,7 @@ impl EventFrame {
         let slot = self.slots.get_mut(batch).filter(|slot| slot.kept.is_none() && slot.rows == rows.len() && slot.late.is_empty());
         let slot = slot.ok_or_else(|| PolarsError::ShapeMismatch(format!("a mask of {} rows for batch {batch}", rows.len()).into()))?;
         if let Some(batch) = &slot.held.disk {
-            self.store.write_kept(batch, &rows)?;
+            Store::write_kept(batch, &rows)?;
         }
         slot.rows = rows.num_trues();
         slot.kept = Some(rows);
@@ -216,11 +219,11 @@ impl EventFrame {
         filled: &'static [Column],
         each: impl Fn(usize, &DataFrame) -> Result<Option<DataFrame>, Error> + Sync,
     ) -> Result<(), Error> {
-        let (columns, store) = (once(columns), &self.store);
+        let columns = once(columns);
         self.slots.par_iter_mut().enumerate().try_for_each(|(number, slot)| {
             let Some(values) = each(number, &slot.read(&columns, None)?)? else { return Ok(()) };
             check(&values, filled, slot.rows)?;
-            let disk = slot.held.disk.as_ref().map(|batch| store.write_late(batch, filled, &values)).transpose()?;
+            let disk = slot.held.disk.as_ref().map(|batch| Store::write_late(batch, filled, &values)).transpose()?;
             slot.late.push(Late { columns: filled, memory: slot.held.memory.is_some().then_some(values), disk });
             Ok(())
         })
@@ -252,7 +255,7 @@ impl EventFrame {
             let texts: HashSet<&str> = batch.column(column.name())?.str()?.iter().flatten().collect();
             Ok(texts.into_iter().map(str::to_owned).collect::<Vec<_>>())
         };
-        self.fold(&[column], BTreeSet::new(), each, |all, more| all.extend(more))
+        self.fold(&[column], BTreeSet::new(), each, Extend::extend)
     }
 
     /// The polars schema of every batch.

@@ -107,7 +107,7 @@ impl Store {
     ///
     /// # Errors
     /// Where they cannot be written.
-    pub(super) fn write_late(&self, batch: &Segment, columns: &[Column], values: &DataFrame) -> Result<Arc<Segment>, Error> {
+    pub(super) fn write_late(batch: &Segment, columns: &[Column], values: &DataFrame) -> Result<Arc<Segment>, Error> {
         let name = late_kind(columns);
         let schema: Schema =
             columns.iter().map(|column| Field::new(PlSmallStr::from_static(column.name()), data_type(column.kind()))).collect();
@@ -118,7 +118,7 @@ impl Store {
     ///
     /// # Errors
     /// Where they cannot be written.
-    pub(super) fn write_kept(&self, batch: &Segment, kept: &BooleanChunked) -> Result<(), Error> {
+    pub(super) fn write_kept(batch: &Segment, kept: &BooleanChunked) -> Result<(), Error> {
         let schema = Schema::from_iter([Field::new(PlSmallStr::from_static(KEPT), DataType::Boolean)]);
         let values = kept.clone().with_name(PlSmallStr::from_static(KEPT)).into_series().into_frame();
         write_beside(batch, KEPT, &schema, &values).map(|_| ())
@@ -161,8 +161,8 @@ pub(super) fn late_kind(columns: &[Column]) -> &'static str {
 
 /// An id of the columns that events have, with their types, in the order of the frame.
 pub fn layout_id() -> String {
-    let columns: String = Column::ALL.iter().map(|column| format!("{column} {}\n", column.kind())).collect();
-    sha256_hex(columns.as_bytes())
+    let columns: Vec<String> = Column::ALL.iter().map(|column| format!("{column} {}", column.kind())).collect();
+    sha256_hex(columns.join("\n").as_bytes())
 }
 
 /// Writes a table into the file of that kind beside a batch.

@@ -9,7 +9,7 @@ use polars::prelude::{DataFrame, IdxCa, IdxSize, IntoColumn as _, NamedFrom as _
 use rayon::prelude::*;
 
 use super::creation::{Creation, Verdict};
-use super::scan::{Id, Part, SESSION_OF, Told, Use, number, scan, session_of};
+use super::scan::{Id, Kept, Part, SESSION_OF, Told, Use, number, scan, session_of};
 use super::sign_in::{SignIns, Step};
 use super::users::{Acting, Change, Name, USER_COLUMNS, Users};
 use super::view::{COLUMNS, View, index};
@@ -107,7 +107,7 @@ pub fn sessions_of(events: &EventFrame) -> Result<Sessions, Error> {
 #[derive(Debug, Default)]
 struct Merged {
     numbers: HashMap<Id<Arc<str>>, u32>,
-    sessions: Vec<(Id<Arc<str>>, Use<Arc<str>>)>,
+    sessions: Vec<Kept>,
     creations: Vec<Creation>,
     steps: Vec<Step>,
     users: HashMap<Name<Arc<str>>, Acting<Arc<str>>>,

@@ -56,10 +56,13 @@ pub(super) struct Told<T> {
     pub(super) kind: &'static str,
 }
 
+/// A session, and how it was used, with texts that outlive the batch.
+pub(super) type Kept = (Id<Arc<str>>, Use<Arc<str>>);
+
 /// What one batch tells.
 #[derive(Debug, Default)]
 pub(super) struct Part {
-    pub(super) sessions: Vec<(Id<Arc<str>>, Use<Arc<str>>)>,
+    pub(super) sessions: Vec<Kept>,
     /// The caller of each is its place in `sessions`.
     pub(super) creations: Vec<Creation>,
     pub(super) steps: Vec<Step>,

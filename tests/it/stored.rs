@@ -87,7 +87,7 @@ fn found(source: &Path, store: Store) -> String {
     format!(
         "{}\n{ledger}\n{}",
         serde_json::to_string(&detections.findings).expect("JSON"),
-        Value::from_iter(trailsift::query::rows(&rows).into_iter().map(Value::Object))
+        trailsift::query::rows(&rows).into_iter().map(Value::Object).collect::<Value>()
     )
 }
 

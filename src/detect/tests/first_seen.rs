@@ -70,9 +70,9 @@ fn until(second: i64) -> Baseline {
     Baseline { until: Some(moment(second)), seen: None }
 }
 
-fn detected(rule: &str, baseline: Baseline, events: &[Event]) -> Detections {
+fn detected(rule: &str, baseline: &Baseline, events: &[Event]) -> Detections {
     let catalog = Catalog::of(&[rule], &CatalogOptions::default()).unwrap_or_else(|error| panic!("{error}"));
-    let options = DetectOptions { baseline: &baseline, tables: &[] };
+    let options = DetectOptions { baseline, tables: &[] };
     let of = |events: &[Event], size: usize| {
         detect(&catalog, &EventFrame::of(events.chunks(size).map(batch).collect()), &options).expect("runs")
     };
@@ -98,25 +98,25 @@ fn the_first_event_of_a_new_key_after_the_baseline() {
         event(12, "p", "Delete"),
         event(10, "q", "Get").with(Column::RecordIndex, 12),
     ];
-    let detections = detected(NEW, until(10), &events);
+    let detections = detected(NEW, &until(10), &events);
     assert_eq!(messages(&detections), ["p calls Delete", "q calls Get"]);
     assert_eq!(detections.findings.iter().map(seconds).collect::<Vec<_>>(), [[11], [12]]);
     assert_eq!(detections.findings.iter().map(|finding| finding.severity).collect::<Vec<_>>(), [Severity::High, Severity::Medium]);
     // An event at the end of the baseline is after it.
-    assert_eq!(messages(&detected(NEW, until(9), &events)), ["p calls Delete", "p calls Put", "q calls Get"]);
-    assert_eq!(messages(&detected(NEW, until(13), &events)), Vec::<&str>::new());
+    assert_eq!(messages(&detected(NEW, &until(9), &events)), ["p calls Delete", "p calls Put", "q calls Get"]);
+    assert_eq!(messages(&detected(NEW, &until(13), &events)), Vec::<&str>::new());
 }
 
 #[test]
 fn without_a_baseline_the_rule_says_so() {
-    let detections = detected(NEW, Baseline::default(), &[event(0, "p", "Get")]);
+    let detections = detected(NEW, &Baseline::default(), &[event(0, "p", "Get")]);
     let status = detections.rules.first().expect("one");
     assert_eq!(
         (status.status, status.reason.as_deref()),
         (RunStatus::NotRun, Some("needs a baseline: give --baseline-until TIME or --baseline-case DIR"))
     );
     assert_eq!((detections.findings, detections.seen), (Vec::new(), Vec::new()));
-    let detections = detected(NEW, until(0), &[event(0, "p", "Get")]);
+    let detections = detected(NEW, &until(0), &[event(0, "p", "Get")]);
     let status = detections.rules.first().expect("one");
     assert_eq!(
         (status.status, status.reason.as_deref()),
@@ -130,7 +130,7 @@ fn nulls_and_events_without_time_take_no_part() {
     nobody.0.retain(|(column, _)| *column != Column::Principal);
     let mut timeless = event(21, "q", "Get");
     timeless.0.retain(|(column, _)| *column != Column::EventTime);
-    let none = detected(NEW, until(10), &[event(0, "r", "Get"), nobody, timeless]);
+    let none = detected(NEW, &until(10), &[event(0, "r", "Get"), nobody, timeless]);
     assert_eq!((messages(&none), none.seen.len()), (Vec::<&str>::new(), 2));
 }
 
@@ -148,33 +148,33 @@ fn known_by_other_events() {
         event(23, "s", "Plain"),
         event(24, "s", "Strong"),
     ];
-    assert_eq!(messages(&detected(KNOWN, until(10), &events)), ["p without", "q without"]);
+    assert_eq!(messages(&detected(KNOWN, &until(10), &events)), ["p without", "q without"]);
 }
 
 #[test]
 fn quiet_for_exactly_so_many_days() {
     let shown = |gap: i64| {
-        let detections = detected(QUIET, Baseline::default(), &[event(100, "p", "Get"), event(100 + gap, "p", "Get")]);
+        let detections = detected(QUIET, &Baseline::default(), &[event(100, "p", "Get"), event(100 + gap, "p", "Get")]);
         detections.findings.iter().map(|finding| (seconds(finding), finding.message.clone())).collect::<Vec<_>>()
     };
     assert_eq!(shown(2 * DAY), [(vec![100, 172_900], "p was quiet for 2 days since 2026-01-01T00:01:40Z, limit 2".to_owned())]);
     assert_eq!(shown(2 * DAY - 1), []);
     // A key that was never there is not back.
-    assert_eq!(messages(&detected(QUIET, Baseline::default(), &[event(0, "p", "Get"), event(5 * DAY, "q", "Get")])), Vec::<&str>::new());
+    assert_eq!(messages(&detected(QUIET, &Baseline::default(), &[event(0, "p", "Get"), event(5 * DAY, "q", "Get")])), Vec::<&str>::new());
     // What makes a key known is a sight too, and no finding by itself.
     let made = event(0, "admin", "Made").with(Column::UserName, "p");
     assert_eq!(
-        detected(QUIET, Baseline::default(), &[made.clone(), event(3 * DAY, "p", "Get")]).findings.iter().map(seconds).collect::<Vec<_>>(),
+        detected(QUIET, &Baseline::default(), &[made.clone(), event(3 * DAY, "p", "Get")]).findings.iter().map(seconds).collect::<Vec<_>>(),
         [[0, 259_200]]
     );
     // The finding is about whoever is back, not about whoever made it.
-    let back = detected(QUIET, Baseline::default(), &[made.clone(), event(3 * DAY, "p", "Get")]);
+    let back = detected(QUIET, &Baseline::default(), &[made.clone(), event(3 * DAY, "p", "Get")]);
     assert_eq!(messages(&back), ["p was quiet for 3 days since 2026-01-01T00:00:00Z, limit 2"]);
     assert_eq!(back.findings.first().map(|finding| finding.principal.as_deref()), Some(Some("p")));
     let again = event(2 * DAY, "admin", "Made").with(Column::UserName, "p");
-    assert_eq!(detected(QUIET, Baseline::default(), &[made, again, event(3 * DAY, "p", "Get")]).findings, []);
+    assert_eq!(detected(QUIET, &Baseline::default(), &[made, again, event(3 * DAY, "p", "Get")]).findings, []);
     let many: Vec<_> = (0..40).map(|n| event(n * 3_600, "p", "Get")).chain((0..5).map(|n| event(5 * DAY + n, "p", "Get"))).collect();
-    assert_eq!(detected(QUIET, Baseline::default(), &many).findings.iter().map(seconds).collect::<Vec<_>>(), [[140_400, 432_000]]);
+    assert_eq!(detected(QUIET, &Baseline::default(), &many).findings.iter().map(seconds).collect::<Vec<_>>(), [[140_400, 432_000]]);
     let set = CatalogOptions { set: vec!["T-032.quiet_days=1".to_owned()], ..CatalogOptions::default() };
     assert_eq!(run_with(&[QUIET], &set, &[event(0, "p", "Get"), event(DAY, "p", "Get")]).findings.len(), 1);
 }
@@ -182,7 +182,7 @@ fn quiet_for_exactly_so_many_days() {
 #[test]
 fn keys_of_fields() {
     let events = [secret(0, "\"a\""), secret(11, "\"a\""), secret(12, "\"b\""), secret(13, "\"b\""), get(14)];
-    assert_eq!(messages(&detected(FIELD, until(10), &events)), ["b"]);
+    assert_eq!(messages(&detected(FIELD, &until(10), &events)), ["b"]);
 }
 
 #[test]
@@ -194,13 +194,13 @@ fn a_short_baseline_of_the_owner_is_no_baseline() {
     let long = [of("long", 0, "p", "Put"), of("long", 1, "p", "Put"), of("long", 9, "q", "Get"), of("long", 20, "r", "Get")];
     let short = [of("short", 2, "p", "Put"), of("short", 3, "p", "Get"), of("short", 10, "r", "Get"), of("short", 21, "s", "Get")];
     let events = [long, short].concat();
-    let detections = detected(OWNED, until(10), &events);
+    let detections = detected(OWNED, &until(10), &events);
     assert_eq!(messages(&detections), ["r in long"]);
     let status = detections.rules.first().expect("one");
     assert_eq!((status.status, status.findings), (RunStatus::Degraded, 1));
     insta::assert_snapshot!(status.reason.as_deref().unwrap_or_default(), @"insufficient baseline: 2 new keys held back, as fewer than 3 events of the recipient_account_id lie in it: short has 2");
     // Where no key is new, nothing is held back.
-    let silent = detected(OWNED, until(10), &events[..4]);
+    let silent = detected(OWNED, &until(10), &events[..4]);
     assert_eq!(silent.rules.first().map(|rule| rule.status), Some(RunStatus::Run));
     let set = CatalogOptions { set: vec!["T-034.owner.at_least=2".to_owned()], ..CatalogOptions::default() };
     let catalog = Catalog::of(&[OWNED], &set).unwrap_or_else(|error| panic!("{error}"));
@@ -211,7 +211,7 @@ fn a_short_baseline_of_the_owner_is_no_baseline() {
     // What an earlier case saw of the owner counts, whatever its rule found.
     let later = [of("long", DAY, "u", "Get"), of("short", DAY + 1, "u", "Get"), of("new", DAY + 2, "u", "Get")];
     let case = |seen: &Detections| Baseline { until: None, seen: Some(seen.seen.clone()) };
-    let next = detected(OWNED, case(&detections), &later);
+    let next = detected(OWNED, &case(&detections), &later);
     assert_eq!(messages(&next), ["u in long", "u in short"]);
     insta::assert_snapshot!(next.rules.first().and_then(|rule| rule.reason.clone()).unwrap_or_default(), @"insufficient baseline: 1 new key held back, as fewer than 3 events of the recipient_account_id lie in it: new has 0");
 }
@@ -219,40 +219,40 @@ fn a_short_baseline_of_the_owner_is_no_baseline() {
 #[test]
 fn an_earlier_case_is_a_baseline() {
     let early = [event(0, "p", "Get"), event(1, "p", "Get"), event(2, "p", "Get"), event(DAY, "p", "Get")];
-    let first = detected(NEW, until(1), &early);
+    let first = detected(NEW, &until(1), &early);
     insta::assert_snapshot!(first.seen.iter().map(|seen| serde_json::to_string(&Seen { rule_sha256: "x".to_owned(), ..seen.clone() }).expect("JSON")).collect::<Vec<_>>().join("\n"), @r#"
     {"rule_id":"T-030","rule_sha256":"x","part":null,"key":[],"first":null,"last":null,"count":0}
     {"rule_id":"T-030","rule_sha256":"x","part":"where","key":["p","Get"],"first":"2026-01-01T00:00:00Z","last":"2026-01-02T00:00:00Z","count":4}
     "#);
     let later = [event(2 * DAY, "p", "Get"), event(2 * DAY + 1, "p", "Put")];
     let case = |seen: &Detections| Baseline { until: None, seen: Some(seen.seen.clone()) };
-    let second = detected(NEW, case(&first), &later);
+    let second = detected(NEW, &case(&first), &later);
     assert_eq!(messages(&second), ["p calls Put"]);
     // What both cases saw is handed on.
-    assert_eq!(detected(NEW, case(&second), &later).findings, []);
-    assert_eq!(detected(NEW, case(&second), &early).findings, []);
+    assert_eq!(detected(NEW, &case(&second), &later).findings, []);
+    assert_eq!(detected(NEW, &case(&second), &early).findings, []);
 
-    let changed = detected(&NEW.replace("A new name", "Another title"), case(&first), &later);
+    let changed = detected(&NEW.replace("A new name", "Another title"), &case(&first), &later);
     assert_eq!(
         changed.rules.first().map(|rule| (rule.status, rule.reason.as_deref())),
         Some((RunStatus::NotRun, Some("the case of --baseline-case ran another version of this rule")))
     );
-    let other = detected(KNOWN, case(&first), &later);
+    let other = detected(KNOWN, &case(&first), &later);
     assert_eq!(
         other.rules.first().map(|rule| (rule.status, rule.reason.as_deref())),
         Some((RunStatus::NotRun, Some("the case of --baseline-case did not run this rule")))
     );
 
-    let quiet = detected(QUIET, Baseline::default(), &early);
-    let back = detected(QUIET, case(&quiet), &[event(3 * DAY, "p", "Get")]);
+    let quiet = detected(QUIET, &Baseline::default(), &early);
+    let back = detected(QUIET, &case(&quiet), &[event(3 * DAY, "p", "Get")]);
     assert_eq!(messages(&back), ["p was quiet for 2 days since 2026-01-02T00:00:00Z, limit 2"]);
     assert_eq!(back.findings.iter().map(seconds).collect::<Vec<_>>(), [[259_200]]);
-    assert_eq!(detected(QUIET, case(&quiet), &[event(3 * DAY - 1, "p", "Get")]).findings, []);
+    assert_eq!(detected(QUIET, &case(&quiet), &[event(3 * DAY - 1, "p", "Get")]).findings, []);
 }
 
 #[test]
 fn a_case_folder_is_read_back() {
-    let seen = detected(NEW, until(1), &[event(0, "p", "Get")]).seen;
+    let seen = detected(NEW, &until(1), &[event(0, "p", "Get")]).seen;
     let folder = tempfile::tempdir().expect("a folder");
     let lines: String = seen.iter().map(|seen| serde_json::to_string(seen).expect("JSON") + "\n").collect();
     std::fs::write(folder.path().join(SEEN_FILE), &lines).expect("written");

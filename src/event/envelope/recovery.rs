@@ -233,6 +233,6 @@ fn describe(fault: Fault, end: usize) -> (ProblemKind, usize, String) {
     match fault {
         Fault::Cut => (ProblemKind::JsonCut, end, "the text ends inside a record".to_owned()),
         Fault::Syntax { at, expected } => (ProblemKind::BadJson, at, format!("not JSON, expected {expected}")),
-        Fault::Depth { at } => (ProblemKind::Limit, at, format!("nested deeper than {} levels", MAX_DEPTH)),
+        Fault::Depth { at } => (ProblemKind::Limit, at, format!("nested deeper than {MAX_DEPTH} levels")),
     }
 }

@@ -233,6 +233,7 @@ impl Encoder {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "as `map_err` wants it")]
 fn invalid(error: PolarsError) -> ParquetError {
     ParquetError::InvalidParameter(error.to_string())
 }

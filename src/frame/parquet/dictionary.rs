@@ -163,6 +163,5 @@ fn index(number: u32) -> usize {
 }
 
 fn halves(hash: u64) -> [u32; 2] {
-    let [a, b, c, d, e, f, g, h] = hash.to_le_bytes();
-    [u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h])]
+    [hash & u64::from(u32::MAX), hash >> 32].map(|half| u32::try_from(half).unwrap_or_default())
 }

@@ -54,8 +54,10 @@ impl Sink {
 
     /// The entry of the footer that [`Sink::finish`] completes; it must be the last one.
     pub(super) fn checksums(&self) -> KeyValue {
-        let chunks = self.state().checksums.iter().map(|sum| format!("{sum:016x}")).collect::<String>();
-        KeyValue { key: CHECKSUMS.to_owned(), value: Some(format!("{:016x}{chunks}", 0)) }
+        let state = self.state();
+        let sums = std::iter::once(0).chain(state.checksums.iter().copied());
+        let value = sums.map(|sum| format!("{sum:016x}")).collect::<Vec<_>>().concat();
+        KeyValue { key: CHECKSUMS.to_owned(), value: Some(value) }
     }
 
     /// Writes what waits, with the footer's checksum in it; the file's bytes.
@@ -102,7 +104,7 @@ impl Write for Sink {
 /// The pages of one chunk on their way to the sink, which takes their checksum after the last.
 #[derive(Debug)]
 pub(super) struct Pages {
-    pages: std::vec::IntoIter<CompressedPage>,
+    rest: std::vec::IntoIter<CompressedPage>,
     current: Option<CompressedPage>,
     sink: Sink,
 }
@@ -110,7 +112,7 @@ pub(super) struct Pages {
 impl Pages {
     pub(super) fn new(pages: Vec<CompressedPage>, sink: Sink) -> io::Result<Self> {
         sink.state().flush()?;
-        Ok(Self { pages: pages.into_iter(), current: None, sink })
+        Ok(Self { rest: pages.into_iter(), current: None, sink })
     }
 }
 
@@ -119,7 +121,7 @@ impl FallibleStreamingIterator for Pages {
     type Error = ParquetError;
 
     fn advance(&mut self) -> Result<(), ParquetError> {
-        self.current = self.pages.next();
+        self.current = self.rest.next();
         if self.current.is_none() {
             let mut state = self.sink.state();
             let sum = hash(&state.waiting);

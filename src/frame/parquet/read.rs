@@ -95,7 +95,7 @@ impl Segment {
 
     /// How many rows a row group has; 0 where there is no such group.
     pub fn rows(&self, group: usize) -> usize {
-        self.metadata.row_groups.get(group).map_or(0, |group| group.num_rows())
+        self.metadata.row_groups.get(group).map_or(0, polars_parquet::read::RowGroupMetadata::num_rows)
     }
 
     /// The words that the writer was given under that key.
@@ -109,7 +109,7 @@ impl Segment {
     /// # Errors
     /// Where the file has no such group or column, the mask is of another length, or the bytes were changed.
     pub fn read(&self, group: usize, names: &[&str], mask: Option<&BooleanChunked>) -> Result<DataFrame, Error> {
-        let rows = self.metadata.row_groups.get(group).map(|group| group.num_rows());
+        let rows = self.metadata.row_groups.get(group).map(polars_parquet::read::RowGroupMetadata::num_rows);
         let rows = rows.ok_or_else(|| refuse("read", &self.path, format!("row group {group} of {}", self.row_groups())))?;
         let mask = mask.map(selected);
         if let Some(mask) = mask.as_ref().filter(|mask| mask.len() != rows) {
@@ -184,7 +184,7 @@ impl Segment {
     }
 
     fn chunk_bytes(&self, file: &mut File, chunk: &ColumnChunkMetadata) -> io::Result<Vec<u8>> {
-        let start = chunk.dictionary_page_offset().unwrap_or(chunk.data_page_offset());
+        let start = chunk.dictionary_page_offset().unwrap_or_else(|| chunk.data_page_offset());
         let place = u64::try_from(start).ok().zip(u64::try_from(chunk.compressed_size()).ok());
         let place = place.filter(|(start, length)| start.checked_add(*length).is_some_and(|end| end <= self.bytes));
         let (start, length) = place.ok_or(io::ErrorKind::UnexpectedEof)?;

@@ -92,7 +92,7 @@ impl<'a> Texts<'a> {
             };
             sum >= bytes
         });
-        full.map_or(self.rows(), |row| row + 1)
+        full.map_or_else(|| self.rows(), |row| row + 1)
     }
 
     /// Appends the levels of some rows, and says for how many values they stand.
