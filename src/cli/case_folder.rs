@@ -142,7 +142,7 @@ impl CaseFolder {
     pub(crate) fn note_files(&mut self, name: &str) -> Result<(), Error> {
         let folder = self.temporary.as_deref().unwrap_or(&self.path).join(name);
         let failed = |cause| Error::io("read", &folder, cause);
-        let entries = fs::read_dir(&folder).and_then(std::iter::Iterator::collect::<io::Result<Vec<_>>>).map_err(failed)?;
+        let entries = fs::read_dir(&folder).and_then(Iterator::collect::<io::Result<Vec<_>>>).map_err(failed)?;
         let mut files: Vec<PathBuf> = entries.into_iter().map(|entry| entry.path()).collect();
         files.sort();
         let note = |file: &PathBuf| {
