@@ -6,8 +6,10 @@ use trailsift::frame::Store;
 
 use super::leftovers;
 
-/// The least that a run gets along with: what two threads hold of a large file at once, and the program itself.
+/// The least that may be given: what two threads hold of a large file at once, and the program itself.
 const LEAST: u64 = 256 << 20;
+/// What is kept for the work whatever the limit.
+const FOR_WORK: u64 = 384 << 20;
 /// What is taken for the machine's memory where the system does not tell.
 const UNKNOWN_MACHINE: u64 = 4 << 30;
 
@@ -32,9 +34,10 @@ pub(crate) fn parse(text: &str) -> Result<u64, String> {
     }
 }
 
-/// Bytes that events may take in memory within a limit: the rest is for the work on them.
+/// Bytes that events may take in memory within a limit: the rest is for the work on them and for what is found.
 pub(crate) fn for_events(limit: Option<u64>) -> u64 {
-    limit.unwrap_or_else(|| machine().unwrap_or(UNKNOWN_MACHINE) / 2) / 2
+    let limit = limit.unwrap_or_else(|| machine().unwrap_or(UNKNOWN_MACHINE) / 2);
+    limit.saturating_sub(FOR_WORK) / 2
 }
 
 /// Keeps events in memory, and those that do not fit in files.
