@@ -198,6 +198,29 @@ columns! {
 }
 
 impl Column {
+    /// The columns of text that are read from `userIdentity` and from nothing else.
+    pub(crate) const IDENTITY: &'static [Self] = &[
+        Self::UserType,
+        Self::UserPrincipalId,
+        Self::UserArn,
+        Self::UserAccountId,
+        Self::UserAccessKeyId,
+        Self::UserName,
+        Self::UserInvokedBy,
+        Self::UserIdentityProvider,
+        Self::UserCredentialId,
+        Self::UserOnBehalfOfId,
+        Self::UserIdentityStoreArn,
+        Self::SessionSourceIdentity,
+        Self::IssuerType,
+        Self::IssuerPrincipalId,
+        Self::IssuerArn,
+        Self::IssuerAccountId,
+        Self::IssuerUserName,
+        Self::WebFederatedProvider,
+        Self::Ec2RoleDelivery,
+    ];
+
     /// The column's place in the frame.
     #[expect(clippy::as_conversions, reason = "the discriminant of a fieldless enum")]
     pub const fn index(self) -> usize {

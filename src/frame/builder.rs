@@ -94,46 +94,19 @@ impl BatchBuilder {
 
 /// Columns that follow from one other column alone, for records in which that one has a value: what is known for a
 /// text need not be found again for each row that has it.
-const GROUPS: [(Column, &[Column]); 5] = [
-    (Column::EventHour, &[Column::Dt]),
-    (Column::EventName, &[Column::EventStem]),
-    (Column::SourceIpAddress, &[Column::SourceIpKind, Column::SourceIpHex, Column::SourceIpNet, Column::SourceIpNet16]),
-    (Column::UserAgent, &[Column::UaFamily]),
-    (
-        Column::UserIdentity,
-        &[
-            Column::UserType,
-            Column::Principal,
-            Column::Actor,
-            Column::SessionName,
-            Column::SessionIssuer,
-            Column::UserArn,
-            Column::UserAccountId,
-            Column::UserPrincipalId,
-            Column::UserAccessKeyId,
-            Column::UserName,
-            Column::UserInvokedBy,
-            Column::UserIdentityProvider,
-            Column::UserCredentialId,
-            Column::UserOnBehalfOfId,
-            Column::UserIdentityStoreArn,
-            Column::SessionSourceIdentity,
-            Column::IssuerType,
-            Column::IssuerPrincipalId,
-            Column::IssuerArn,
-            Column::IssuerAccountId,
-            Column::IssuerUserName,
-            Column::WebFederatedProvider,
-            Column::Ec2RoleDelivery,
-        ],
-    ),
+const GROUPS: [(Column, &[&[Column]]); 5] = [
+    (Column::EventHour, &[&[Column::Dt]]),
+    (Column::EventName, &[&[Column::EventStem]]),
+    (Column::SourceIpAddress, &[&[Column::SourceIpKind, Column::SourceIpHex, Column::SourceIpNet, Column::SourceIpNet16]]),
+    (Column::UserAgent, &[&[Column::UaFamily]]),
+    (Column::UserIdentity, &[Column::IDENTITY, &[Column::Principal, Column::Actor, Column::SessionName, Column::SessionIssuer]]),
 ];
 
 /// One of [`GROUPS`] in the making.
 #[derive(Debug)]
 struct Group {
     lead: Column,
-    followers: &'static [Column],
+    followers: Vec<Column>,
     /// A bit each for the lead and its followers.
     columns: u128,
     /// For each follower and code of the lead the follower's code.
@@ -143,9 +116,10 @@ struct Group {
 }
 
 impl Group {
-    fn new(lead: Column, followers: &'static [Column]) -> Self {
+    fn new(lead: Column, followers: &[&[Column]]) -> Self {
+        let followers = followers.concat();
         let columns = followers.iter().fold(1 << lead.index(), |all, follower| all | 1 << follower.index());
-        Self { lead, followers, columns, codes: vec![vec![0]; followers.len()], known: 1 }
+        Self { lead, columns, codes: vec![vec![0]; followers.len()], followers, known: 1 }
     }
 
     /// Gives the lead its text in this row, and yields the columns that need nothing more.

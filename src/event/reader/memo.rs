@@ -126,7 +126,8 @@ impl<'a> Identities<'a> {
             self.slots.resize(Self::SLOTS, None);
         }
         let Some(slot) = self.slots.get_mut(slot(json.as_bytes())) else { return };
-        let texts = TEXTS.iter().filter_map(|column| Some((*column, event.text(*column)?))).collect();
+        let texts =
+            [Column::UserIdentity].iter().chain(Column::IDENTITY).filter_map(|column| Some((*column, event.text(*column)?))).collect();
         let numbers = NUMBERS.iter().filter_map(|column| Some((*column, event.int(*column)?))).collect();
         *slot = Some(Filled { json, texts, numbers });
     }
@@ -138,28 +139,5 @@ fn slot(json: &[u8]) -> usize {
     let mixed = words.fold(0_u64, |sum, word| (sum.rotate_left(5) ^ u64::from_le_bytes(*word)).wrapping_mul(0x517c_c1b7_2722_0a95));
     usize::try_from(mixed >> 58).unwrap_or_default()
 }
-
-const TEXTS: [Column; 20] = [
-    Column::UserIdentity,
-    Column::UserType,
-    Column::UserPrincipalId,
-    Column::UserArn,
-    Column::UserAccountId,
-    Column::UserAccessKeyId,
-    Column::UserName,
-    Column::UserInvokedBy,
-    Column::UserIdentityProvider,
-    Column::UserCredentialId,
-    Column::UserOnBehalfOfId,
-    Column::UserIdentityStoreArn,
-    Column::SessionSourceIdentity,
-    Column::IssuerType,
-    Column::IssuerPrincipalId,
-    Column::IssuerArn,
-    Column::IssuerAccountId,
-    Column::IssuerUserName,
-    Column::WebFederatedProvider,
-    Column::Ec2RoleDelivery,
-];
 
 const NUMBERS: [Column; 3] = [Column::SessionMfaAuthenticated, Column::SessionCreationTime, Column::SessionAssumedRoot];
