@@ -317,7 +317,7 @@ pub(crate) struct RunArgs {
     /// Threads [default: one a core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) jobs: Option<u16>,
-    /// Memory to stay within, such as 2GiB [default: half of the machine's]
+    /// Memory to aim at, such as 2GiB [default: half of the machine's]
     #[arg(long, value_name = "LIMIT", value_parser = super::memory::parse)]
     pub(crate) memory: Option<u64>,
     /// Exit with 1 on a finding of this severity or worse
