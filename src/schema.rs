@@ -198,6 +198,8 @@ columns! {
 }
 
 impl Column {
+    /// The columns that follow from `source_ip_address` alone.
+    pub(crate) const ADDRESS: [Self; 4] = [Self::SourceIpKind, Self::SourceIpHex, Self::SourceIpNet, Self::SourceIpNet16];
     /// The columns of text that are read from `userIdentity` and from nothing else.
     pub(crate) const IDENTITY: &'static [Self] = &[
         Self::UserType,

@@ -93,8 +93,7 @@ impl<'a> Event<'a> {
 
     /// Remembers the columns that follow from the address.
     pub(super) fn keep_address(&mut self, address: &'a str) {
-        let columns = [Column::SourceIpKind, Column::SourceIpHex, Column::SourceIpNet, Column::SourceIpNet16];
-        self.address = Some(Address { text: address, columns: columns.map(|column| (column, self.text(column))) });
+        self.address = Some(Address { text: address, columns: Column::ADDRESS.map(|column| (column, self.text(column))) });
     }
 
     /// Empties every slot.

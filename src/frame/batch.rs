@@ -71,11 +71,9 @@ impl Batch {
     }
 
     fn column(&self, column: Column) -> PolarsResult<Series> {
-        let name = PlSmallStr::from_static(column.name());
-        match self.columns.get(column.index()) {
-            Some(Packed::Dictionary { codes, words }) => Ok(spread(codes, words)?.with_name(name).into()),
-            Some(Packed::Plain(values)) => Ok(values.clone()),
-            None | Some(Packed::Null) => Ok(Series::full_null(name, self.rows, &data_type(column.kind()))),
+        match self.values(column) {
+            Values::Column(values) => Ok(values),
+            Values::Words(codes, words) => Ok(spread(codes, words)?.with_name(PlSmallStr::from_static(column.name())).into()),
         }
     }
 

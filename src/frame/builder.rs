@@ -97,7 +97,7 @@ impl BatchBuilder {
 const GROUPS: [(Column, &[&[Column]]); 5] = [
     (Column::EventHour, &[&[Column::Dt]]),
     (Column::EventName, &[&[Column::EventStem]]),
-    (Column::SourceIpAddress, &[&[Column::SourceIpKind, Column::SourceIpHex, Column::SourceIpNet, Column::SourceIpNet16]]),
+    (Column::SourceIpAddress, &[&Column::ADDRESS]),
     (Column::UserAgent, &[&[Column::UaFamily]]),
     (Column::UserIdentity, &[Column::IDENTITY, &[Column::Principal, Column::Actor, Column::SessionName, Column::SessionIssuer]]),
 ];

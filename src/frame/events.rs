@@ -62,8 +62,8 @@ pub(crate) const TRUST: [Column; 2] = [Column::TrustExternal, Column::TrustGuard
 /// Told of temporary sessions.
 pub(crate) const ORIGIN: [Column; 3] = [Column::OriginVerdict, Column::OriginEventId, Column::OriginPrincipal];
 
-/// How many answers of batches wait for [`EventFrame::fold`] to add them, for each thread.
-const WAITING: usize = 4;
+/// How many batches are gone through before their answers are added, for each thread.
+pub(super) const WAITING: usize = 4;
 
 impl EventFrame {
     /// The events of those batches, whose late columns are kept where `store` says.
@@ -260,7 +260,7 @@ impl EventFrame {
 
     /// The polars schema of every batch.
     pub fn schema() -> Schema {
-        Column::ALL.iter().map(|column| Field::new(PlSmallStr::from_static(column.name()), data_type(column.kind()))).collect()
+        schema_of(Column::ALL)
     }
 }
 
@@ -372,6 +372,11 @@ fn check(values: &DataFrame, columns: &[Column], rows: usize) -> Result<(), Erro
         }
     }
     Ok(())
+}
+
+/// The polars schema of some columns.
+pub(super) fn schema_of(columns: &[Column]) -> Schema {
+    columns.iter().map(|column| Field::new(PlSmallStr::from_static(column.name()), data_type(column.kind()))).collect()
 }
 
 /// The polars type that holds a kind of column.

@@ -4,12 +4,12 @@ use std::any::Any;
 use std::sync::Arc;
 
 use polars::prelude::{
-    AnonymousScan, AnonymousScanArgs, DataFrame, Expr, Field, IntoLazy as _, LazyFrame, PlSmallStr, PolarsError, PolarsResult,
-    ScanArgsAnonymous, Schema, SchemaRef,
+    AnonymousScan, AnonymousScanArgs, DataFrame, Expr, IntoLazy as _, LazyFrame, PolarsError, PolarsResult, ScanArgsAnonymous, SchemaRef,
 };
 use rayon::prelude::*;
 
-use super::{EventFrame, data_type};
+use super::EventFrame;
+use super::events::{WAITING, schema_of};
 use crate::error::Error;
 use crate::schema::Column;
 
@@ -70,7 +70,7 @@ impl EventFrame {
         };
         let mut found: Vec<DataFrame> = Vec::new();
         let mut rows = 0;
-        let waiting = rayon::current_num_threads() * 4;
+        let waiting = rayon::current_num_threads() * WAITING;
         let mut numbers = 0..self.batch_count();
         while rows < most && !numbers.is_empty() {
             let next: Vec<usize> = numbers.by_ref().take(waiting).collect();
@@ -81,8 +81,7 @@ impl EventFrame {
         if columns.is_empty() {
             return Ok(DataFrame::new(rows.min(most), Vec::new())?);
         }
-        let field = |column: &Column| Field::new(PlSmallStr::from_static(column.name()), data_type(column.kind()));
-        let mut all = DataFrame::empty_with_schema(&columns.iter().map(field).collect::<Schema>());
+        let mut all = DataFrame::empty_with_schema(&schema_of(columns));
         for frame in &found {
             all.vstack_mut(frame)?;
         }

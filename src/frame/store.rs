@@ -8,7 +8,7 @@ use polars::prelude::{BooleanChunked, DataFrame, DataType, Field, IntoSeries as 
 
 use serde::{Deserialize, Serialize};
 
-use super::events::data_type;
+use super::events::schema_of;
 use super::parquet::{Segment, SegmentWriter};
 use super::{Batch, EventFrame};
 use crate::error::Error;
@@ -108,10 +108,7 @@ impl Store {
     /// # Errors
     /// Where they cannot be written.
     pub(super) fn write_late(batch: &Segment, columns: &[Column], values: &DataFrame) -> Result<Arc<Segment>, Error> {
-        let name = late_kind(columns);
-        let schema: Schema =
-            columns.iter().map(|column| Field::new(PlSmallStr::from_static(column.name()), data_type(column.kind()))).collect();
-        write_beside(batch, name, &schema, values)
+        write_beside(batch, late_kind(columns), &schema_of(columns), values)
     }
 
     /// Writes which rows of a batch are events.
