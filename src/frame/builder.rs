@@ -49,7 +49,9 @@ impl BatchBuilder {
     pub fn push(&mut self, event: &Event<'_>) -> PolarsResult<Option<Batch>> {
         let mut set = event.columns_set();
         for group in &mut self.groups {
-            set &= !group.push(self.rows, event, &mut self.columns);
+            let (columns, new_bytes) = group.push(self.rows, event, &mut self.columns);
+            set &= !columns;
+            self.bytes += new_bytes;
         }
         while set != 0 {
             let column = usize::try_from(set.trailing_zeros()).unwrap_or_default();
@@ -122,18 +124,21 @@ impl Group {
         Self { lead, columns, codes: vec![vec![0]; followers.len()], followers, known: 1 }
     }
 
-    /// Gives the lead its text in this row, and yields the columns that need nothing more.
-    fn push(&mut self, row: usize, event: &Event<'_>, columns: &mut [Builder]) -> u128 {
-        let Some(text) = event.text(self.lead) else { return 0 };
-        let Some(Builder::Words(words)) = columns.get_mut(self.lead.index()) else { return 0 };
+    /// Gives the lead its text in this row, and yields the columns that need nothing more, and the bytes of the text
+    /// if it is new.
+    fn push(&mut self, row: usize, event: &Event<'_>, columns: &mut [Builder]) -> (u128, usize) {
+        let Some(text) = event.text(self.lead) else { return (0, 0) };
+        let Some(Builder::Words(words)) = columns.get_mut(self.lead.index()) else { return (0, 0) };
+        let mut new_bytes = 0;
         if usize::from(words.push(row, text)) >= self.known {
             self.known += 1;
+            new_bytes = text.len();
             for (follower, codes) in self.followers.iter().zip(&mut self.codes) {
                 let words = columns.get_mut(follower.index()).and_then(Builder::words);
                 codes.push(event.text(*follower).zip(words).map_or(0, |(text, words)| words.code(text)));
             }
         }
-        self.columns
+        (self.columns, new_bytes)
     }
 
     /// Gives the followers the codes of all rows, and forgets them.
@@ -429,5 +434,13 @@ mod tests {
             (0..7).filter_map(|_| builder.push(&event).expect("columns of one length")).map(|batch| batch.rows()).collect();
         assert_eq!(rows, [3, 3]);
         assert_eq!(builder.finish().expect("columns of one length").map(|batch| batch.rows()), Some(1));
+        // Also where the text has a column that others follow from.
+        event.clear();
+        let mut rows = Vec::new();
+        for number in 0..7 {
+            event.set_text(Column::UserIdentity, arena.alloc_str(&format!("{number}{}", " ".repeat(30 << 20))));
+            rows.extend(builder.push(&event).expect("columns of one length").map(|batch| batch.rows()));
+        }
+        assert_eq!(rows, [3, 3]);
     }
 }
