@@ -71,26 +71,26 @@ impl Batch {
     }
 
     fn column(&self, column: Column) -> PolarsResult<Series> {
+        let name = PlSmallStr::from_static(column.name());
         match self.values(column) {
-            Values::Column(values) => Ok(values),
-            Values::Words(codes, words) => Ok(spread(codes, words)?.with_name(PlSmallStr::from_static(column.name())).into()),
+            Values::Null => Ok(Series::full_null(name, self.rows, &data_type(column.kind()))),
+            Values::Column(values) => Ok(values.clone()),
+            Values::Words { codes, words } => Ok(spread(codes, words)?.with_name(name).into()),
         }
     }
 
     /// The values of a column in the form in which they are here.
     pub(super) fn values(&self, column: Column) -> Values<'_> {
         match self.columns.get(column.index()) {
-            Some(Packed::Dictionary { codes, words }) => Values::Words(codes, words),
-            Some(Packed::Plain(values)) => Values::Column(values.clone()),
-            None | Some(Packed::Null) => {
-                Values::Column(Series::full_null(PlSmallStr::from_static(column.name()), self.rows, &data_type(column.kind())))
-            }
+            Some(Packed::Dictionary { codes, words }) => Values::Words { codes, words },
+            Some(Packed::Plain(values)) => Values::Column(values),
+            None | Some(Packed::Null) => Values::Null,
         }
     }
 }
 
 /// The text of each row, by its place among the words; the texts are shared, not copied.
-pub(super) fn spread(codes: &[u16], words: &Utf8ViewArray) -> PolarsResult<polars::prelude::Series> {
+fn spread(codes: &[u16], words: &Utf8ViewArray) -> PolarsResult<polars::prelude::Series> {
     let words: StringChunked = ChunkedArray::with_chunk(PlSmallStr::EMPTY, words.clone());
     let places: Vec<IdxSize> = codes.iter().copied().map(IdxSize::from).collect();
     Ok(words.take(&IdxCa::from_vec(PlSmallStr::EMPTY, places))?.into_series())

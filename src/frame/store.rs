@@ -9,7 +9,7 @@ use polars::prelude::{BooleanChunked, DataFrame, DataType, Field, IntoSeries as 
 use serde::{Deserialize, Serialize};
 
 use super::events::schema_of;
-use super::parquet::{Segment, SegmentWriter};
+use super::parquet::{Segment, SegmentWriter, Values};
 use super::{Batch, EventFrame};
 use crate::error::Error;
 use crate::schema::Column;
@@ -96,7 +96,8 @@ impl Store {
         } else {
             let path = self.path()?.join(format!("{unit:08}-{place:05}.{EXTENSION}"));
             let mut writer = SegmentWriter::create(&path, &EventFrame::schema(), &metadata())?;
-            writer.write_columns(batch.rows(), Column::ALL.iter().map(|column| batch.values(*column)))?;
+            let values: Vec<Values<'_>> = Column::ALL.iter().map(|column| batch.values(*column)).collect();
+            writer.write_values(batch.rows(), &values)?;
             writer.finish()?;
             Some(Arc::new(Segment::open(&path)?))
         };
@@ -156,10 +157,14 @@ pub(super) fn late_kind(columns: &[Column]) -> &'static str {
     columns.first().map_or("late", |column| column.name())
 }
 
-/// An id of the columns that events have, with their types, in the order of the frame.
+/// How the files hold the columns; another way of it gets another word.
+const FORM: &str = "ids as bytes";
+
+/// An id of the columns that events have, with their types, in the order of the frame, and of how files hold them.
 pub fn layout_id() -> String {
-    let columns: Vec<String> = Column::ALL.iter().map(|column| format!("{column} {}", column.kind())).collect();
-    sha256_hex(columns.join("\n").as_bytes())
+    let columns = Column::ALL.iter().map(|column| format!("{column} {}", column.kind()));
+    let lines: Vec<String> = columns.chain([FORM.to_owned()]).collect();
+    sha256_hex(lines.join("\n").as_bytes())
 }
 
 /// Writes a table into the file of that kind beside a batch.

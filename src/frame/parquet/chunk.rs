@@ -2,12 +2,11 @@
 
 use std::ops::ControlFlow;
 
-use polars::prelude::{Column, PolarsError, PolarsResult};
+use polars::prelude::{PolarsError, PolarsResult};
 use polars_arrow::array::{Array as _, BooleanArray, PrimitiveArray, Utf8ViewArray};
-use polars_arrow::bitmap::Bitmap;
 use polars_parquet::parquet::CowBuffer;
 use polars_parquet::parquet::compression::{Compression, CompressionOptions, ZstdLevel, compress};
-use polars_parquet::parquet::encoding::{Encoding, hybrid_rle};
+use polars_parquet::parquet::encoding::Encoding;
 use polars_parquet::parquet::error::{ParquetError, ParquetResult};
 use polars_parquet::parquet::metadata::Descriptor;
 use polars_parquet::parquet::page::{CompressedDataPage, CompressedDictPage, CompressedPage, DataPageHeader, DataPageHeaderV1, Page};
@@ -15,18 +14,18 @@ use polars_parquet::parquet::schema::Repetition;
 use polars_parquet::parquet::statistics::ParquetStatistics;
 use polars_parquet::write::{Nested, StatisticsOptions, Version, WriteOptions, array_to_page};
 
-use super::super::batch::spread;
-use super::MAX_PAGE_BYTES;
-use super::Values;
-use super::bits::{encode_bits, encode_run, with_length};
-use super::dictionary::{Dictionary, MAX_BYTES as MAX_DICTIONARY_BYTES};
+use super::bits::{encode_bits, encode_numbers, encode_run, with_length};
+use super::dictionary::Dictionary;
+use super::ids::Ids;
 use super::layout::Shape;
 use super::texts::{Texts, nulls, validity_levels};
+use super::{MAX_PAGE_BYTES, Values};
 
-/// Encodes columns; what it needs for one it keeps for the next.
+/// Encodes columns; the memory it needs for one it keeps for the next.
 #[derive(Debug, Default)]
 pub(super) struct Encoder {
     dictionary: Dictionary,
+    raw: Vec<u8>,
     packed: Vec<u8>,
 }
 
@@ -53,189 +52,154 @@ const PLAIN: WriteOptions = WriteOptions {
     data_page_size: None,
 };
 
-/// A page before compression.
-struct Draft {
-    raw: Vec<u8>,
-    /// Values of a dictionary; a data page has a header.
-    header: Result<(DataPageHeader, usize), usize>,
-}
+/// The pages of each chunk of a column.
+type Chunks = ParquetResult<Vec<Vec<CompressedPage>>>;
 
 impl Encoder {
-    /// The pages of a column in whatever form it is.
+    /// The pages of each of a column's chunks; none if it has no rows.
     ///
     /// # Errors
-    /// As [`chunk`](Self::chunk).
-    pub(super) fn pages(&mut self, values: &Values<'_>, shape: Shape, leaf: &Descriptor) -> ParquetResult<Vec<CompressedPage>> {
-        match values {
-            Values::Column(column) => self.chunk(column, shape, leaf),
-            Values::Words(codes, words) => match self.words(codes, words, leaf)? {
-                Some(pages) => Ok(pages),
-                None => self.chunk(&spread(codes, words).map_err(invalid)?.into(), shape, leaf),
-            },
-        }
-    }
-
-    /// The pages of a column; none if it has no rows.
-    ///
-    /// # Errors
-    /// Where a single value is too long for a page.
-    pub(super) fn chunk(&mut self, column: &Column, shape: Shape, leaf: &Descriptor) -> ParquetResult<Vec<CompressedPage>> {
-        let rows = column.len();
-        if rows == 0 {
-            return Ok(Vec::new());
-        }
-        if column.null_count() == rows {
-            return self.compressed(vec![null_page(shape, rows)], leaf);
-        }
+    /// Where a single value is too long for a page, or the values are not of that shape.
+    pub(super) fn chunks(&mut self, rows: usize, values: &Values<'_>, shape: Shape, leaves: &[Descriptor]) -> Chunks {
+        let column = match values {
+            _ if rows == 0 => return Ok(leaves.iter().map(|_| Vec::new()).collect()),
+            Values::Null => return leaves.iter().map(|leaf| self.nulls(shape, rows, leaf)).collect(),
+            Values::Words { codes, words } => return self.words(codes, words, shape, leaves),
+            Values::Column(column) if column.null_count() == rows => return self.chunks(rows, &Values::Null, shape, leaves),
+            Values::Column(column) => column,
+        };
         let series = column.as_materialized_series().rechunk();
-        match shape {
-            Shape::Text => self.texts(Texts::flat(series.str().map_err(invalid)?.downcast_as_array()), leaf),
-            Shape::TextList => {
-                let lists = Texts::lists(series.list().map_err(invalid)?.downcast_as_array());
-                self.texts(lists.ok_or_else(|| ParquetError::InvalidParameter("a list of something else".to_owned()))?, leaf)
+        let other = |error: PolarsError| ParquetError::InvalidParameter(error.to_string());
+        match (shape, leaves) {
+            (Shape::Text, [leaf]) => Ok(vec![self.texts(&Texts::flat(series.str().map_err(other)?.downcast_as_array()), leaf)?]),
+            (Shape::Id, [uuids, texts]) => {
+                let ids = Ids::split(series.str().map_err(other)?.downcast_as_array());
+                let texts = if ids.others.null_count() == ids.others.len() {
+                    self.nulls(Shape::Text, ids.others.len(), texts)?
+                } else {
+                    self.texts(&Texts::flat(&ids.others), texts)?
+                };
+                Ok(vec![self.uuids(&ids, uuids)?, texts])
             }
-            Shape::Flag => {
-                let page = flag_page(series.bool().map_err(invalid)?.downcast_as_array());
-                self.compressed(vec![page], leaf)
+            (Shape::TextList, [leaf]) => match Texts::lists(series.list().map_err(other)?.downcast_as_array()) {
+                Some(lists) => Ok(vec![self.texts(&lists, leaf)?]),
+                None => refuse("lists of something else"),
+            },
+            (Shape::Flag, [leaf]) => {
+                self.raw.clear();
+                let header = flag_page(series.bool().map_err(other)?.downcast_as_array(), &mut self.raw);
+                self.one_page(header, series.len(), leaf)
             }
-            Shape::Int | Shape::Time => {
+            (Shape::Int | Shape::Time, [leaf]) => {
+                self.raw.clear();
                 let numbers = series.to_physical_repr();
-                let page = int_page(numbers.i64().map_err(invalid)?.downcast_as_array(), leaf).map_err(invalid)?;
-                self.compressed(vec![page], leaf)
+                let header = int_page(numbers.i64().map_err(other)?.downcast_as_array(), leaf, &mut self.raw).map_err(other)?;
+                self.one_page(header, series.len(), leaf)
             }
+            _ => refuse("a column of another number of chunks"),
         }
     }
 
-    /// The pages of a column of texts whose dictionary is known: for each row the place of its text in `words`, where the
-    /// first stands for null. `None` where the texts themselves are shorter.
-    ///
-    /// # Errors
-    /// As [`chunk`](Self::chunk).
-    pub(super) fn words(&mut self, codes: &[u16], words: &Utf8ViewArray, leaf: &Descriptor) -> ParquetResult<Option<Vec<CompressedPage>>> {
-        let texts = Texts::flat(words);
-        let mut all_bytes = 0;
-        let mut present = Vec::with_capacity(codes.len());
-        for code in codes.iter().filter(|code| **code != 0) {
-            all_bytes += 4 + texts.bytes(usize::from(*code)).len();
-            present.push(u32::from(*code - 1));
+    /// A column whose texts are numbered already.
+    fn words(&mut self, codes: &[u16], words: &Utf8ViewArray, shape: Shape, leaves: &[Descriptor]) -> Chunks {
+        let Some(texts) = Texts::coded(codes, words) else { return refuse("codes without a text") };
+        match (shape, leaves) {
+            (Shape::Text, [leaf]) => Ok(vec![self.texts(&texts, leaf)?]),
+            (Shape::Id, [uuids, leaf]) => Ok(vec![self.nulls(Shape::Text, codes.len(), uuids)?, self.texts(&texts, leaf)?]),
+            _ => refuse("texts in a column of something else"),
         }
-        let mut raw = Vec::new();
-        let places = || 1..words.len();
-        for place in places() {
-            push_text(texts.bytes(place), &mut raw);
-        }
-        let width = words.len().saturating_sub(2).checked_ilog2().map_or(0, |bits| bits + 1);
-        let code_bytes = present.len() * usize::try_from(width).unwrap_or_default() / 8;
-        if raw.len() > MAX_DICTIONARY_BYTES || raw.len() + code_bytes > all_bytes {
-            return Ok(None);
-        }
-        let mut drafts = vec![Draft { raw, header: Err(words.len() - 1) }];
-        let nulls = codes.len() - present.len();
-        let bounds = text_statistics(texts, places());
-        let statistics = ParquetStatistics { null_count: i64::try_from(nulls).ok(), ..bounds };
-        let validity: Option<Bitmap> = (nulls > 0).then(|| codes.iter().map(|code| *code != 0).collect());
-        let mut raw = Vec::new();
-        validity_levels(validity.as_ref(), 0..codes.len(), &mut raw);
-        raw.push(u8::try_from(width).unwrap_or(u8::MAX));
-        hybrid_rle::encode::<u32, _, _>(&mut raw, present.iter().copied(), width)?;
-        drafts.push(data_page(raw, codes.len(), codes.len(), Encoding::RleDictionary, Some(statistics)));
-        self.compressed(drafts, leaf).map(Some)
     }
 
-    fn texts(&mut self, texts: Texts<'_>, leaf: &Descriptor) -> ParquetResult<Vec<CompressedPage>> {
-        if self.dictionary.build(texts) { self.numbered_texts(texts, leaf) } else { self.plain_texts(texts, leaf) }
+    /// A chunk of which all is null.
+    fn nulls(&mut self, shape: Shape, rows: usize, leaf: &Descriptor) -> ParquetResult<Vec<CompressedPage>> {
+        self.raw.clear();
+        for _ in 0..if shape == Shape::TextList { 2 } else { 1 } {
+            with_length(&mut self.raw, |out| encode_run(0, rows, 1, out));
+        }
+        Ok(vec![self.data_page(header(rows, Encoding::Plain, Some(statistics(rows, None))), rows, false, leaf)?])
     }
 
-    /// The distinct texts, then numbers.
-    fn numbered_texts(&mut self, texts: Texts<'_>, leaf: &Descriptor) -> ParquetResult<Vec<CompressedPage>> {
-        let mut raw = Vec::new();
+    fn one_page(&mut self, header: DataPageHeader, rows: usize, leaf: &Descriptor) -> Chunks {
+        let squeeze = self.raw.len() > PLAIN_CHUNK_BYTES;
+        Ok(vec![vec![self.data_page(header, rows, squeeze, leaf)?]])
+    }
+
+    /// The UUIDs as they are: they cannot be compressed.
+    fn uuids(&mut self, ids: &Ids, leaf: &Descriptor) -> ParquetResult<Vec<CompressedPage>> {
+        let rows = ids.valid.len();
+        self.raw.clear();
+        validity_levels(Some(&ids.valid), 0..rows, &mut self.raw);
+        self.raw.extend_from_slice(ids.uuids.as_flattened());
+        Ok(vec![self.data_page(header(rows, Encoding::Plain, Some(statistics(ids.valid.unset_bits(), None))), rows, false, leaf)?])
+    }
+
+    fn texts(&mut self, texts: &Texts<'_>, leaf: &Descriptor) -> ParquetResult<Vec<CompressedPage>> {
+        if self.dictionary.number(texts) { self.numbered_texts(texts, leaf) } else { self.plain_texts(texts, leaf) }
+    }
+
+    /// The distinct texts, then a number for each.
+    fn numbered_texts(&mut self, texts: &Texts<'_>, leaf: &Descriptor) -> ParquetResult<Vec<CompressedPage>> {
+        let (codes, width) = (self.dictionary.codes(), self.dictionary.width());
+        let squeeze = codes.len() > PLAIN_CHUNK_BYTES;
+        self.raw.clear();
         for place in self.dictionary.places() {
-            push_text(texts.bytes(place), &mut raw);
+            push_text(texts.bytes(place), &mut self.raw);
         }
-        let mut drafts = vec![Draft { raw, header: Err(self.dictionary.len()) }];
-        let mut statistics = Some(text_statistics(texts, self.dictionary.places()));
-        let width = u8::try_from(self.dictionary.width()).unwrap_or(u8::MAX);
-        let mut codes = self.dictionary.codes();
-        let mut start = 0;
-        while start < texts.rows() {
-            let end = texts.page_end(start, 4 * PAGE_BYTES, |_| 4);
-            let mut raw = Vec::new();
-            let values = texts.levels(start..end, &mut raw)?;
-            let mut present = 0;
-            let _ = texts.visit(start..end, |_| {
-                present += 1;
-                ControlFlow::Continue(())
-            });
-            let (page, rest) = codes.split_at_checked(present).unwrap_or_default();
-            codes = rest;
-            raw.push(width);
-            hybrid_rle::encode::<u32, _, _>(&mut raw, page.iter().copied(), u32::from(width))?;
-            drafts.push(data_page(raw, values, end - start, Encoding::RleDictionary, statistics.take()));
-            start = end;
-        }
-        self.compressed(drafts, leaf)
+        let statistics = text_statistics(texts, |visit| self.dictionary.places().for_each(visit));
+        let page = texts.whole(codes.len());
+        let (dictionary, codec) = compressed(&self.raw, squeeze, &mut self.packed)?;
+        let dictionary = CompressedDictPage::new(CowBuffer::Owned(dictionary), codec, self.raw.len(), self.dictionary.len(), false);
+        self.raw.clear();
+        texts.levels(&page, &mut self.raw);
+        self.raw.push(u8::try_from(width).unwrap_or(u8::MAX));
+        encode_numbers(codes, width, &mut self.raw);
+        let header = header(page.values.len(), Encoding::RleDictionary, Some(statistics));
+        Ok(vec![CompressedPage::Dict(dictionary), self.data_page(header, page.rows, squeeze, leaf)?])
     }
 
     /// The texts one after the other.
-    fn plain_texts(&mut self, texts: Texts<'_>, leaf: &Descriptor) -> ParquetResult<Vec<CompressedPage>> {
-        let mut statistics = Some(if self.dictionary.mean_bytes() <= BOUND_BYTES {
-            let mut places = Vec::new();
-            let _ = texts.visit(0..texts.rows(), |place| {
-                places.push(place);
-                ControlFlow::Continue(())
+    fn plain_texts(&mut self, texts: &Texts<'_>, leaf: &Descriptor) -> ParquetResult<Vec<CompressedPage>> {
+        let short = self.dictionary.mean_bytes() <= BOUND_BYTES;
+        let mut statistics = Some(text_statistics(texts, |visit| {
+            let _ = texts.visit_all(|place| {
+                visit(place);
+                if short { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
             });
-            text_statistics(texts, places.into_iter())
-        } else {
-            text_statistics(texts, std::iter::empty())
+        }));
+        if let Some(statistics) = statistics.as_mut().filter(|_| !short) {
+            (statistics.min_value, statistics.max_value) = (None, None);
+        }
+        let pages = texts.pages(PAGE_BYTES, |length| length + 4).into_iter().map(|page| {
+            self.raw.clear();
+            texts.levels(&page, &mut self.raw);
+            texts.visit(&page, |place| push_text(texts.bytes(place), &mut self.raw));
+            self.data_page(header(page.values.len(), Encoding::Plain, statistics.take()), page.rows, true, leaf)
         });
-        let mut pages = Vec::new();
-        let mut start = 0;
-        while start < texts.rows() {
-            let end = texts.page_end(start, PAGE_BYTES, |length| length + 4);
-            let mut raw = Vec::new();
-            let values = texts.levels(start..end, &mut raw)?;
-            let _ = texts.visit(start..end, |place| {
-                push_text(texts.bytes(place), &mut raw);
-                ControlFlow::Continue(())
-            });
-            pages.push(self.compress(data_page(raw, values, end - start, Encoding::Plain, statistics.take()), true, leaf)?);
-            start = end;
-        }
-        Ok(pages)
+        pages.collect()
     }
 
-    /// Pages of one chunk; all have one codec.
-    fn compressed(&mut self, drafts: Vec<Draft>, leaf: &Descriptor) -> ParquetResult<Vec<CompressedPage>> {
-        let squeeze = drafts.iter().map(|draft| draft.raw.len()).sum::<usize>() > PLAIN_CHUNK_BYTES;
-        drafts.into_iter().map(|draft| self.compress(draft, squeeze, leaf)).collect()
-    }
-
-    fn compress(&mut self, draft: Draft, squeeze: bool, leaf: &Descriptor) -> ParquetResult<CompressedPage> {
-        let length = draft.raw.len();
-        if length > MAX_PAGE_BYTES {
-            return Err(ParquetError::InvalidParameter(format!(
-                "a value of {length} bytes is longer than a page may be ({MAX_PAGE_BYTES})"
-            )));
-        }
-        let (buffer, codec) = if squeeze {
-            let level = ZstdLevel::try_new(LEVEL).map_err(|error| ParquetError::InvalidParameter(error.to_string()))?;
-            self.packed.clear();
-            compress(CompressionOptions::Zstd(Some(level)), &draft.raw, &mut self.packed)?;
-            (self.packed.as_slice().to_vec(), Compression::Zstd)
-        } else {
-            (draft.raw, Compression::Uncompressed)
-        };
-        let buffer = CowBuffer::Owned(buffer);
-        Ok(match draft.header {
-            Ok((header, rows)) => CompressedPage::Data(CompressedDataPage::new(header, buffer, codec, length, leaf.clone(), rows)),
-            Err(values) => CompressedPage::Dict(CompressedDictPage::new(buffer, codec, length, values, false)),
-        })
+    fn data_page(&mut self, header: DataPageHeader, rows: usize, squeeze: bool, leaf: &Descriptor) -> ParquetResult<CompressedPage> {
+        let (buffer, codec) = compressed(&self.raw, squeeze, &mut self.packed)?;
+        Ok(CompressedPage::Data(CompressedDataPage::new(header, CowBuffer::Owned(buffer), codec, self.raw.len(), leaf.clone(), rows)))
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "as `map_err` wants it")]
-fn invalid(error: PolarsError) -> ParquetError {
-    ParquetError::InvalidParameter(error.to_string())
+fn refuse<T>(reason: &str) -> ParquetResult<T> {
+    Err(ParquetError::InvalidParameter(reason.to_owned()))
+}
+
+/// The page as it is stored; all of one chunk must have one codec.
+fn compressed(raw: &[u8], squeeze: bool, packed: &mut Vec<u8>) -> ParquetResult<(Vec<u8>, Compression)> {
+    if raw.len() > MAX_PAGE_BYTES {
+        return Err(ParquetError::InvalidParameter(format!("{} bytes of one value: a page holds {MAX_PAGE_BYTES}", raw.len())));
+    }
+    if !squeeze {
+        return Ok((raw.to_vec(), Compression::Uncompressed));
+    }
+    let level = ZstdLevel::try_new(LEVEL).map_err(|error| ParquetError::InvalidParameter(error.to_string()))?;
+    packed.clear();
+    compress(CompressionOptions::Zstd(Some(level)), raw, packed)?;
+    Ok((packed.as_slice().to_vec(), Compression::Zstd))
 }
 
 fn push_text(text: &[u8], out: &mut Vec<u8>) {
@@ -243,41 +207,29 @@ fn push_text(text: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(text);
 }
 
-fn data_page(raw: Vec<u8>, values: usize, rows: usize, encoding: Encoding, statistics: Option<ParquetStatistics>) -> Draft {
-    let header = DataPageHeaderV1 {
+fn header(values: usize, encoding: Encoding, statistics: Option<ParquetStatistics>) -> DataPageHeader {
+    DataPageHeader::V1(DataPageHeaderV1 {
         num_values: i32::try_from(values).unwrap_or(i32::MAX),
         encoding: encoding.into(),
         definition_level_encoding: Encoding::Rle.into(),
         repetition_level_encoding: Encoding::Rle.into(),
         statistics,
-    };
-    Draft { raw, header: Ok((DataPageHeader::V1(header), rows)) }
+    })
 }
 
-/// A page on which all is null.
-fn null_page(shape: Shape, rows: usize) -> Draft {
-    let mut raw = Vec::new();
-    for _ in 0..if shape == Shape::TextList { 2 } else { 1 } {
-        with_length(&mut raw, |out| encode_run(false, rows, out));
-    }
-    data_page(raw, rows, rows, Encoding::Plain, Some(statistics(rows, None)))
-}
-
-fn flag_page(array: &BooleanArray) -> Draft {
-    let mut raw = Vec::new();
-    validity_levels(array.validity(), 0..array.len(), &mut raw);
+fn flag_page(array: &BooleanArray, out: &mut Vec<u8>) -> DataPageHeader {
+    validity_levels(array.validity(), 0..array.len(), out);
     let present = match nulls(array.validity()) {
         None => array.values().clone(),
         Some(validity) => validity.true_idx_iter().map(|row| array.value(row)).collect(),
     };
-    with_length(&mut raw, |out| encode_bits(&present, out));
+    with_length(out, |out| encode_bits(&present, out));
     let bounds = [present.unset_bits() == 0, present.set_bits() > 0].map(|bit| vec![u8::from(bit)]);
-    data_page(raw, array.len(), array.len(), Encoding::Rle, Some(statistics(array.null_count(), Some(bounds))))
+    header(array.len(), Encoding::Rle, Some(statistics(array.null_count(), Some(bounds))))
 }
 
-fn int_page(array: &PrimitiveArray<i64>, leaf: &Descriptor) -> PolarsResult<Draft> {
-    let mut raw = Vec::new();
-    validity_levels(array.validity(), 0..array.len(), &mut raw);
+fn int_page(array: &PrimitiveArray<i64>, leaf: &Descriptor, out: &mut Vec<u8>) -> PolarsResult<DataPageHeader> {
+    validity_levels(array.validity(), 0..array.len(), out);
     let present: Vec<i64> = match nulls(array.validity()) {
         None => array.values().as_slice().to_vec(),
         Some(_) => array.non_null_values_iter().collect(),
@@ -289,18 +241,20 @@ fn int_page(array: &PrimitiveArray<i64>, leaf: &Descriptor) -> PolarsResult<Draf
     required.field_info.repetition = Repetition::Required;
     let nested = [Nested::primitive(None, false, present.len())];
     if let Page::Data(page) = array_to_page(&present, required, &nested, PLAIN, Encoding::DeltaBinaryPacked)? {
-        raw.extend_from_slice(page.buffer());
+        out.extend_from_slice(page.buffer());
     }
-    Ok(data_page(raw, array.len(), array.len(), Encoding::DeltaBinaryPacked, Some(statistics(array.null_count(), bounds))))
+    Ok(header(array.len(), Encoding::DeltaBinaryPacked, Some(statistics(array.null_count(), bounds))))
 }
 
-fn text_statistics(texts: Texts<'_>, places: impl Iterator<Item = usize>) -> ParquetStatistics {
+/// The bounds of the texts whose places `visit_all` calls with.
+fn text_statistics(texts: &Texts<'_>, visit_all: impl FnOnce(&mut dyn FnMut(usize))) -> ParquetStatistics {
     let mut bounds = None;
-    for text in places.map(|place| texts.bytes(place)) {
+    visit_all(&mut |place| {
+        let text = texts.bytes(place);
         let (min, max) = bounds.get_or_insert((text, text));
         *min = text.min(*min);
         *max = text.max(*max);
-    }
+    });
     let bounds = bounds.and_then(|(min, max)| Some([lower_bound(min).to_vec(), upper_bound(max)?]));
     ParquetStatistics { null_count: texts.null_rows().and_then(|nulls| i64::try_from(nulls).ok()), ..statistics(0, bounds) }
 }

@@ -3,15 +3,21 @@
 use polars::prelude::{DataType, PlSmallStr, Schema, TimeUnit, TimeZone};
 use polars_arrow::datatypes::{ArrowDataType, Field as ArrowField, TimeUnit as ArrowTimeUnit};
 use polars_parquet::parquet::metadata::SchemaDescriptor;
+use polars_parquet::parquet::schema::Repetition;
 use polars_parquet::parquet::schema::types::{
-    GroupLogicalType, ParquetType, PhysicalType, PrimitiveLogicalType, TimeUnit as ParquetTimeUnit,
+    FieldInfo, GroupLogicalType, ParquetType, PhysicalType, PrimitiveConvertedType, PrimitiveLogicalType, PrimitiveType,
+    TimeUnit as ParquetTimeUnit,
 };
 use polars_parquet::write::to_parquet_type;
 
-/// What a column holds.
+use crate::schema::Column;
+
+/// What a column holds, and in what chunks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Shape {
     Text,
+    /// Texts that are UUIDs, most of them: two chunks, one of UUIDs and one of all others.
+    Id,
     Flag,
     Int,
     Time,
@@ -19,14 +25,22 @@ pub(super) enum Shape {
 }
 
 impl Shape {
-    /// The shape of a polars type, if there is one.
-    pub(super) fn of(dtype: &DataType) -> Option<Self> {
-        [Self::Text, Self::Flag, Self::Int, Self::Time, Self::TextList].into_iter().find(|shape| shape.data_type() == *dtype)
+    /// The shape of a column, if its type has one.
+    fn of(name: &str, dtype: &DataType) -> Option<Self> {
+        let shapes = [Self::Text, Self::Flag, Self::Int, Self::Time, Self::TextList];
+        let shape = shapes.into_iter().find(|shape| shape.data_type() == *dtype)?;
+        let id = matches!(Column::from_name(name), Some(Column::EventId | Column::RequestId | Column::SharedEventId));
+        Some(if shape == Self::Text && id { Self::Id } else { shape })
+    }
+
+    /// How many chunks such a column has.
+    pub(super) const fn leaves(self) -> usize {
+        if matches!(self, Self::Id) { 2 } else { 1 }
     }
 
     pub(super) fn data_type(self) -> DataType {
         match self {
-            Self::Text => DataType::String,
+            Self::Text | Self::Id => DataType::String,
             Self::Flag => DataType::Boolean,
             Self::Int => DataType::Int64,
             Self::Time => DataType::Datetime(TimeUnit::Microseconds, Some(TimeZone::UTC)),
@@ -34,10 +48,10 @@ impl Shape {
         }
     }
 
-    /// The Arrow type that polars' decoder is asked for.
+    /// The Arrow type that polars' decoder is asked for, of the last chunk.
     pub(super) fn arrow_type(self) -> ArrowDataType {
         match self {
-            Self::Text => ArrowDataType::Utf8View,
+            Self::Text | Self::Id => ArrowDataType::Utf8View,
             Self::Flag => ArrowDataType::Boolean,
             Self::Int | Self::Time => ArrowDataType::Int64,
             Self::TextList => {
@@ -60,7 +74,7 @@ impl Shape {
                 _ => None,
             },
             ParquetType::GroupType { logical_type: Some(GroupLogicalType::List), .. } => Some(Self::TextList),
-            ParquetType::GroupType { .. } => None,
+            ParquetType::GroupType { .. } => Some(Self::Id),
         }
     }
 }
@@ -72,15 +86,37 @@ impl Shape {
 pub(super) fn descriptor(schema: &Schema) -> Result<(SchemaDescriptor, Vec<Shape>), String> {
     let (mut fields, mut shapes) = (Vec::new(), Vec::new());
     for (name, dtype) in schema.iter() {
-        let shape = Shape::of(dtype).ok_or_else(|| format!("column {name} is of type {dtype}, which such a table does not hold"))?;
-        let arrow = match shape {
-            Shape::Time => ArrowDataType::Timestamp(ArrowTimeUnit::Microsecond, Some(PlSmallStr::from_static("UTC"))),
-            shape => shape.arrow_type(),
-        };
-        fields.push(to_parquet_type(&ArrowField::new(name.clone(), arrow, true)).map_err(|error| error.to_string())?);
+        let shape = Shape::of(name, dtype).ok_or_else(|| format!("column {name} is of type {dtype}, which such a table does not hold"))?;
+        fields.push(match shape {
+            Shape::Id => id_type(name),
+            Shape::Time => leaf_type(name, ArrowDataType::Timestamp(ArrowTimeUnit::Microsecond, Some(PlSmallStr::from_static("UTC"))))?,
+            shape => leaf_type(name, shape.arrow_type())?,
+        });
         shapes.push(shape);
     }
     Ok((SchemaDescriptor::new(PlSmallStr::from_static("events"), fields), shapes))
+}
+
+fn leaf_type(name: &PlSmallStr, dtype: ArrowDataType) -> Result<ParquetType, String> {
+    to_parquet_type(&ArrowField::new(name.clone(), dtype, true)).map_err(|error| error.to_string())
+}
+
+/// A group that is always there, so that its leaves are as columns of their own.
+fn id_type(name: &PlSmallStr) -> ParquetType {
+    let info = |name: PlSmallStr, repetition| FieldInfo { name, repetition, id: None };
+    let leaf = |name, physical_type, logical_type, converted_type| {
+        let field_info = info(PlSmallStr::from_static(name), Repetition::Optional);
+        ParquetType::PrimitiveType(PrimitiveType { field_info, logical_type: Some(logical_type), converted_type, physical_type })
+    };
+    ParquetType::GroupType {
+        field_info: info(name.clone(), Repetition::Required),
+        logical_type: None,
+        converted_type: None,
+        fields: vec![
+            leaf("uuid", PhysicalType::FixedLenByteArray(16), PrimitiveLogicalType::Uuid, None),
+            leaf("text", PhysicalType::ByteArray, PrimitiveLogicalType::String, Some(PrimitiveConvertedType::Utf8)),
+        ],
+    }
 }
 
 /// The columns of a file.

@@ -2,7 +2,7 @@
 //! [`Segment`] reads them back: a few columns, of some row groups, of some rows.
 //!
 //! # Shape
-//! Columns are texts, truth values, whole numbers, times and lists of texts, as `layout` maps
+//! Columns are texts, truth values, whole numbers, times and lists of texts, as [`layout`] maps
 //! them to Parquet. Any Parquet reader can read the files; only files that this module wrote are read here,
 //! as each carries checksums of its column chunks and of its footer. So a damaged byte is an error and never
 //! another value.
@@ -12,18 +12,19 @@ mod chunk;
 mod dictionary;
 mod footer;
 mod hash;
+mod ids;
 mod layout;
 mod read;
 #[cfg(test)]
 mod tests;
 mod texts;
+mod uuid;
 mod write;
 
 use std::path::Path;
 
 pub use read::{Bounds, Segment};
-pub(crate) use write::Values;
-pub use write::{SegmentSummary, SegmentWriter};
+pub use write::{SegmentSummary, SegmentWriter, Values};
 
 use crate::error::Error;
 

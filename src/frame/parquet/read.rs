@@ -11,7 +11,7 @@ use polars::prelude::{
 };
 use polars_arrow::array::{Array, BooleanArray, ListArray, PrimitiveArray, Utf8ViewArray};
 use polars_arrow::bitmap::Bitmap;
-use polars_arrow::datatypes::Field as ArrowField;
+use polars_arrow::datatypes::{ArrowDataType, Field as ArrowField};
 use polars_parquet::parquet::PARQUET_MAGIC;
 use polars_parquet::parquet::error::{ParquetError, ParquetResult};
 use polars_parquet::parquet::metadata::{ColumnChunkMetadata, FileMetadata};
@@ -22,6 +22,7 @@ use polars_parquet::read::{Filter, column_iter_to_arrays};
 
 use super::footer::{CHECKSUMS, TAIL_BYTES, chunk_sums, verify};
 use super::hash::hash;
+use super::ids::Ids;
 use super::layout::{self, Shape};
 use super::{MAX_GROUP_ROWS, MAX_PAGE_BYTES, refuse};
 use crate::error::Error;
@@ -37,7 +38,10 @@ pub struct Segment {
     bytes: u64,
     metadata: FileMetadata,
     schema: Schema,
-    shapes: Vec<Shape>,
+    /// The shape of each column, and where its chunks begin among those of a row group.
+    columns: Vec<(Shape, usize)>,
+    /// Chunks of a row group.
+    leaves: usize,
     /// Checksums of the chunks, row group by row group.
     sums: Vec<u64>,
 }
@@ -67,10 +71,17 @@ impl Segment {
         verify(body).map_err(damaged)?;
         let metadata = guarded(|| deserialize_metadata(footer.into())).map_err(|reason| damaged(&reason))?;
         let (schema, shapes) = layout::schema(metadata.schema()).map_err(|reason| damaged(&reason))?;
-        let mut segment = Self { path: path.to_owned(), bytes, metadata, schema, shapes, sums: Vec::new() };
+        let leaves = metadata.schema().columns().len();
+        let first = shapes.iter().scan(0, |next, shape| {
+            let first = *next;
+            *next += shape.leaves();
+            Some(first)
+        });
+        let columns = shapes.iter().copied().zip(first).collect();
+        let mut segment = Self { path: path.to_owned(), bytes, metadata, schema, columns, leaves, sums: Vec::new() };
         segment.sums = segment.metadata(CHECKSUMS).and_then(chunk_sums).unwrap_or_default();
-        if segment.sums.len() != segment.shapes.len() * segment.row_groups() {
-            return Err(damaged("it has not one checksum for each column of each row group"));
+        if segment.sums.len() != segment.leaves * segment.row_groups() {
+            return Err(damaged("it has not one checksum for each chunk"));
         }
         if (0..segment.row_groups()).any(|group| segment.rows(group) > MAX_GROUP_ROWS) {
             return Err(damaged("a row group claims more rows than are ever written"));
@@ -138,7 +149,8 @@ impl Segment {
     /// Between what a column's values in a row group lie; nothing where that is not known, or all are null.
     pub fn bounds(&self, group: usize, name: &str) -> Option<Bounds> {
         let text = |bytes: &Option<Vec<u8>>| String::from_utf8(bytes.clone()?).ok();
-        match self.statistics(group, name)? {
+        let (Shape::Text | Shape::Flag | Shape::Int | Shape::Time, leaf) = self.place(name)? else { return None };
+        match self.statistics(group, leaf)? {
             Statistics::Binary(found) => Some(Bounds::Text(text(&found.min_value)?, text(&found.max_value)?)),
             Statistics::Int64(found) => Some(Bounds::Int(found.min_value?, found.max_value?)),
             Statistics::Boolean(found) => Some(Bounds::Flag(found.min_value?, found.max_value?)),
@@ -146,44 +158,68 @@ impl Segment {
         }
     }
 
-    /// How many rows of a column are null in a row group, where that is known; it is not of lists.
+    /// How many rows of a column are null in a row group, where that is known; it is not of lists and of ids.
     pub fn nulls(&self, group: usize, name: &str) -> Option<usize> {
-        self.statistics(group, name)?.null_count().and_then(|nulls| usize::try_from(nulls).ok())
+        let (Shape::Text | Shape::Flag | Shape::Int | Shape::Time, leaf) = self.place(name)? else { return None };
+        self.null_values(group, leaf)
     }
 
-    fn statistics(&self, group: usize, name: &str) -> Option<Statistics> {
-        let index = self.schema.index_of(name)?;
-        let chunk = self.metadata.row_groups.get(group)?.parquet_columns().get(index)?;
+    /// A column's shape and first chunk.
+    fn place(&self, name: &str) -> Option<(Shape, usize)> {
+        self.columns.get(self.schema.index_of(name)?).copied()
+    }
+
+    fn null_values(&self, group: usize, leaf: usize) -> Option<usize> {
+        self.statistics(group, leaf)?.null_count().and_then(|nulls| usize::try_from(nulls).ok())
+    }
+
+    fn statistics(&self, group: usize, leaf: usize) -> Option<Statistics> {
+        let chunk = self.metadata.row_groups.get(group)?.parquet_columns().get(leaf)?;
         guarded(|| chunk.statistics(&self.metadata.footer_buf).transpose()).ok()?
     }
 
     fn column(&self, file: &mut File, group: usize, name: &str, mask: Option<&Bitmap>) -> Result<FrameColumn, Error> {
-        let found = self.schema.index_of(name).and_then(|index| {
-            let row_group = self.metadata.row_groups.get(group)?;
-            Some((row_group, row_group.parquet_columns().get(index)?, *self.shapes.get(index)?, group * self.shapes.len() + index))
-        });
-        let (row_group, chunk, shape, sum) = found.ok_or_else(|| refuse("read", &self.path, format!("it has no column {name}")))?;
-        let damaged = |reason: &str| damaged(&self.path, &format!("column {name} of row group {group}: {reason}"));
-        let rows = row_group.num_rows();
+        let (shape, leaf) = self.place(name).ok_or_else(|| refuse("read", &self.path, format!("it has no column {name}")))?;
+        let rows = self.rows(group);
         let wanted = mask.map_or(rows, Bitmap::set_bits);
         if wanted == 0 {
             return Ok(FrameColumn::new_empty(name.into(), &shape.data_type()));
         }
-        let bytes = self.chunk_bytes(file, chunk).map_err(|cause| match cause.kind() {
-            io::ErrorKind::UnexpectedEof => damaged("it is cut"),
-            _ => Error::io("read", &self.path, cause),
-        })?;
-        if self.sums.get(sum) != Some(&hash(&bytes)) {
-            return Err(damaged("it does not match its checksum"));
-        }
-        let series = guarded(|| decode(bytes, chunk, shape, name, rows, mask)).map_err(|reason| damaged(&reason))?;
-        if series.len() != wanted {
-            return Err(damaged(&format!("it has {} rows of {wanted}", series.len())));
-        }
-        Ok(series.into())
+        let damaged = |reason: &str| damaged(&self.path, &format!("column {name} of row group {group}: {reason}"));
+        let mut chunk = |leaf: usize, dtype: ArrowDataType| {
+            let bytes = self.chunk_bytes(file, group, leaf).map_err(|cause| match cause.kind() {
+                io::ErrorKind::UnexpectedEof => damaged("it is cut"),
+                _ => Error::io("read", &self.path, cause),
+            })?;
+            if self.sums.get(group * self.leaves + leaf) != Some(&hash(&bytes)) {
+                return Err(damaged("it does not match its checksum"));
+            }
+            let chunk = self.metadata.row_groups.get(group).and_then(|group| group.parquet_columns().get(leaf));
+            let chunk = chunk.ok_or_else(|| damaged("it has too few chunks"))?;
+            let array = guarded(|| decode(bytes, chunk, dtype, rows, mask)).map_err(|reason| damaged(&reason))?;
+            if array.len() == wanted { Ok(array) } else { Err(damaged(&format!("it has {} rows of {wanted}", array.len()))) }
+        };
+        let array = match shape {
+            Shape::Id if self.null_values(group, leaf) == Some(rows) => chunk(leaf + 1, shape.arrow_type())?,
+            Shape::Id => {
+                let uuids = chunk(leaf, ArrowDataType::FixedSizeBinary(16))?;
+                let others = if self.null_values(group, leaf + 1) == Some(rows) {
+                    Utf8ViewArray::new_null(shape.arrow_type(), wanted).boxed()
+                } else {
+                    chunk(leaf + 1, shape.arrow_type())?
+                };
+                let both = uuids.as_any().downcast_ref().zip(others.as_any().downcast_ref());
+                let (uuids, others) = both.ok_or_else(|| damaged("it decodes to another type"))?;
+                Ids::join(uuids, others).boxed()
+            }
+            shape => chunk(leaf, shape.arrow_type())?,
+        };
+        series(name, shape, array.as_ref()).map(Into::into).ok_or_else(|| damaged("it decodes to another type"))
     }
 
-    fn chunk_bytes(&self, file: &mut File, chunk: &ColumnChunkMetadata) -> io::Result<Vec<u8>> {
+    fn chunk_bytes(&self, file: &mut File, group: usize, leaf: usize) -> io::Result<Vec<u8>> {
+        let chunk = self.metadata.row_groups.get(group).and_then(|group| group.parquet_columns().get(leaf));
+        let chunk = chunk.ok_or(io::ErrorKind::UnexpectedEof)?;
         let start = chunk.dictionary_page_offset().unwrap_or_else(|| chunk.data_page_offset());
         let place = u64::try_from(start).ok().zip(u64::try_from(chunk.compressed_size()).ok());
         let place = place.filter(|(start, length)| start.checked_add(*length).is_some_and(|end| end <= self.bytes));
@@ -237,42 +273,43 @@ fn selected(mask: &BooleanChunked) -> Bitmap {
 fn decode(
     bytes: Vec<u8>,
     chunk: &ColumnChunkMetadata,
-    shape: Shape,
-    name: &str,
+    dtype: ArrowDataType,
     rows: usize,
     mask: Option<&Bitmap>,
-) -> ParquetResult<Series> {
-    let name = PlSmallStr::from_str(name);
+) -> ParquetResult<Box<dyn Array>> {
     let length = bytes.len();
     let bytes = Cursor::new(bytes.into());
-    check_claims(PageReader::new(bytes.clone(), chunk, Vec::new(), length), shape, rows)?;
+    let flat = !dtype.is_nested();
+    check_claims(PageReader::new(bytes.clone(), chunk, Vec::new(), length), flat.then_some(rows))?;
     let pages = BasicDecompressor::new(PageReader::new(bytes, chunk, Vec::new(), length), Vec::new());
     let leaf = &chunk.descriptor().descriptor.primitive_type;
-    let field = ArrowField::new(name.clone(), shape.arrow_type(), true);
+    let field = ArrowField::new(PlSmallStr::EMPTY, dtype, true);
     let filter = mask.map(|mask| Filter::Mask(mask.clone()));
-    let (arrays, _) = column_iter_to_arrays(vec![pages], vec![leaf], field, filter)?;
-    Ok(match shape {
-        // A dictionary of many texts stays in memory for the few that were asked for, unless it is left behind.
-        Shape::Text => {
-            StringChunked::from_chunk_iter(name, all::<Utf8ViewArray>(&arrays)?.into_iter().map(Utf8ViewArray::maybe_gc)).into_series()
-        }
-        Shape::Flag => BooleanChunked::from_chunk_iter(name, all::<BooleanArray>(&arrays)?).into_series(),
-        Shape::Int => Int64Chunked::from_chunk_iter(name, all::<PrimitiveArray<i64>>(&arrays)?).into_series(),
-        Shape::Time => Int64Chunked::from_chunk_iter(name, all::<PrimitiveArray<i64>>(&arrays)?)
+    let (mut arrays, _) = column_iter_to_arrays(vec![pages], vec![leaf], field, filter)?;
+    match arrays.pop() {
+        Some(array) if arrays.is_empty() => Ok(array),
+        _ => Err(ParquetError::OutOfSpec("it decodes to several arrays".to_owned())),
+    }
+}
+
+/// The array as a column.
+fn series(name: &str, shape: Shape, array: &dyn Array) -> Option<Series> {
+    let name = PlSmallStr::from_str(name);
+    let array = array.as_any();
+    Some(match shape {
+        // A dictionary of many texts would stay in memory for the few that were asked for.
+        Shape::Text | Shape::Id => StringChunked::with_chunk(name, array.downcast_ref::<Utf8ViewArray>()?.clone().maybe_gc()).into_series(),
+        Shape::Flag => BooleanChunked::with_chunk(name, array.downcast_ref::<BooleanArray>()?.clone()).into_series(),
+        Shape::Int => Int64Chunked::with_chunk(name, array.downcast_ref::<PrimitiveArray<i64>>()?.clone()).into_series(),
+        Shape::Time => Int64Chunked::with_chunk(name, array.downcast_ref::<PrimitiveArray<i64>>()?.clone())
             .into_datetime(TimeUnit::Microseconds, Some(TimeZone::UTC))
             .into_series(),
-        Shape::TextList => ListChunked::from_chunk_iter(name, all::<ListArray<i64>>(&arrays)?).into_series(),
+        Shape::TextList => ListChunked::with_chunk(name, array.downcast_ref::<ListArray<i64>>()?.clone()).into_series(),
     })
 }
 
-/// All arrays as what they are.
-fn all<A: Array + Clone>(arrays: &[Box<dyn Array>]) -> ParquetResult<Vec<A>> {
-    let arrays = arrays.iter().map(|array| array.as_any().downcast_ref::<A>().cloned());
-    arrays.collect::<Option<_>>().ok_or_else(|| ParquetError::OutOfSpec("it decodes to another type".to_owned()))
-}
-
 /// Holds what the pages claim to what there may be, before memory is taken for it.
-fn check_claims(mut pages: PageReader, shape: Shape, rows: usize) -> ParquetResult<()> {
+fn check_claims(mut pages: PageReader, rows: Option<usize>) -> ParquetResult<()> {
     let refuse = |reason: &str| Err(ParquetError::OutOfSpec(reason.to_owned()));
     pages.read_dict()?;
     let mut values = 0;
@@ -283,5 +320,5 @@ fn check_claims(mut pages: PageReader, shape: Shape, rows: usize) -> ParquetResu
         }
         values += page.num_values();
     }
-    if shape != Shape::TextList && values != rows { refuse("pages with another number of rows") } else { Ok(()) }
+    if rows.is_some_and(|rows| rows != values) { refuse("pages with another number of rows") } else { Ok(()) }
 }

@@ -7,13 +7,14 @@ use polars::prelude::{
     BooleanChunked, Column, DataFrame, DataType, Int64Chunked, IntoColumn as _, IntoSeries as _, ListChunked, NamedFrom as _, PlSmallStr,
     Schema, Series, StringChunked, TimeUnit, TimeZone,
 };
+use polars_arrow::array::MutableBinaryViewArray;
 use proptest::collection::vec;
 use proptest::option::of;
 use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::hash::hash;
-use super::{Bounds, MAX_GROUP_ROWS, Segment, SegmentWriter};
+use super::{Bounds, MAX_GROUP_ROWS, Segment, SegmentWriter, Values};
 use crate::frame::EventFrame;
 use crate::schema;
 
@@ -155,6 +156,46 @@ proptest! {
             if let Ok(found) = Segment::open(&path).and_then(|segment| segment.read(0, &NAMES, None)) {
                 assert_same(&found, &frame);
             }
+        });
+    }
+}
+
+/// A UUID, or a text that looks like one but for a letter, or none of both.
+fn id() -> impl Strategy<Value = String> {
+    let uuid = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}";
+    prop_oneof![4 => uuid, 1 => "[0-9A-Fg]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", 1 => text()]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn ids_come_back_letter_by_letter(ids in vec(of(id()), 1..80), mask in vec(any::<bool>(), 80)) {
+        let frame = one_column("event_id", ids.into_iter());
+        assert_same(&through(&frame, None), &frame);
+        let mask: BooleanChunked = mask.into_iter().take(frame.height()).collect();
+        assert_same(&through(&frame, Some(&mask)), &frame.filter(&mask).expect("a mask of that length"));
+    }
+
+    #[test]
+    fn numbered_texts_come_back_as_their_texts(words in vec(text(), 1..300), rows in vec(any::<prop::sample::Index>(), 0..400)) {
+        let mut numbered = MutableBinaryViewArray::<str>::new();
+        numbered.push_null();
+        words.iter().for_each(|word| numbered.push_value(word));
+        let numbered = numbered.freeze();
+        let codes: Vec<u16> = rows.iter().map(|row| u16::try_from(row.index(numbered.len())).expect("few words")).collect();
+        let texts = codes.iter().map(|code| numbered.get(usize::from(*code)).map(str::to_owned));
+        let texts: StringChunked = texts.collect();
+        let columns = ["user_name", "event_id"].map(|name| texts.clone().with_name(name.into()).into_series().into_column());
+        let nothing = Column::full_null("error_code".into(), codes.len(), &DataType::String);
+        let frame = DataFrame::new(codes.len(), columns.into_iter().chain([nothing]).collect()).expect("columns of one length");
+        with_file(|path| {
+            let mut writer = SegmentWriter::create(&path, frame.schema(), &[]).expect("a file");
+            let values = Values::Words { codes: &codes, words: &numbered };
+            writer.write_values(codes.len(), &[values, values, Values::Null]).expect("written");
+            writer.finish().expect("finished");
+            let found = Segment::open(&path).expect("opened").read(0, &["user_name", "event_id", "error_code"], None);
+            assert_same(&found.expect("read"), &frame);
         });
     }
 }
@@ -308,7 +349,7 @@ fn refusals_say_what_is_wrong() {
         let long = DataFrame::new(MAX_GROUP_ROWS + 1, vec![Column::full_null("flag".into(), MAX_GROUP_ROWS + 1, &DataType::Boolean)]);
         let long = long.expect("one column");
         let error = words(SegmentWriter::create(&path, long.schema(), &[]).expect("a file").write(&long).expect_err("too long"));
-        insta::assert_snapshot!(error, @"write FILE: a frame of 1048577 rows, of which a row group holds 1048576");
+        insta::assert_snapshot!(error, @"write FILE: 1048577 rows at once, of which a row group holds 1048576");
     });
     let gone = Path::new("no/such/folder/a.parquet");
     insta::assert_snapshot!(Segment::open(gone).expect_err("no file"), @"read no/such/folder/a.parquet: no such file or directory");

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use polars::prelude::{Column, DataFrame, DataType, Schema};
+use polars::prelude::{Column, DataFrame, Schema};
 use polars_arrow::array::Utf8ViewArray;
 use polars_parquet::parquet::error::ParquetError;
 use polars_parquet::parquet::metadata::{Descriptor, KeyValue};
@@ -20,37 +20,12 @@ use crate::error::Error;
 pub struct SegmentWriter {
     path: PathBuf,
     schema: Schema,
-    columns: Vec<(Shape, Descriptor)>,
+    columns: Vec<(Shape, Vec<Descriptor>)>,
     metadata: Vec<KeyValue>,
     file: FileWriter<Sink>,
     sink: Sink,
     encoder: Encoder,
     summary: SegmentSummary,
-}
-
-/// The values of a column, in one of the forms in which they are at hand.
-#[derive(Debug)]
-pub(crate) enum Values<'v> {
-    /// One value a row.
-    Column(Column),
-    /// For each row the place of its text among the words, the first of which stands for null.
-    Words(&'v [u16], &'v Utf8ViewArray),
-}
-
-impl Values<'_> {
-    fn len(&self) -> usize {
-        match self {
-            Self::Column(column) => column.len(),
-            Self::Words(codes, _) => codes.len(),
-        }
-    }
-
-    fn data_type(&self) -> DataType {
-        match self {
-            Self::Column(column) => column.dtype().clone(),
-            Self::Words(..) => DataType::String,
-        }
-    }
 }
 
 /// What was written.
@@ -64,6 +39,33 @@ pub struct SegmentSummary {
     pub bytes: u64,
 }
 
+/// The values of one column for a row group.
+#[derive(Debug, Clone, Copy)]
+pub enum Values<'a> {
+    /// No row has one.
+    Null,
+    /// For each row the place of its text among `words`; 0 where it has none.
+    Words {
+        /// The places.
+        codes: &'a [u16],
+        /// The texts, each of them once; the first is not used.
+        words: &'a Utf8ViewArray,
+    },
+    /// As a frame holds them.
+    Column(&'a Column),
+}
+
+impl Values<'_> {
+    /// How many rows they are for, if that is known.
+    fn rows(&self) -> Option<usize> {
+        match self {
+            Self::Null => None,
+            Self::Words { codes, .. } => Some(codes.len()),
+            Self::Column(column) => Some(column.len()),
+        }
+    }
+}
+
 impl SegmentWriter {
     /// A writer into the file of that name, which is emptied if it is there. `metadata` are words for the footer.
     ///
@@ -72,11 +74,12 @@ impl SegmentWriter {
     pub fn create(path: &Path, schema: &Schema, metadata: &[(&str, String)]) -> Result<Self, Error> {
         let (descriptor, shapes) = layout::descriptor(schema).map_err(|reason| refuse("write", path, reason))?;
         let sink = Sink::create(path).map_err(|cause| Error::io("write", path, cause))?;
-        let leaves = descriptor.columns().iter().map(|column| column.descriptor.clone());
+        let mut leaves = descriptor.columns().iter().map(|column| column.descriptor.clone());
+        let columns = shapes.into_iter().map(|shape| (shape, leaves.by_ref().take(shape.leaves()).collect())).collect();
         Ok(Self {
             path: path.to_owned(),
             schema: schema.clone(),
-            columns: shapes.into_iter().zip(leaves).collect(),
+            columns,
             metadata: metadata.iter().map(|(key, value)| KeyValue { key: (*key).to_owned(), value: Some(value.clone()) }).collect(),
             file: FileWriter::new(
                 sink.clone(),
@@ -99,25 +102,28 @@ impl SegmentWriter {
         if **frame.schema() != self.schema {
             return Err(refuse("write", &self.path, "a frame of other columns than the table has"));
         }
-        self.write_columns(frame.height(), frame.columns().iter().map(|column| Values::Column(column.clone())))
+        let values: Vec<Values<'_>> = frame.columns().iter().map(Values::Column).collect();
+        self.write_values(frame.height(), &values)
     }
 
-    /// [`write`](Self::write) for columns that come one after the other, those of the schema in its order.
+    /// Writes the values of all columns as the next row group.
     ///
     /// # Errors
-    /// As there.
-    pub(crate) fn write_columns<'v>(&mut self, rows: usize, columns: impl Iterator<Item = Values<'v>> + Send + Sync) -> Result<(), Error> {
+    /// As for a frame; also where a column has another number of rows.
+    pub fn write_values(&mut self, rows: usize, values: &[Values<'_>]) -> Result<(), Error> {
         if rows > MAX_GROUP_ROWS {
-            return Err(refuse("write", &self.path, format!("a frame of {rows} rows, of which a row group holds {MAX_GROUP_ROWS}")));
+            return Err(refuse("write", &self.path, format!("{rows} rows at once, of which a row group holds {MAX_GROUP_ROWS}")));
+        }
+        if values.len() != self.columns.len() || values.iter().any(|values| values.rows().is_some_and(|found| found != rows)) {
+            return Err(refuse("write", &self.path, "columns of other numbers than the table has"));
         }
         let (encoder, sink) = (&mut self.encoder, &self.sink);
-        let chunks = columns.zip(&self.columns).map(move |(values, (shape, leaf))| {
-            let (height, dtype) = (values.len(), values.data_type());
-            if height != rows || dtype != shape.data_type() {
-                return Err(ParquetError::InvalidParameter(format!("a column of {height} values of type {dtype}")));
-            }
-            let pages = encoder.pages(&values, *shape, leaf)?;
-            Ok(DynStreamingIterator::new(Pages::new(pages, sink.clone())?))
+        let chunks = values.iter().zip(&self.columns).flat_map(move |(values, (shape, leaves))| {
+            let (chunks, error) = match encoder.chunks(rows, values, *shape, leaves) {
+                Ok(chunks) => (chunks, None),
+                Err(error) => (Vec::new(), Some(Err(error))),
+            };
+            chunks.into_iter().map(|pages| Ok(DynStreamingIterator::new(Pages::new(pages, sink.clone())?))).chain(error)
         });
         let written = self.file.write::<ParquetError>(u64::try_from(rows).unwrap_or_default(), DynIter::new(chunks));
         written.map_err(|error| self.failed(&error))?;
