@@ -23,4 +23,4 @@ pub use events::EventFrame;
 pub(crate) use events::{DIFFERING, ORIGIN, TRUST, data_type};
 pub use filter::Filter;
 pub use store::{Held, Store, StoredBatch, layout_id};
-pub(crate) use texts::Texts;
+pub(crate) use texts::{Map, Texts};

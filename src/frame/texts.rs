@@ -1,11 +1,16 @@
-//! [`Texts`]: one copy of each text for all who keep it.
+//! [`Texts`]: one copy of each text for all who keep it; [`Map`]: what is known by a text.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+
+use foldhash::quality::RandomState;
+
+/// A map with a hash that is quick on short texts, and that hostile ones cannot foresee.
+pub(crate) type Map<K, V> = HashMap<K, V, RandomState>;
 
 /// Texts that are kept after the batch in which they stood is gone.
 #[derive(Debug, Default)]
-pub(crate) struct Texts(HashSet<Arc<str>>);
+pub(crate) struct Texts(HashSet<Arc<str>, RandomState>);
 
 impl Texts {
     /// The one copy of a text.

@@ -4,6 +4,8 @@
 //! The STS API reference and the `CloudTrail` User Guide (AWS STS and IAM events),
 //! held against real records.
 
+use std::sync::Arc;
+
 use bumpalo::Bump;
 
 use super::EventPlace;
@@ -105,31 +107,31 @@ pub struct Creation {
     /// Its event.
     pub place: EventPlace,
     /// `recipient_account_id` of the event.
-    pub recipient_account_id: Option<String>,
+    pub recipient_account_id: Option<Arc<str>>,
     /// The access key id that it issued; a console sign-in names none.
-    pub issued_key: Option<String>,
+    pub issued_key: Option<Arc<str>>,
     /// The account in which the session acts.
-    pub account_id: Option<String>,
+    pub account_id: Option<Arc<str>>,
     /// The `principal` as which the session acts.
-    pub principal: Option<String>,
+    pub principal: Option<Arc<str>>,
     /// The name of the session, where it has one.
-    pub session_name: Option<String>,
+    pub session_name: Option<Arc<str>>,
     /// `principal` of the call.
-    pub issued_by: Option<String>,
+    pub issued_by: Option<Arc<str>>,
     /// `user_access_key_id` of the call.
-    pub caller_key: Option<String>,
+    pub caller_key: Option<Arc<str>>,
     /// Whether the call named the serial number of an MFA device; it went well, so AWS has checked the code.
     pub serial_number: bool,
     /// The `principalId` of the session.
-    pub(super) principal_id: Option<String>,
+    pub(super) principal_id: Option<Arc<str>>,
     /// What the call's own record says of the caller; nothing where the caller's session has to be asked.
     pub(super) caller_mfa: Option<Verdict>,
     /// The session in which the call was made.
     pub(super) caller: Option<u32>,
     /// The user of Identity Center who called.
-    pub(super) identity_center_user: Option<String>,
-    request_id: Option<String>,
-    shared_event_id: Option<String>,
+    pub(super) identity_center_user: Option<Arc<str>>,
+    request_id: Option<Arc<str>>,
+    shared_event_id: Option<Arc<str>>,
 }
 
 impl Creation {
@@ -140,7 +142,6 @@ impl Creation {
             // The console takes over a session of a role or federated user that another call made.
             return None;
         }
-        let owned = |text: &str| text.to_owned();
         let request = view.text(Column::RequestParameters, row).unwrap_or_default();
         let [role_arn, role_session, name, target, serial] =
             members(request, ["roleArn", "roleSessionName", "name", "targetPrincipal", "serialNumber"], arena);
@@ -148,44 +149,45 @@ impl Creation {
         let [credentials, role_credentials, role_user, federated_user] =
             members(response, ["credentials", "roleCredentials", "assumedRoleUser", "federatedUser"], arena);
         let issued_key = value(credentials, "accessKeyId", arena).or_else(|| value(role_credentials, "accessKeyId", arena));
-        let text = |json| scalar(json, arena).map(owned);
-        let own = |column| view.named(column, row).map(owned);
-        let caller = own(Column::Principal);
+        let text = |json| scalar(json, arena);
+        let caller = view.named(Column::Principal, row);
         let (principal, session_name, principal_id) = match api {
             Api::AssumeRole | Api::AssumeRoleWithSaml | Api::AssumeRoleWithWebIdentity => {
                 (text(role_arn), text(role_session), value(role_user, "assumedRoleId", arena))
             }
             Api::GetFederationToken => {
                 let name = text(name);
-                let principal = caller.as_ref().zip(name.as_ref()).map(|(caller, name)| format!("{caller}/{name}"));
+                let principal = caller.zip(name).map(|(caller, name)| &*arena.alloc_str(&format!("{caller}/{name}")));
                 (principal, name, value(federated_user, "federatedUserId", arena))
             }
-            Api::GetSessionToken | Api::ConsoleLogin => (caller.clone(), None, own(Column::UserPrincipalId)),
+            Api::GetSessionToken | Api::ConsoleLogin => (caller, None, view.named(Column::UserPrincipalId, row)),
             Api::AssumeRoot => (text(target), None, None),
             Api::GetRoleCredentials => (None, None, None),
         };
         if issued_key.is_none() && principal_id.is_none() {
             return None;
         }
-        let account = value(role_user, "arn", arena).or_else(|| principal.clone());
+        let account = value(role_user, "arn", arena).or(principal).and_then(account_of).or_else(|| view.account(row));
         let user = view.named(Column::UserOnBehalfOfId, row).or_else(|| view.named(Column::UserName, row));
+        let mut share = |text: Option<&str>| text.map(|text| texts.share(text));
         Some(Self {
             api,
-            place: view.place(row).kept(texts),
-            recipient_account_id: own(Column::RecipientAccountId),
-            issued_key,
-            account_id: account.as_deref().and_then(account_of).map(owned).or_else(|| view.account(row).map(owned)),
-            principal,
-            session_name,
-            caller_key: own(Column::UserAccessKeyId),
+            recipient_account_id: share(view.named(Column::RecipientAccountId, row)),
+            issued_key: share(issued_key),
+            account_id: share(account),
+            principal: share(principal),
+            session_name: share(session_name),
+            caller_key: share(view.named(Column::UserAccessKeyId, row)),
             serial_number: scalar(serial, arena).is_some(),
-            principal_id,
+            principal_id: share(principal_id),
             caller_mfa: caller_mfa(api, view, row),
             caller: None,
-            identity_center_user: user.filter(|_| api == Api::GetRoleCredentials).map(owned),
-            issued_by: caller,
-            request_id: own(Column::RequestId),
-            shared_event_id: own(Column::SharedEventId),
+            identity_center_user: share(user.filter(|_| api == Api::GetRoleCredentials)),
+            issued_by: share(caller),
+            // No two calls share these.
+            request_id: view.named(Column::RequestId, row).map(Arc::from),
+            shared_event_id: view.named(Column::SharedEventId, row).map(Arc::from),
+            place: view.place(row).kept(texts),
         })
     }
 
@@ -259,9 +261,9 @@ fn scalar<'a>(json: Option<&'a str>, arena: &'a Bump) -> Option<&'a str> {
 }
 
 /// The same of a member of an object.
-fn value(json: Option<&str>, key: &str, arena: &Bump) -> Option<String> {
+fn value<'a>(json: Option<&'a str>, key: &str, arena: &'a Bump) -> Option<&'a str> {
     let [value] = members(json?, [key], arena);
-    scalar(value, arena).map(str::to_owned)
+    scalar(value, arena)
 }
 
 /// The account in an ARN.

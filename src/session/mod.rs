@@ -114,7 +114,8 @@ impl EventPlace<&str> {
         EventPlace {
             object: texts.share(self.object),
             record_index: self.record_index,
-            event_id: self.event_id.map(|id| texts.share(id)),
+            // No two events share one.
+            event_id: self.event_id.map(Arc::from),
             time: self.time,
         }
     }

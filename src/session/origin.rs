@@ -1,7 +1,7 @@
 //! [`Sessions`]: each temporary session joined to the call that made it, and the chains that come of it.
 
+use std::collections::BTreeSet;
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use super::users::{Acting, Change, Name, USER_COLUMNS, Users};
 use super::view::{COLUMNS, View, index};
 use super::{EventPlace, SESSION_COLUMNS, StateTable, sessions};
 use crate::error::Error;
-use crate::frame::{EventFrame, ORIGIN, Texts};
+use crate::frame::{EventFrame, Map, ORIGIN, Texts};
 use crate::schema::Column;
 use crate::time::EventTime;
 
@@ -35,8 +35,8 @@ const SKEW_MICROS: i64 = 5 * 60 * 1_000_000;
 pub struct Sessions {
     pub(super) list: Vec<Session>,
     pub(super) creations: Vec<Creation>,
-    by_key: HashMap<Arc<str>, u32>,
-    by_principal: HashMap<(Arc<str>, i64), u32>,
+    by_key: Map<Arc<str>, u32>,
+    by_principal: Map<(Arc<str>, i64), u32>,
     nameless: Option<u32>,
     users: Users,
 }
@@ -106,11 +106,11 @@ pub fn sessions_of(events: &EventFrame) -> Result<Sessions, Error> {
 /// What all batches tell.
 #[derive(Debug, Default)]
 struct Merged {
-    numbers: HashMap<Id<Arc<str>>, u32>,
+    numbers: Map<Id<Arc<str>>, u32>,
     sessions: Vec<Kept>,
     creations: Vec<Creation>,
     steps: Vec<Step>,
-    users: HashMap<Name<Arc<str>>, Acting<Arc<str>>>,
+    users: Map<Name<Arc<str>>, Acting<Arc<str>>>,
     changes: Vec<Change>,
 }
 
@@ -163,7 +163,7 @@ impl Merged {
         let by_key = grouped(&creations, |creation| creation.issued_key.as_deref());
         let by_principal = grouped(&creations, |creation| creation.principal_id.as_deref().zip(creation.place.time.map(EventTime::micros)));
         // Judged once, as many sessions may share a principal and a second; these calls have one time, so the first stands for all.
-        let by_principal: HashMap<(&str, i64), MadeBy> =
+        let by_principal: Map<(&str, i64), MadeBy> =
             by_principal.iter().filter_map(|(pair, places)| Some((*pair, made_by(&creations, places, None)?))).collect();
 
         let mut all = Sessions { users: Users::new(self.users, self.changes), ..Sessions::default() };
@@ -201,8 +201,8 @@ impl Merged {
 }
 
 /// The places of creations by what tells them apart; those that tell it not are left out.
-fn grouped<'c, K: Hash + Eq>(creations: &'c [Creation], key: impl Fn(&'c Creation) -> Option<K>) -> HashMap<K, Vec<u32>> {
-    let mut groups: HashMap<K, Vec<u32>> = HashMap::new();
+fn grouped<'c, K: Hash + Eq>(creations: &'c [Creation], key: impl Fn(&'c Creation) -> Option<K>) -> Map<K, Vec<u32>> {
+    let mut groups: Map<K, Vec<u32>> = Map::default();
     for (place, creation) in (0..).zip(creations) {
         if let Some(key) = key(creation) {
             groups.entry(key).or_default().push(place);
@@ -313,8 +313,8 @@ impl Sessions {
     /// made, those that these made, and so on. From a principal: its sessions and those that its
     /// calls made, and so on. In the order of the letters.
     pub fn descendants(&self, from: &str) -> BTreeSet<&str> {
-        let mut made: HashMap<u32, Vec<u32>> = HashMap::new();
-        let mut calls: HashMap<u32, Vec<u32>> = HashMap::new();
+        let mut made: Map<u32, Vec<u32>> = Map::default();
+        let mut calls: Map<u32, Vec<u32>> = Map::default();
         let mut sessions: Vec<u32> = self.by_key.get(from).copied().into_iter().collect();
         let mut creations = Vec::new();
         for (place, session) in (0..).zip(&self.list) {
@@ -369,7 +369,7 @@ struct Outcomes<'s> {
 
 impl<'s> Outcomes<'s> {
     fn new(sessions: &'s Sessions) -> PolarsResult<Self> {
-        let mut known: HashMap<(Verdict, Option<u32>), IdxSize> = HashMap::new();
+        let mut known: Map<(Verdict, Option<u32>), IdxSize> = Map::default();
         let mut rows = Vec::with_capacity(sessions.list.len());
         let (mut verdicts, mut event_ids, mut principals) = (Vec::new(), Vec::new(), Vec::new());
         for Session { origin, .. } in &sessions.list {
@@ -393,7 +393,7 @@ impl<'s> Outcomes<'s> {
 
     /// The columns of a batch; `None` where it has no event of a temporary session.
     fn of_rows(&self, view: &View) -> PolarsResult<Option<DataFrame>> {
-        let mut known: HashMap<Id<&str>, Option<IdxSize>> = HashMap::new();
+        let mut known: Map<Id<&str>, Option<IdxSize>> = Map::default();
         let mut last: Option<(Id<&str>, Option<IdxSize>)> = None;
         let of_session = |id: Id<&str>| self.rows.get(index(self.sessions.number(id)?)).copied();
         let of_row = |row: u32| {

@@ -1,6 +1,6 @@
 //! [`scan`]: one pass over a batch, which sessions its events are of and which calls make sessions.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::hash::Hash;
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use super::creation::Creation;
 use super::sign_in::Step;
 use super::users::{Acting, Change, Name, acting, kept_name};
 use super::view::{Service, View, index};
-use crate::frame::Texts;
+use crate::frame::{Map, Texts};
 use crate::schema::Column;
 
 /// Addresses of a session that are told apart.
@@ -66,7 +66,7 @@ pub(super) struct Part {
     /// The caller of each is its place in `sessions`.
     pub(super) creations: Vec<Creation>,
     pub(super) steps: Vec<Step>,
-    pub(super) users: HashMap<Name<Arc<str>>, Acting<Arc<str>>>,
+    pub(super) users: Map<Name<Arc<str>>, Acting<Arc<str>>>,
     pub(super) changes: Vec<Change>,
 }
 
@@ -192,8 +192,8 @@ impl<'v> Told<&'v str> {
 pub(super) fn scan(view: &View) -> Part {
     let mut part = Part::default();
     let mut sessions: Vec<(Id<&str>, Use<&str>)> = Vec::new();
-    let mut numbers: HashMap<Id<&str>, u32> = HashMap::new();
-    let mut users: HashMap<Name<&str>, Acting<&str>> = HashMap::new();
+    let mut numbers: Map<Id<&str>, u32> = Map::default();
+    let mut users: Map<Name<&str>, Acting<&str>> = Map::default();
     let mut last_session: Option<(Id<&str>, u32)> = None;
     let mut texts = Texts::default();
     let mut arena = Bump::new();

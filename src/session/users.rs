@@ -1,6 +1,6 @@
 //! The table `users`: how each IAM user signed in and which keys it used.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::hash::Hash;
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use bumpalo::Bump;
 use super::view::{Service, View};
 use super::{Cell, EventPlace, StateColumn, StateRow, evidence, keep_first, keep_first_time, keep_last};
 use crate::event::reader::lookup;
-use crate::frame::Texts;
+use crate::frame::{Map, Texts};
 use crate::schema::{Column, Kind};
 use crate::time::EventTime;
 
@@ -238,7 +238,7 @@ pub(super) struct Users {
 }
 
 impl Users {
-    pub(super) fn new(acting: HashMap<Name<Arc<str>>, Acting<Arc<str>>>, mut changes: Vec<Change>) -> Self {
+    pub(super) fn new(acting: Map<Name<Arc<str>>, Acting<Arc<str>>>, mut changes: Vec<Change>) -> Self {
         let mut users: BTreeMap<Name<Arc<str>>, User> =
             acting.into_iter().map(|(name, acting)| (name, User { acting, ..User::default() })).collect();
         changes.sort_by(|left, right| left.place.order(&right.place));
