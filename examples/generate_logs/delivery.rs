@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use crate::incident::ACCOUNT;
-use crate::layout::{delivery_time, object_key};
+use crate::layout::{delivery_time, document, object_key};
 use crate::rng::Rng;
 use crate::scene::Event;
 use crate::time::{HOUR, Time};
@@ -15,21 +15,66 @@ pub(crate) const DUPLICATES: usize = 12;
 
 /// A log file and its events.
 pub(crate) struct LogFile {
+    pub(crate) stream: Stream,
+    pub(crate) delivered: Time,
     pub(crate) key: String,
     pub(crate) events: Vec<Event>,
 }
 
-/// Who delivers: an account's trail in a region, and whether it is the one for data events.
-type Stream = (String, &'static str, bool);
+impl LogFile {
+    /// The JSON of the file.
+    pub(crate) fn document(&self) -> String {
+        document(&self.events)
+    }
+
+    /// The time of the first event.
+    pub(crate) fn oldest(&self) -> Option<Time> {
+        self.events.iter().map(|event| event.time).min()
+    }
+
+    /// The time of the last event.
+    pub(crate) fn newest(&self) -> Option<Time> {
+        self.events.iter().map(|event| event.time).max()
+    }
+}
+
+/// Who delivers: an account's trail in a region.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Stream {
+    pub(crate) account: String,
+    pub(crate) region: &'static str,
+    /// It is the trail for data events alone, which only the first account has.
+    is_data: bool,
+}
+
+impl Stream {
+    fn of(event: &Event) -> Self {
+        Self { account: event.account.clone(), region: event.region, is_data: event.is_data && event.account == ACCOUNT }
+    }
+
+    /// The trail's name.
+    pub(crate) fn trail(&self) -> &'static str {
+        if self.is_data { "s3-data-events" } else { "management-events" }
+    }
+
+    /// It is of the trail that the attacker stops.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.account == ACCOUNT && !self.is_data
+    }
+
+    /// How much time a file holds.
+    fn slot_length(&self) -> Time {
+        if self.region == "us-west-2" || self.is_data { 6 * HOUR } else { 2 * HOUR }
+    }
+}
 
 /// Sorts `events` into log files, [`DUPLICATES`] of them into two.
 pub(crate) fn deliver(mut events: Vec<Event>, rng: &mut Rng) -> Vec<LogFile> {
     events.sort_by(|a, b| (a.time, &a.id).cmp(&(b.time, &b.id)));
     let mut slots: BTreeMap<(Stream, Time), Vec<Event>> = BTreeMap::new();
     for event in events {
-        // Only the first account has a trail of its own for data events.
-        let stream = (event.account.clone(), event.region, event.is_data && event.account == ACCOUNT);
-        let slot = event.time.div_euclid(slot_length(&stream));
+        let stream = Stream::of(&event);
+        let slot = event.time.div_euclid(stream.slot_length());
         slots.entry((stream, slot)).or_default().push(event);
     }
     repeat_some(&mut slots);
@@ -40,16 +85,10 @@ pub(crate) fn deliver(mut events: Vec<Event>, rng: &mut Rng) -> Vec<LogFile> {
             let delivered = delivery_time(last, rng);
             // Within a file, records are not in order of time.
             shuffle(&mut events, rng);
-            LogFile { key: object_key(&stream.0, stream.1, delivered, rng), events }
+            let key = object_key(&stream.account, stream.region, delivered, rng);
+            LogFile { stream, delivered, key, events }
         })
         .collect()
-}
-
-fn slot_length(stream: &Stream) -> Time {
-    match stream {
-        (_, "us-west-2", _) | (_, _, true) => 6 * HOUR,
-        _ => 2 * HOUR,
-    }
 }
 
 /// Delivery is "at least once": the last record of some files comes again at the head of the next.

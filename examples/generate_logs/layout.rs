@@ -30,10 +30,19 @@ pub(crate) struct Size {
     pub(crate) compressed: u64,
 }
 
+/// The JSON of a log file.
+pub(crate) fn document(events: &[Event]) -> String {
+    let records: Vec<&str> = events.iter().map(|event| event.json.as_str()).collect();
+    format!("{{\"Records\":[{}]}}", records.join(","))
+}
+
 /// Writes `events` as one log file below `root`.
 pub(crate) fn write_log_file(root: &Path, key: &str, events: &[Event]) -> Result<Size, Failure> {
-    let records: Vec<&str> = events.iter().map(|event| event.json.as_str()).collect();
-    let document = format!("{{\"Records\":[{}]}}", records.join(","));
+    write_compressed(root, key, &document(events))
+}
+
+/// Writes `document` as a gzip file below `root`.
+pub(crate) fn write_compressed(root: &Path, key: &str, document: &str) -> Result<Size, Failure> {
     // GzBuilder leaves the modification time at zero, so that equal events give equal bytes.
     let mut encoder = GzBuilder::new().write(Vec::new(), Compression::default());
     let compressed = encoder

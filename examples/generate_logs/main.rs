@@ -1,4 +1,5 @@
-//! Writes CloudTrail logs that never happened: the incident of `sample-logs/`, or a large corpus to measure with.
+//! Writes CloudTrail logs that never happened: the incident of `sample-logs/` with its digest files, or a large corpus to
+//! measure with.
 //!
 //! ```text
 //! cargo run --release --example generate_logs -- sample OUT_DIR
@@ -16,6 +17,7 @@ mod background;
 mod call;
 mod corpus;
 mod delivery;
+mod digest;
 mod failure;
 mod identity;
 mod incident;
@@ -24,8 +26,10 @@ mod readme;
 mod rng;
 mod sample;
 mod scene;
+mod signer;
 mod spread;
 mod story;
+mod tamper;
 mod time;
 
 use std::process::ExitCode;

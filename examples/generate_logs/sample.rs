@@ -3,15 +3,21 @@
 use std::collections::HashMap;
 use std::path::Path;
 
+use serde_json::json;
+
 use crate::background::{compute, people, pipeline, services};
 use crate::delivery::{self, LogFile};
+use crate::digest::{Digest, digests};
 use crate::failure::Failure;
 use crate::incident::{self, ACCOUNT, SECOND_ACCOUNT};
-use crate::layout::{Size, prepare, write, write_log_file};
+use crate::layout::{Size, prepare, write, write_compressed, write_log_file};
 use crate::readme::{Counts, readme};
 use crate::rng::Rng;
 use crate::scene::{Event, Scene};
+use crate::signer::{PUBLIC_KEYS, Signer};
 use crate::spread;
+use crate::story::Story;
+use crate::tamper::{Integrity, tamper};
 use crate::time::{DAY, HOUR, MINUTE, Time, march};
 
 const SEED: u64 = 20_260_309;
@@ -23,20 +29,43 @@ pub(crate) fn write_sample(root: &Path) -> Result<String, Failure> {
     let mut scene = Scene::new(ACCOUNT, "us-east-1", Rng::new(SEED, 1));
     let story = incident::play(&mut scene);
     events.append(&mut scene.events);
-    let files = delivery::deliver(events, &mut Rng::new(SEED, 2));
+    let mut files = delivery::deliver(events, &mut Rng::new(SEED, 2));
+    let digests = digests(&files, &Signer::open()?)?;
+    // The digests are made of what was delivered; what happens to the files afterwards they cannot know.
+    let integrity = tamper(&mut files)?;
+    let size = write_logs(root, &files)?;
+    write_digests(root, &digests)?;
+    let places = places(&files);
+    write_story(root, &story, &places, &integrity)?;
+    let counts = Counts::new(&files, digests.len(), size);
+    write(&root.join("README.md"), readme(&story, &places, &integrity, &counts).as_bytes())?;
+    Ok(counts.summary())
+}
+
+fn write_logs(root: &Path, files: &[LogFile]) -> Result<Size, Failure> {
     let mut size = Size::default();
-    for file in &files {
+    for file in files {
         let written = write_log_file(root, &file.key, &file.events)?;
         size.inflated += written.inflated;
         size.compressed += written.compressed;
     }
-    let places = places(&files);
-    let json =
-        serde_json::to_string_pretty(&story.to_json(&places)).map_err(|error| Failure::new(format!("cannot write story.json: {error}")))?;
-    write(&root.join("story.json"), format!("{json}\n").as_bytes())?;
-    let counts = Counts::new(&files, size);
-    write(&root.join("README.md"), readme(&story, &places, &counts).as_bytes())?;
-    Ok(counts.summary())
+    Ok(size)
+}
+
+/// Writes the digests, the signatures that no later digest holds, and the public keys.
+fn write_digests(root: &Path, digests: &[Digest]) -> Result<(), Failure> {
+    for digest in digests {
+        write_compressed(root, &digest.key, &digest.document)?;
+    }
+    let signatures: String = digests.iter().filter_map(Digest::signature_line).collect();
+    write(&root.join("signatures.jsonl"), signatures.as_bytes())?;
+    write(&root.join("public-keys.json"), PUBLIC_KEYS.as_bytes())
+}
+
+fn write_story(root: &Path, story: &Story, places: &HashMap<String, String>, integrity: &Integrity) -> Result<(), Failure> {
+    let document = json!({"steps": story.to_json(places), "integrity": integrity.to_json()});
+    let text = serde_json::to_string_pretty(&document).map_err(|error| Failure::new(format!("cannot write story.json: {error}")))?;
+    write(&root.join("story.json"), format!("{text}\n").as_bytes())
 }
 
 /// The file of each event; of an event that was delivered twice, the first.

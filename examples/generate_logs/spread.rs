@@ -224,7 +224,10 @@ fn share_snapshot(scene: &mut Scene, story: &mut Story, key: &Caller) {
     let id = scene.record(key, share);
     story.push(Step {
         title: "A snapshot is shared outside",
-        what: format!("The snapshot `{SNAPSHOT}` is shared with account {STRANGER}."),
+        what: format!(
+            "The snapshot `{SNAPSHOT}` is shared with account {STRANGER}. The record names another address by now: see \
+             [What the digests show](#what-the-digests-show)."
+        ),
         time: scene.now,
         account: ACCOUNT,
         principal: key.arn.clone(),

@@ -32,7 +32,7 @@ impl Story {
         self.steps.push(step);
     }
 
-    /// `story.json`; `files` tells the log file of each event.
+    /// The part `steps` of `story.json`; `files` tells the log file of each event.
     pub(crate) fn to_json(&self, files: &HashMap<String, String>) -> Value {
         let steps = self.steps.iter().zip(1..).map(|(step, number): (_, u32)| {
             json!({

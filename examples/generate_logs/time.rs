@@ -25,6 +25,11 @@ pub(crate) fn compact(time: Time) -> String {
     formatted(time, "%Y%m%dT%H%MZ")
 }
 
+/// `20260311T214107Z`, the form of the time in a digest file's name.
+pub(crate) fn compact_to_seconds(time: Time) -> String {
+    formatted(time, "%Y%m%dT%H%M%SZ")
+}
+
 /// `2026/03/11`, the folder of a day.
 pub(crate) fn folder(time: Time) -> String {
     formatted(time, "%Y/%m/%d")

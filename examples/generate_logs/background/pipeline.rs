@@ -11,7 +11,7 @@ use crate::scene::Scene;
 use crate::time::prose;
 
 /// The address of the build machines in the office.
-const RUNNER: &str = "198.51.100.25";
+pub(crate) const RUNNER: &str = "198.51.100.25";
 const RUNNER_AGENT: &str = "aws-cli/2.22.35 md/awscrt#0.23.8 ua/2.0 os/linux#6.8.0-52-generic md/arch#x86_64 lang/python#3.12.6 md/pyimpl#CPython cfg/retry-mode#standard md/installer#exe md/distrib#ubuntu.24";
 const TERRAFORM_AGENT: &str = "APN/1.0 HashiCorp/1.0 Terraform/1.9.8 (+https://www.terraform.io) terraform-provider-aws/5.81.0 (+https://registry.terraform.io/providers/hashicorp/aws) aws-sdk-go-v2/1.32.7 ua/2.1 os/linux lang/go#1.23.3 md/GOOS#linux md/GOARCH#amd64";
 
