@@ -18,6 +18,7 @@
 
 pub mod case;
 pub mod detect;
+pub mod digest;
 pub mod error;
 pub mod event;
 pub mod frame;

@@ -1,0 +1,288 @@
+//! Names of logs and digests: [`Tail`], by which files and recorded keys are joined, and [`Named`], what a name says.
+//!
+//! Keys come out of hostile documents. They are compared as text and parsed here; nothing ever opens one.
+
+use std::fmt;
+
+use crate::source::ObjectKey;
+use crate::time::EventTime;
+
+/// The part of a key or path that is the same wherever an object is kept: from its last component `AWSLogs` to the
+/// end, or, where there is none (a flat download), its last component.
+///
+/// Files that a collector has unpacked lose their `.gz`; the tail has it in any case.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Tail(Box<str>);
+
+impl Tail {
+    /// The tail of a path on disk or of a recorded key.
+    pub fn of(path: &str) -> Self {
+        let mut path = packed_name(path);
+        let start = tail_start(&path);
+        path.drain(..start);
+        Self(path.into_boxed_str())
+    }
+
+    /// The tail as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The file's name.
+    pub fn name(&self) -> &str {
+        last_component(&self.0)
+    }
+
+    /// Whether it has no folders, so that only the name is known.
+    pub fn is_flat(&self) -> bool {
+        !self.0.contains('/')
+    }
+}
+
+/// Which chain a digest belongs to. Bucket and prefix are no part of it, as a trail may change both.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ChainId {
+    /// The organization, for an organization's trail.
+    pub organization: Option<Box<str>>,
+    /// The account whose logs it lists.
+    pub account: Box<str>,
+    /// The region whose logs it lists.
+    pub region: Box<str>,
+    /// The trail's name.
+    pub trail: Box<str>,
+    /// The trail's home region.
+    pub home_region: Box<str>,
+    /// Whether it is the chain of the digests that come after the standard ones.
+    pub backfill: bool,
+}
+
+impl fmt::Display for ChainId {
+    /// `[o-ID/]ACCOUNT/REGION/TRAIL/HOME`, the same for a trail's standard and backfill chain.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(organization) = &self.organization {
+            write!(f, "{organization}/")?;
+        }
+        write!(f, "{}/{}/{}/{}", self.account, self.region, self.trail, self.home_region)
+    }
+}
+
+/// What a digest's key says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DigestKey {
+    /// Its chain.
+    pub chain: ChainId,
+    /// The end of its window.
+    pub time: EventTime,
+}
+
+/// What a log's key says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogKey {
+    /// The account.
+    pub account: Box<str>,
+    /// `CloudTrail`, `CloudTrail-Insight` or another kind of delivery.
+    pub kind: Box<str>,
+    /// The region.
+    pub region: Box<str>,
+    /// About when it was delivered, to the minute.
+    pub minute: EventTime,
+}
+
+/// A name in one of AWS's two forms.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Named {
+    /// A digest, standard or backfill.
+    Digest(DigestKey),
+    /// A log of any kind.
+    Log(LogKey),
+}
+
+impl Named {
+    /// Reads the name at the end of a path or key; `None` where it is in neither form, so that nothing is verified.
+    ///
+    /// Account, region and kind are those of the folders, where there are any in AWS's form, else of the name.
+    ///
+    /// # Examples
+    /// ```
+    /// use trailsift::digest::Named;
+    /// let path = "b/AWSLogs/o-a1/111122223333/CloudTrail-Digest/eu-west-1/2026/03/01/111122223333_CloudTrail-Digest_eu-west-1_my_trail_us-east-1_20260301T010203Z.json.gz";
+    /// let Some(Named::Digest(key)) = Named::parse(path) else { panic!("a digest's name") };
+    /// assert_eq!(key.chain.to_string(), "o-a1/111122223333/eu-west-1/my_trail/us-east-1");
+    /// ```
+    ///
+    /// # Source
+    /// `CloudTrail` User Guide, "`CloudTrail` digest file structure" and "Finding your `CloudTrail` log files".
+    pub fn parse(path: &str) -> Option<Self> {
+        if path.len() > KEY_BYTES + PATH_BYTES {
+            return None;
+        }
+        let packed = packed_name(path);
+        let stem = last_component(&packed).strip_suffix(".json.gz")?;
+        let tail = packed.get(tail_start(&packed)..)?;
+        let folders = Folders::parse(tail);
+        let (account, rest) = stem.split_once('_').filter(|(account, _)| is_account(account))?;
+        let (kind, rest) = rest.split_once('_').filter(|(kind, _)| kind.starts_with("CloudTrail"))?;
+        let (region, rest) = rest.split_once('_').filter(|(region, _)| !region.is_empty())?;
+        let place = folders.unwrap_or(Folders { organization: None, account, kind, region });
+        if kind == DIGEST_KIND {
+            return parse_digest(rest, &place).map(Self::Digest);
+        }
+        let (stamp, unique) = rest.split_once('_')?;
+        let minute = ObjectKey::parse(&packed).map(|key| key.delivery_time).filter(|_| !unique.is_empty() && stamp.len() == 14)?;
+        Some(Self::Log(LogKey { account: place.account.into(), kind: place.kind.into(), region: place.region.into(), minute }))
+    }
+}
+
+/// The folders between `AWSLogs` and the date.
+struct Folders<'a> {
+    organization: Option<&'a str>,
+    account: &'a str,
+    kind: &'a str,
+    region: &'a str,
+}
+
+impl<'a> Folders<'a> {
+    fn parse(tail: &'a str) -> Option<Self> {
+        let parts: Vec<&str> = tail.split('/').take(10).collect();
+        let (organization, rest) = match parts.as_slice() {
+            ["AWSLogs", organization, rest @ ..] if organization.starts_with("o-") => (Some(*organization), rest),
+            ["AWSLogs", rest @ ..] => (None, rest),
+            _ => return None,
+        };
+        let [account, kind, region, _, _, _, _] = rest else { return None };
+        (is_account(account) && kind.starts_with("CloudTrail") && !region.is_empty()).then_some(Self {
+            organization,
+            account,
+            kind,
+            region,
+        })
+    }
+}
+
+/// `TRAIL_HOME_YYYYMMDDThhmmssZ[_backfill]`; a trail's name may hold `_`, so the parts are taken from the end.
+fn parse_digest(text: &str, place: &Folders<'_>) -> Option<DigestKey> {
+    let (text, backfill) = text.strip_suffix("_backfill").map_or((text, false), |text| (text, true));
+    let (text, stamp) = text.rsplit_once('_')?;
+    let time = EventTime::parse(stamp).filter(|_| stamp.len() == 16 && stamp.ends_with('Z'))?;
+    let (trail, home_region) = text.rsplit_once('_').filter(|(trail, home)| !trail.is_empty() && is_region(home))?;
+    let chain = ChainId {
+        organization: place.organization.map(Box::from),
+        account: place.account.into(),
+        region: place.region.into(),
+        trail: trail.into(),
+        home_region: home_region.into(),
+        backfill,
+    };
+    Some(DigestKey { chain, time })
+}
+
+/// Whether `path` ends in `end`, and `end` begins where a component begins.
+pub(super) fn ends_in(path: &str, end: &str) -> bool {
+    path.strip_suffix(end).is_some_and(|rest| rest.is_empty() || rest.ends_with('/'))
+}
+
+/// The path with `.json.gz` at its end, where it has only `.json`.
+pub(super) fn packed_name(path: &str) -> String {
+    if path.ends_with(".json") { format!("{path}.gz") } else { path.to_owned() }
+}
+
+/// What stands before the tail.
+pub(super) fn leading(path: &str) -> &str {
+    path.get(..tail_start(path)).unwrap_or_default()
+}
+
+fn tail_start(path: &str) -> usize {
+    let mut from = path.len();
+    while let Some(at) = path.get(..from).and_then(|head| head.rfind(ROOT)) {
+        if at == 0 || path.as_bytes().get(at - 1) == Some(&b'/') {
+            return at;
+        }
+        from = at;
+    }
+    path.rfind('/').map_or(0, |at| at + 1)
+}
+
+fn last_component(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
+fn is_account(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// `[a-z]{2}(-[a-z]+)+-[0-9]+`
+fn is_region(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('-').take(10).collect();
+    let [area, words @ .., number] = parts.as_slice() else { return false };
+    let is_word = |word: &&str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase());
+    area.len() == 2
+        && is_word(area)
+        && !words.is_empty()
+        && words.iter().all(is_word)
+        && !number.is_empty()
+        && number.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// The folder that begins every tail.
+const ROOT: &str = "AWSLogs/";
+/// The folder and name part of digests.
+const DIGEST_KIND: &str = "CloudTrail-Digest";
+/// The longest key that S3 has (Amazon S3 User Guide, "Naming Amazon S3 objects").
+const KEY_BYTES: usize = 1_024;
+/// The longest path that Linux opens (`PATH_MAX`).
+const PATH_BYTES: usize = 4_096;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOG: &str = "111122223333_CloudTrail_eu-west-1_20260301T0805Z_Ab3dEf6hIj9kLmN0.json.gz";
+
+    fn digest(path: &str) -> Option<String> {
+        match Named::parse(path)? {
+            Named::Digest(key) => Some(format!("{} {} {}", key.chain, key.chain.backfill, key.time)),
+            Named::Log(_) => None,
+        }
+    }
+
+    #[test]
+    fn tails_begin_at_the_last_root() {
+        for (path, tail) in [
+            ("b/p/AWSLogs/AWSLogs/1/x.json", "AWSLogs/1/x.json.gz"),
+            ("b/xAWSLogs/1/x.json.gz", "x.json.gz"),
+            ("AWSLogs/b/myAWSLogs/x.gz", "AWSLogs/b/myAWSLogs/x.gz"),
+            ("", ""),
+            ("a//AWSLogs//../\0", "AWSLogs//../\0"),
+        ] {
+            assert_eq!(Tail::of(path).as_str(), tail, "{path}");
+        }
+    }
+
+    #[test]
+    fn names_of_digests() {
+        let name = "111122223333_CloudTrail-Digest_eu-west-1_a_b.c-d_us-gov-east-1_20260301T010203Z";
+        let flat = digest(&format!("x/{name}.json.gz"));
+        assert_eq!(flat.as_deref(), Some("111122223333/eu-west-1/a_b.c-d/us-gov-east-1 false 2026-03-01T01:02:03Z"));
+        let copied = digest(&format!("AWSLogs/999988887777/CloudTrail-Digest/us-east-1/2026/03/01/{name}_backfill.json"));
+        assert_eq!(copied.as_deref(), Some("999988887777/us-east-1/a_b.c-d/us-gov-east-1 true 2026-03-01T01:02:03Z"));
+        for wrong in
+            ["_t_useast1_20260301T010203Z", "__us-east-1_20260301T010203Z", "_t_us-east-1_20260301T0102Z", "_t_us-east-1_20261301T010203Z"]
+        {
+            assert_eq!(digest(&format!("111122223333_CloudTrail-Digest_eu-west-1{wrong}.json.gz")), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn names_of_logs_and_of_nothing() {
+        let path = format!("p/AWSLogs/111122223333/CloudTrail-Insight/eu-west-1/2026/03/01/{LOG}");
+        let Some(Named::Log(key)) = Named::parse(&path) else { panic!("a log's name") };
+        assert_eq!(
+            (&*key.kind, &*key.region, key.minute.to_string()),
+            ("CloudTrail-Insight", "eu-west-1", "2026-03-01T08:05:00Z".to_owned())
+        );
+        assert!(matches!(Named::parse(&format!("AWSLogs/hidden/{LOG}")), Some(Named::Log(_))));
+        for path in ["", "x.json.gz", &format!("{LOG}.meta.json"), &LOG.replace("_Ab3dEf6hIj9kLmN0", "_"), &"a/".repeat(1 << 20)] {
+            assert_eq!(Named::parse(path), None, "{path:.40}");
+        }
+    }
+}

@@ -1,0 +1,532 @@
+//! [`verify`]: all rules over all files, and [`Verification`], the answer.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+use super::carrier::Carriers;
+use super::chain::{Checked, Link, Links};
+use super::cover::{AskedRange, Chain, Cover, Gap, ValidLogs};
+use super::file::FoundFile;
+use super::finding::{Finding, FindingKind};
+use super::key::{ChainId, LogKey, Named, Tail};
+use super::logs::{Entries, JudgedLog, RegionCover, is_uncertain_kind_listed, undigested};
+use super::place::Places;
+use super::public_key::{PublicKeys, TrustedFile};
+use super::verdict::{Evidence, Note, Reason, Severity, Verdict};
+use crate::error::Error;
+use crate::time::EventTime;
+
+/// What is asked.
+#[derive(Debug, Clone, Default)]
+pub struct Question {
+    /// The time; digests partly in it are in it.
+    pub range: AskedRange,
+    /// Whether files must lie under the recorded bucket and prefix, as they do in S3 itself.
+    pub strict_location: bool,
+    /// Accounts that must have digests.
+    pub expect_accounts: Vec<String>,
+    /// Regions that must have digests.
+    pub expect_regions: Vec<String>,
+    /// Only these accounts' chains and logs; empty for all.
+    pub accounts: Vec<String>,
+    /// Only these regions' chains and logs; empty for all.
+    pub regions: Vec<String>,
+    /// Only these trails' chains, and the logs that they list; empty for all. With this, nothing is said about logs that
+    /// no digest lists, as a log's name does not tell its trail.
+    pub trails: Vec<String>,
+}
+
+/// The answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verification {
+    /// The range that was asked about.
+    pub range: AskedRange,
+    /// The worst of everything below; [`Severity::overall`] is its name.
+    pub worst: Severity,
+    /// Every digest and log that is there or due, by tail.
+    pub files: BTreeMap<Tail, FileReport>,
+    /// What is wrong with chains or the evidence as a whole, the worst first.
+    pub findings: Vec<Finding>,
+    /// Every chain.
+    pub chains: Vec<Chain>,
+    /// How many digests ended how.
+    pub digests: DigestCounts,
+    /// Digests that only a signature from S3 could prove.
+    pub unsigned_heads: Vec<UnsignedHead>,
+    /// Keys that are not in the key files.
+    pub missing_keys: Vec<MissingKey>,
+    /// What there is, by account, region and trail.
+    pub coverage: Vec<CoverageRow>,
+    /// The key files that all rests on.
+    pub trust: Vec<TrustedFile>,
+    /// Files whose names are in none of AWS's forms, so that they have no part in this.
+    pub ignored: u64,
+}
+
+/// What is known of one file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileReport {
+    /// What it is.
+    pub kind: FileKind,
+    /// What is known of it.
+    pub verdict: Verdict,
+    /// What else is worth knowing, in order.
+    pub notes: Vec<Note>,
+    /// For a log that only invalid digests list: whether its content is the one listed.
+    pub hash_matches: Option<bool>,
+    /// Its name on disk, as [`FoundFile::name`] has it; `None` where it is missing.
+    pub object: Option<Arc<str>>,
+    /// The names of other files with this content and tail, to which the same applies.
+    pub copies: Vec<Arc<str>>,
+}
+
+/// What a file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum FileKind {
+    /// A standard digest.
+    Digest,
+    /// A backfill digest.
+    Backfill,
+    /// A log.
+    Log,
+}
+
+impl FileKind {
+    /// The name that JSON shows.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Digest => "digest",
+            Self::Backfill => "backfill",
+            Self::Log => "log",
+        }
+    }
+
+    const fn of_digest(is_backfill: bool) -> Self {
+        if is_backfill { Self::Backfill } else { Self::Digest }
+    }
+}
+
+/// How many digests, standard and backfill, ended how. `due = valid + invalid + missing + unverified`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct DigestCounts {
+    /// On disk in the range, or named and missing.
+    pub due: u64,
+    /// Proven.
+    pub valid: u64,
+    /// Changed, damaged or moved.
+    pub invalid: u64,
+    /// Named and not there.
+    pub missing: u64,
+    /// Not checked.
+    pub unverified: u64,
+}
+
+/// A digest that only a signature from S3 could prove.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct UnsignedHead {
+    /// Its bucket, as it records it.
+    pub bucket: Arc<str>,
+    /// Its key, as it records it.
+    pub object: Box<str>,
+    /// The region whose logs it lists.
+    pub region: Box<str>,
+}
+
+/// A public key that digests were signed with and that no key file has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MissingKey {
+    /// Its fingerprint, as the digests state it.
+    pub fingerprint: Box<str>,
+    /// The region to ask.
+    pub region: Box<str>,
+    /// The start of the first digest that needs it.
+    pub from: EventTime,
+    /// The end of the last one.
+    pub to: EventTime,
+}
+
+/// What there is of one account, region and trail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CoverageRow {
+    /// The account.
+    pub account: Box<str>,
+    /// The region.
+    pub region: Box<str>,
+    /// The trail; `None` for logs that no digest lists.
+    pub trail: Option<Box<str>>,
+    /// Digests on disk in the range.
+    pub digests: u64,
+    /// Logs on disk in the range: those that these digests list, or that none does.
+    pub logs: u64,
+    /// The start of the first digest, or the minute of the first log.
+    pub first: EventTime,
+    /// The end of the last digest, or the minute of the last log.
+    pub last: EventTime,
+}
+
+/// Proves `files` by their digest chains.
+///
+/// `files` are all that a reader found under the names that [`Named`] knows, in any order; others are counted and
+/// ignored. `shows_stop` is asked, for each [`Gap`], whether the trail's own logs say so: whether a `StopLogging`,
+/// `DeleteTrail` or `UpdateTrail` event of the gap's trail is in the objects of those names, all of them valid.
+///
+/// The answer follows from the arguments alone: neither the order of the files nor the number of threads shows in it.
+/// RSA is done on the threads of the current rayon pool, at most 24 times a digest.
+///
+/// # Errors
+/// [`Error::Ledger`] where the counts do not add up, which is a defect of this module.
+pub fn verify(
+    files: &[FoundFile],
+    carriers: &Carriers,
+    keys: &PublicKeys,
+    question: &Question,
+    shows_stop: &mut dyn FnMut(&Gap, &[Arc<str>]) -> bool,
+) -> Result<Verification, Error> {
+    let sorted = Sorted::new(files);
+    let mut findings = keys.findings();
+    let mut links = Links::gather(&sorted.digests, &mut findings);
+    let is_asked = |link: &Link<'_>| question.has_chain(&link.key.chain);
+    let checked = links.judge(carriers, keys, question.strict_location, is_asked);
+    let logs = Entries::gather(&links, question.range, is_asked);
+    let judged: BTreeMap<&Tail, JudgedLog<'_>> = logs
+        .iter()
+        .filter_map(|(tail, entries)| Some((tail, entries.judge(tail, &sorted.places, question.strict_location, &mut findings)?)))
+        .collect();
+    let mut covers = covers(&links, question);
+    for cover in &mut covers {
+        settle_gaps(cover, &links, &judged, shows_stop);
+    }
+    let rest = undigested_logs(&sorted, &logs, &judged, &covers, question);
+    let mut answer = Answer { question, verification: Verification::empty(question, keys, sorted.ignored), findings, log_keys: Vec::new() };
+    answer.add_digests(&links, &checked, &covers);
+    answer.add_logs(judged, rest);
+    answer.add_coverage(&links);
+    answer.expect(&links);
+    answer.finish(covers)
+}
+
+impl Question {
+    fn has_chain(&self, chain: &ChainId) -> bool {
+        self.has_place(&chain.account, &chain.region) && holds(&self.trails, &chain.trail)
+    }
+
+    fn has_place(&self, account: &str, region: &str) -> bool {
+        holds(&self.accounts, account) && holds(&self.regions, region)
+    }
+}
+
+impl Verification {
+    fn empty(question: &Question, keys: &PublicKeys, ignored: u64) -> Self {
+        Self {
+            range: question.range,
+            worst: Severity::Info,
+            files: BTreeMap::new(),
+            findings: Vec::new(),
+            chains: Vec::new(),
+            digests: DigestCounts::default(),
+            unsigned_heads: Vec::new(),
+            missing_keys: Vec::new(),
+            coverage: Vec::new(),
+            trust: keys.files().to_vec(),
+            ignored,
+        }
+    }
+
+    /// Whether more than half of the files are `moved`, which is the mark of evidence that was copied and is asked about
+    /// with [`Question::strict_location`].
+    pub fn is_mostly_moved(&self) -> bool {
+        let moved = self.files.values().filter(|report| report.verdict.reason() == Some(Reason::Moved)).count();
+        moved * 2 > self.files.len()
+    }
+}
+
+/// The files by what they are, in the order of their names.
+struct Sorted<'f> {
+    digests: Vec<&'f FoundFile>,
+    logs: Vec<(&'f FoundFile, LogKey)>,
+    places: Places<'f>,
+    ignored: u64,
+}
+
+impl<'f> Sorted<'f> {
+    fn new(files: &'f [FoundFile]) -> Self {
+        let mut by_name: Vec<&FoundFile> = files.iter().collect();
+        by_name.sort_by(|a, b| a.name.cmp(&b.name));
+        let mut sorted = Self { digests: Vec::new(), logs: Vec::new(), places: Places::default(), ignored: 0 };
+        for file in by_name {
+            match Named::parse(&file.name) {
+                Some(Named::Digest(_)) => sorted.digests.push(file),
+                Some(Named::Log(key)) => {
+                    sorted.places.add(file);
+                    sorted.logs.push((file, key));
+                }
+                None => sorted.ignored += 1,
+            }
+        }
+        sorted
+    }
+}
+
+/// Every chain that is asked about, by its identity.
+fn covers(links: &Links<'_>, question: &Question) -> Vec<Cover> {
+    let mut chains: BTreeMap<&ChainId, Vec<&Link<'_>>> = BTreeMap::new();
+    for link in links.links.iter().filter(|link| question.has_chain(&link.key.chain)) {
+        chains.entry(&link.key.chain).or_default().push(link);
+    }
+    chains.into_iter().map(|(id, members)| Cover::of(id, &members, links, question.range)).collect()
+}
+
+/// Asks whether each gap's stop is in the logs, and makes a finding of it.
+fn settle_gaps(
+    cover: &mut Cover,
+    links: &Links<'_>,
+    judged: &BTreeMap<&Tail, JudgedLog<'_>>,
+    shows_stop: &mut dyn FnMut(&Gap, &[Arc<str>]) -> bool,
+) {
+    for gap in &mut cover.chain.gaps {
+        let last = links.find(&gap.last_digest).and_then(|link| link.document);
+        let valid = |object: &str| {
+            let log = judged.get(&Tail::of(object)).filter(|log| log.verdict.is_valid())?;
+            log.file.map(|file| file.name.clone())
+        };
+        let logs: ValidLogs = last.into_iter().flat_map(|digest| &digest.log_files).filter_map(|entry| valid(&entry.object)).collect();
+        if !logs.is_empty() && shows_stop(gap, &logs) {
+            gap.severity = Severity::Info;
+        }
+        cover.findings.push(Finding::new(FindingKind::Gap, gap.severity).span(gap.from, gap.to).of_chain(&gap.chain));
+    }
+}
+
+/// The logs on disk that no digest lists, in the range, with the reason.
+fn undigested_logs<'f>(
+    sorted: &Sorted<'f>,
+    logs: &BTreeMap<Tail, Entries<'_>>,
+    judged: &BTreeMap<&Tail, JudgedLog<'f>>,
+    covers: &[Cover],
+    question: &Question,
+) -> Vec<(Tail, JudgedLog<'f>)> {
+    if !question.trails.is_empty() {
+        return Vec::new();
+    }
+    let by_region = RegionCover::of(covers);
+    let is_kind_listed = is_uncertain_kind_listed(logs);
+    // A flat file has no tail in common with the key that it stands for.
+    let taken: HashSet<&str> = judged.values().filter_map(|log| log.file.map(|file| &*file.name)).collect();
+    let taken_copies: HashSet<&str> = judged.values().flat_map(|log| log.copies.iter().map(|copy| &**copy)).collect();
+    let mut groups: BTreeMap<Tail, (Vec<&'f FoundFile>, Reason)> = BTreeMap::new();
+    for (file, key) in &sorted.logs {
+        let tail = Tail::of(&file.name);
+        let is_listed = logs.contains_key(&tail) || taken.contains(&*file.name) || taken_copies.contains(&*file.name);
+        if is_listed || !question.has_place(&key.account, &key.region) || !question.range.has(key.minute) {
+            continue;
+        }
+        let cover = by_region.get(&(key.account.clone(), key.region.clone()));
+        let reason = RegionCover::reason(cover, key, is_kind_listed);
+        groups.entry(tail).or_insert_with(|| (Vec::new(), reason)).0.push(file);
+    }
+    groups.into_iter().filter_map(|(tail, (files, reason))| Some((tail, undigested(&files, reason)?))).collect()
+}
+
+/// The answer while it is put together.
+struct Answer<'q> {
+    question: &'q Question,
+    verification: Verification,
+    findings: Vec<Finding>,
+    /// Account and region of each log on disk that is in the answer, and whether it should not be there.
+    log_keys: Vec<(LogKey, bool)>,
+}
+
+impl Answer<'_> {
+    fn add_digests(&mut self, links: &Links<'_>, checked: &[Checked], covers: &[Cover]) {
+        let mut missing_keys: BTreeMap<(Box<str>, Box<str>), (EventTime, EventTime)> = BTreeMap::new();
+        for (link, checked) in links.links.iter().zip(checked) {
+            if !self.question.has_chain(&link.key.chain) || !self.question.range.has_window(link.window()) {
+                continue;
+            }
+            self.add_digest(link, checked);
+            let evidence = link.verdict.evidence();
+            let lacks_key = link.verdict.reason() == Some(Reason::NoKey) || evidence == Some(Evidence::SuccessorHash);
+            if let Some(document) = link.document.filter(|_| lacks_key) {
+                let key = (document.fingerprint.clone(), link.key.chain.region.clone());
+                let span = missing_keys.entry(key).or_insert((document.start, document.end));
+                *span = (span.0.min(document.start), span.1.max(document.end));
+            }
+        }
+        let missing = |((fingerprint, region), (from, to))| MissingKey { fingerprint, region, from, to };
+        self.verification.missing_keys = missing_keys.into_iter().map(missing).collect();
+        let named: BTreeMap<&Tail, bool> =
+            covers.iter().flat_map(|cover| cover.missing.keys().map(|tail| (tail, cover.chain.id.backfill))).collect();
+        for (tail, is_backfill) in named {
+            let is_backfill = match Named::parse(tail.as_str()) {
+                Some(Named::Digest(key)) => key.chain.backfill,
+                _ => is_backfill,
+            };
+            self.count(&Verdict::Missing(Reason::Named));
+            self.insert(tail.clone(), FileReport::missing(FileKind::of_digest(is_backfill), Reason::Named));
+        }
+        self.verification.unsigned_heads.sort();
+    }
+
+    fn add_digest(&mut self, link: &Link<'_>, checked: &Checked) {
+        let about = |kind, severity| Finding::new(kind, severity).of_chain(&link.key.chain).of_key(link.tail.as_str());
+        match link.verdict.evidence() {
+            Some(Evidence::SuccessorSignature) if checked.has_own => {
+                self.findings.push(about(FindingKind::CarrierMismatch, Severity::Error));
+            }
+            Some(Evidence::SuccessorHash) => self.findings.push(about(FindingKind::KeyUnknown, Severity::Warning)),
+            _ => {}
+        }
+        if let (Some(Reason::NoSignature), Some(document)) = (link.verdict.reason(), link.document) {
+            let (bucket, object) = (document.bucket.clone(), document.object.clone());
+            self.verification.unsigned_heads.push(UnsignedHead { bucket, object, region: link.key.chain.region.clone() });
+        }
+        self.count(&link.verdict);
+        let report = FileReport {
+            kind: FileKind::of_digest(link.key.chain.backfill),
+            verdict: link.verdict,
+            notes: link.notes.clone(),
+            hash_matches: None,
+            object: Some(link.file.name.clone()),
+            copies: link.copies.clone(),
+        };
+        self.insert(link.tail.clone(), report);
+    }
+
+    fn add_logs(&mut self, judged: BTreeMap<&Tail, JudgedLog<'_>>, rest: Vec<(Tail, JudgedLog<'_>)>) {
+        let listed = judged.into_iter().filter(|(_, log)| log.is_in_range).map(|(tail, log)| (tail.clone(), log));
+        for (tail, log) in listed.chain(rest) {
+            if let Some(file) = log.file
+                && let Some(Named::Log(key)) = Named::parse(tail.as_str()).or_else(|| Named::parse(&file.name))
+            {
+                self.log_keys.push((key, log.verdict.reason() == Some(Reason::NotListed)));
+            }
+            let report = FileReport {
+                kind: FileKind::Log,
+                verdict: log.verdict,
+                notes: log.notes,
+                hash_matches: log.hash_matches,
+                object: log.file.map(|file| file.name.clone()),
+                copies: log.copies,
+            };
+            self.insert(tail, report);
+        }
+        self.suspect_other_trail();
+    }
+
+    /// Where most logs of a place are listed by no digest, a trail without validation may deliver there too.
+    fn suspect_other_trail(&mut self) {
+        let mut places: BTreeMap<(&str, &str), (u64, u64)> = BTreeMap::new();
+        for (key, is_unlisted) in &self.log_keys {
+            let (all, unlisted) = places.entry((&key.account, &key.region)).or_default();
+            *all += 1;
+            *unlisted += u64::from(*is_unlisted);
+        }
+        for ((account, region), (all, unlisted)) in places {
+            if unlisted * 2 > all {
+                let mut finding = Finding::new(FindingKind::OtherTrailLikely, Severity::Info);
+                (finding.account, finding.region) = (Some(account.into()), Some(region.into()));
+                self.findings.push(finding);
+            }
+        }
+    }
+
+    fn add_coverage(&mut self, links: &Links<'_>) {
+        let mut rows: BTreeMap<(Box<str>, Box<str>, Option<Box<str>>), CoverageRow> = BTreeMap::new();
+        let mut counted: HashMap<&ChainId, BTreeSet<Tail>> = HashMap::new();
+        for link in &links.links {
+            let chain = &link.key.chain;
+            if !self.question.has_chain(chain) || !self.question.range.has_window(link.window()) || link.is_moved() {
+                continue;
+            }
+            let row = row(&mut rows, &chain.account, &chain.region, Some(&chain.trail), link.window());
+            row.digests += 1;
+            for entry in link.is_list_read().into_iter().flat_map(|document| &document.log_files) {
+                let tail = Tail::of(&entry.object);
+                let is_there = self.verification.files.get(&tail).is_some_and(|report| report.object.is_some());
+                row.logs += u64::from(is_there && counted.entry(chain).or_default().insert(tail));
+            }
+        }
+        for (tail, report) in &self.verification.files {
+            let is_undigested = matches!(report.verdict, Verdict::Undigested(_));
+            if let Some(Named::Log(key)) = Named::parse(tail.as_str()).filter(|_| is_undigested) {
+                row(&mut rows, &key.account, &key.region, None, (key.minute, key.minute)).logs += 1;
+            }
+        }
+        self.verification.coverage = rows.into_values().collect();
+    }
+
+    /// Finds the accounts and regions that were expected and have no digest.
+    fn expect(&mut self, links: &Links<'_>) {
+        let there = || links.links.iter().filter(|link| !link.is_moved()).map(|link| &link.key.chain);
+        let accounts: HashSet<&str> = there().map(|chain| &*chain.account).collect();
+        let regions: HashSet<&str> = there().map(|chain| &*chain.region).collect();
+        for account in self.question.expect_accounts.iter().filter(|account| !accounts.contains(account.as_str())) {
+            let finding = Finding::new(FindingKind::AccountMissing, Severity::Error);
+            self.findings.push(Finding { account: Some(account.as_str().into()), ..finding });
+        }
+        for region in self.question.expect_regions.iter().filter(|region| !regions.contains(region.as_str())) {
+            let finding = Finding::new(FindingKind::RegionMissing, Severity::Error);
+            self.findings.push(Finding { region: Some(region.as_str().into()), ..finding });
+        }
+    }
+
+    fn count(&mut self, verdict: &Verdict) {
+        let digests = &mut self.verification.digests;
+        digests.due += 1;
+        match verdict {
+            Verdict::Valid(_) => digests.valid += 1,
+            Verdict::Invalid(_) => digests.invalid += 1,
+            Verdict::Missing(_) => digests.missing += 1,
+            Verdict::Unverified(_) => digests.unverified += 1,
+            // Only logs are undigested; the sum below would show it.
+            Verdict::Undigested(_) => {}
+        }
+    }
+
+    /// A hostile digest may list another digest as a log. Then the digest's own verdict stays, but the worse one counts.
+    fn insert(&mut self, tail: Tail, report: FileReport) {
+        self.verification.worst = self.verification.worst.max(report.verdict.severity());
+        self.verification.files.entry(tail).or_insert(report);
+    }
+
+    fn finish(mut self, covers: Vec<Cover>) -> Result<Verification, Error> {
+        for cover in covers {
+            self.findings.extend(cover.findings);
+            self.verification.chains.push(cover.chain);
+        }
+        Finding::sort(&mut self.findings);
+        let worst = self.findings.first().map_or(Severity::Info, |finding| finding.severity);
+        self.verification.worst = self.verification.worst.max(worst);
+        self.verification.findings = self.findings;
+        let DigestCounts { due, valid, invalid, missing, unverified } = self.verification.digests;
+        if due != valid + invalid + missing + unverified {
+            let parts = format!("{valid} valid, {invalid} invalid, {missing} missing and {unverified} unverified");
+            return Err(Error::Ledger(format!("{due} digests due, but {parts}")));
+        }
+        Ok(self.verification)
+    }
+}
+
+impl FileReport {
+    const fn missing(kind: FileKind, reason: Reason) -> Self {
+        Self { kind, verdict: Verdict::Missing(reason), notes: Vec::new(), hash_matches: None, object: None, copies: Vec::new() }
+    }
+}
+
+fn row<'r>(
+    rows: &'r mut BTreeMap<(Box<str>, Box<str>, Option<Box<str>>), CoverageRow>,
+    account: &str,
+    region: &str,
+    trail: Option<&str>,
+    (first, last): (EventTime, EventTime),
+) -> &'r mut CoverageRow {
+    let (account, region, trail): (Box<str>, Box<str>, Option<Box<str>>) = (account.into(), region.into(), trail.map(Box::from));
+    let key = (account.clone(), region.clone(), trail.clone());
+    let row = rows.entry(key).or_insert(CoverageRow { account, region, trail, digests: 0, logs: 0, first, last });
+    (row.first, row.last) = (row.first.min(first), row.last.max(last));
+    row
+}
+
+fn holds(filter: &[String], value: &str) -> bool {
+    filter.is_empty() || filter.iter().any(|wanted| wanted == value)
+}
