@@ -128,7 +128,7 @@ impl Named {
             return parse_digest(rest, &place).map(Self::Digest);
         }
         let (stamp, unique) = rest.split_once('_')?;
-        let minute = ObjectKey::parse(&packed).map(|key| key.delivery_time).filter(|_| !unique.is_empty() && stamp.len() == 14)?;
+        let minute = ObjectKey::parse(&packed).map(|key| key.delivery_time).filter(|_| is_unique(unique) && stamp.len() == 14)?;
         Some(Self::Log(LogKey { account: place.account.into(), kind: place.kind.into(), region: place.region.into(), minute }))
     }
 }
@@ -204,6 +204,11 @@ fn tail_start(path: &str) -> usize {
 
 fn last_component(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
+}
+
+/// A sidecar of a log has the log's name and more, and is none.
+fn is_unique(text: &str) -> bool {
+    !text.is_empty() && !text.contains('.')
 }
 
 fn is_account(text: &str) -> bool {
