@@ -29,7 +29,7 @@ impl Carriers {
     pub fn sidecar_target(name: &str) -> Option<&str> {
         name.strip_suffix(META)
             .or_else(|| name.strip_suffix(SIG))
-            .filter(|target| target.ends_with(".json.gz") || target.ends_with(".json"))
+            .filter(|target| target.strip_suffix(".gz").unwrap_or(target).strip_suffix(".json").is_some())
     }
 
     /// Takes a sidecar, by its name as [`FoundFile::name`](super::FoundFile::name) has names.

@@ -123,8 +123,8 @@ impl<'f> Link<'f> {
 /// All digests on disk, each tail once, by tail.
 #[derive(Debug, Default)]
 pub(super) struct Links<'f> {
-    pub(super) links: Vec<Link<'f>>,
-    /// The place in `links` of each tail.
+    pub(super) all: Vec<Link<'f>>,
+    /// The place in `all` of each tail.
     by_tail: HashMap<Tail, usize>,
     /// The places of the digests that name that tail as the one before them.
     successors: HashMap<Tail, Vec<usize>>,
@@ -144,7 +144,7 @@ impl<'f> Links<'f> {
         }
         let mut links = Self::default();
         for (tail, group) in groups {
-            let choice = choose(group, |file, step| {
+            let choice = choose(&group, |file, step| {
                 readable(file).is_some_and(|document| match step {
                     0 => is_at(&file.name, &document.bucket, &document.object),
                     _ => super::key::ends_in(&file.name, &document.object),
@@ -164,18 +164,18 @@ impl<'f> Links<'f> {
         let Some(Named::Digest(key)) = key else { return };
         report_copies(&tail, is_ambiguous, &differing, findings);
         let notes = if copies.is_empty() { Vec::new() } else { vec![Note::Duplicate] };
-        let place = self.links.len();
+        let place = self.all.len();
         let link = Link { file, tail, key, copies, document: readable(file), verdict: UNJUDGED, verified: None, notes };
         if let Some(previous) = link.previous_tail() {
             self.successors.entry(previous).or_default().push(place);
         }
         self.by_tail.insert(link.tail.clone(), place);
-        self.links.push(link);
+        self.all.push(link);
     }
 
     /// The digest of that tail.
     pub(super) fn find(&self, tail: &Tail) -> Option<&Link<'f>> {
-        self.by_tail.get(tail).and_then(|place| self.links.get(*place))
+        self.by_tail.get(tail).and_then(|place| self.all.get(*place))
     }
 
     /// Judges every digest that `is_asked`; the rest stays unjudged.
@@ -187,17 +187,17 @@ impl<'f> Links<'f> {
         is_asked: impl Fn(&Link<'_>) -> bool + Sync,
     ) -> Vec<Checked> {
         let checked: Vec<Option<Checked>> =
-            self.links.par_iter().map(|link| is_asked(link).then(|| self.check(link, carriers, keys, is_strict))).collect();
+            self.all.par_iter().map(|link| is_asked(link).then(|| self.check(link, carriers, keys, is_strict))).collect();
         // From the newest to the oldest: whatever names a digest is judged before it. A digest that names one with a
         // later key is not genuine, and is never asked.
-        let mut order: Vec<usize> = (0..self.links.len()).collect();
-        order.sort_by_key(|place| self.links.get(*place).map(|link| std::cmp::Reverse((link.key.time, link.tail.clone()))));
+        let mut order: Vec<usize> = (0..self.all.len()).collect();
+        order.sort_by_key(|place| self.all.get(*place).map(|link| std::cmp::Reverse((link.key.time, link.tail.clone()))));
         for place in order {
             let Some(checked) = checked.get(place).and_then(Option::as_ref) else { continue };
-            let Some(link) = self.links.get(place) else { continue };
+            let Some(link) = self.all.get(place) else { continue };
             let trusted = self.trusted_word(link);
             let (verdict, verified) = conclude(link, checked, trusted);
-            if let Some(link) = self.links.get_mut(place) {
+            if let Some(link) = self.all.get_mut(place) {
                 link.notes.extend(checked.notes.iter().copied());
                 link.notes.extend(link.file.stored.note().filter(|_| !matches!(verdict, Verdict::Invalid(_))));
                 link.notes.sort_unstable();
@@ -223,7 +223,7 @@ impl<'f> Links<'f> {
 
     fn successors_of(&self, link: &Link<'_>) -> impl Iterator<Item = &Link<'f>> {
         let places = self.successors.get(&link.tail).map(Vec::as_slice).unwrap_or_default();
-        places.iter().filter_map(|place| self.links.get(*place)).filter(move |successor| successor.tail != link.tail)
+        places.iter().filter_map(|place| self.all.get(*place)).filter(move |successor| successor.tail != link.tail)
     }
 
     /// All that can be found out about one digest by itself and by RSA.
@@ -274,6 +274,7 @@ impl<'f> Links<'f> {
 
 /// What was found out about one digest before its place in the chain is looked at.
 #[derive(Debug, Clone, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one condition of the table of rules")]
 pub(super) struct Checked {
     /// What the rules 1 to 5 say.
     fault: Option<Fault>,
@@ -334,8 +335,7 @@ fn structural_fault(link: &Link<'_>, own: &[&Signature], is_strict: bool) -> Opt
             link.file.document.as_ref().map_or(Reason::BadJson, |parsed| parsed.as_ref().err().copied().unwrap_or(Reason::BadJson));
         return Some(match (parsed, stored.fault(false)) {
             (Reason::OverLimit, _) => Fault::Unread(Reason::OverLimit),
-            (_, Some(reason)) => Fault::Invalid(reason),
-            (reason, None) => Fault::Invalid(reason),
+            (reason, stored_fault) => Fault::Invalid(stored_fault.unwrap_or(reason)),
         });
     };
     if Tail::of(&document.object) != link.tail || is_strict && !is_at(&link.file.name, &document.bucket, &document.object) {

@@ -141,6 +141,7 @@ impl Field {
     }
 
     /// The text; `Some(None)` where there is none, and `None` where it is something else.
+    #[expect(clippy::option_option, reason = "an absent text and a refused one are not alike")]
     fn optional(self) -> Option<Option<Box<str>>> {
         match self {
             Self::Text(text) => Some(Some(text)),

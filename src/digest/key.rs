@@ -183,7 +183,7 @@ pub(super) fn ends_in(path: &str, end: &str) -> bool {
 
 /// The path with `.json.gz` at its end, where it has only `.json`.
 pub(super) fn packed_name(path: &str) -> String {
-    if path.ends_with(".json") { format!("{path}.gz") } else { path.to_owned() }
+    if path.strip_suffix(".json").is_some() { format!("{path}.gz") } else { path.to_owned() }
 }
 
 /// What stands before the tail.

@@ -39,7 +39,7 @@ impl<'f> Entries<'f> {
     /// Every entry of the digests that `is_asked`, by the tail of the log.
     pub(super) fn gather(links: &Links<'f>, range: AskedRange, is_asked: impl Fn(&Link<'_>) -> bool) -> BTreeMap<Tail, Self> {
         let mut logs: BTreeMap<Tail, Self> = BTreeMap::new();
-        for link in links.links.iter().filter(|link| is_asked(link)) {
+        for link in links.all.iter().filter(|link| is_asked(link)) {
             let is_in_range = range.has_window(link.window());
             let beside: &'f str = &link.file.name;
             let mut add = |file: &LogFile, push: &mut dyn FnMut(&mut Self)| {

@@ -11,6 +11,7 @@
 //! - Everything in a digest is hostile until it is verified. Recorded keys are compared as text and never opened.
 //!   [`Limits`] bounds what reading costs; work grows with the number of files and entries, and RSA with that of digests.
 
+mod answer;
 mod carrier;
 mod chain;
 mod cover;

@@ -44,7 +44,7 @@ impl<'f> Places<'f> {
         // Digests' and logs' names are unique, so that the name is enough in a flat download.
         let flat = if tail.is_flat() { None } else { self.by_tail.get(&Tail::of(tail.name())) };
         let candidates: Vec<_> = in_tree.into_iter().chain(flat).flatten().copied().take(PLACES + 1).collect();
-        choose(candidates, |file, step| {
+        choose(&candidates, |file, step| {
             recorded.iter().any(|key| match step {
                 0 => is_at(&file.name, key.bucket, key.object),
                 1 => ends_in(&packed_name(&file.name), &packed_name(key.object)),
@@ -55,10 +55,10 @@ impl<'f> Places<'f> {
 }
 
 /// Chooses among files: those that `fits` at step 0, or else 1, or else 2, and of these the first where all are alike.
-pub(super) fn choose<'f>(candidates: Vec<&'f FoundFile>, fits: impl Fn(&FoundFile, u8) -> bool) -> Option<Choice<'f>> {
-    let (mut left, is_crowded) = (candidates.clone(), candidates.len() > PLACES);
+pub(super) fn choose<'f>(candidates: &[&'f FoundFile], fits: impl Fn(&FoundFile, u8) -> bool) -> Option<Choice<'f>> {
+    let (mut left, is_crowded) = (candidates.to_vec(), candidates.len() > PLACES);
     if left.len() > 1 {
-        narrow(&mut left, |file| !file.name.ends_with(".json"));
+        narrow(&mut left, |file| file.name.strip_suffix(".json").is_none());
         for step in 0..3 {
             narrow(&mut left, |file| fits(file, step));
         }
@@ -80,7 +80,7 @@ pub(super) fn is_at(name: &str, bucket: &str, object: &str) -> bool {
     folder.is_some_and(|folder| ends_in(folder, bucket))
 }
 
-fn narrow<'f>(left: &mut Vec<&'f FoundFile>, keep: impl Fn(&FoundFile) -> bool) {
+fn narrow(left: &mut Vec<&FoundFile>, keep: impl Fn(&FoundFile) -> bool) {
     let kept: BTreeSet<usize> = left.iter().enumerate().filter(|(_, file)| keep(file)).map(|(index, _)| index).collect();
     if !kept.is_empty() {
         let all = std::mem::take(left);
