@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 
 use super::super::hash::md5_hex;
 use super::super::{
-    AskedRange, Carriers, Digest, FoundFile, Gap, Limits, Named, PublicKeys, Question, Sha256, Stored, Verification, verify,
+    AskedRange, Carriers, Digest, Evidence, FileReport, FoundFile, Gap, Limits, Named, PublicKeys, Question, Reason, Sha256, Stored, Tail,
+    Verification, verify,
 };
 use crate::source::hex;
 use crate::time::EventTime;
@@ -58,7 +59,7 @@ impl Bucket {
             hours: Vec::new(),
             root: "evidence/b1",
         };
-        bucket.trust(&key_item(&signer().public_key().as_ref().to_vec()));
+        bucket.trust(&key_item(signer().public_key().as_ref()));
         bucket.build(words, false);
         bucket
     }
@@ -147,15 +148,15 @@ impl Bucket {
 
     /// What became of the files whose tail is one of those hours' digests, or of their logs with `L`.
     pub(super) fn states(&self, answer: &Verification) -> String {
-        let of = |key: &str| answer.files.get(&super::super::Tail::of(key)).map_or_else(|| "-".to_owned(), state);
+        let of = |key: &str| answer.files.get(&Tail::of(key)).map_or_else(|| "-".to_owned(), state);
         let hours: Vec<_> = self.hours.iter().map(|hour| format!("{}, log {}", of(&hour.key), of(&hour.log_key))).collect();
         hours.join("\n")
     }
 }
 
 /// `status/reason or evidence (notes)`
-pub(super) fn state(report: &super::super::FileReport) -> String {
-    let why = report.verdict.reason().map(|reason| reason.name()).or(report.verdict.evidence().map(|evidence| evidence.name()));
+pub(super) fn state(report: &FileReport) -> String {
+    let why = report.verdict.reason().map(Reason::name).or_else(|| report.verdict.evidence().map(Evidence::name));
     let notes: Vec<_> = report.notes.iter().map(|note| format!(" +{}", note.name())).collect();
     format!("{}{}{}", report.verdict.status(), why.map(|why| format!("/{why}")).unwrap_or_default(), notes.concat())
 }
@@ -215,7 +216,7 @@ pub(super) fn sign_with(key_pair: &KeyPair, document: &Value) -> String {
 }
 
 /// An item of a key file for that DER.
-pub(super) fn key_item(der: &Vec<u8>) -> Value {
+pub(super) fn key_item(der: &[u8]) -> Value {
     json!({"Value": base64(der), "Fingerprint": md5_hex(der)})
 }
 

@@ -27,7 +27,7 @@ fn what_is_no_document() {
     }
     let deep = format!("{{\"a\":{}", "[".repeat(1 << 20));
     assert_eq!(parse(deep.as_bytes()).err(), Some(Reason::BadJson));
-    let deep = format!("{{\"x\":{}{},{}", "[".repeat(1 << 20), "]".repeat(1 << 20), &sound[1..]);
+    let deep = format!("{{\"x\":{}{},{}", "[".repeat(1 << 20), "]".repeat(1 << 20), sound.trim_start_matches('{'));
     assert_eq!(parse(deep.as_bytes()).err(), None);
 }
 

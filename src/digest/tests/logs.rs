@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::bucket::{Bucket, findings, log_content, log_key, sign_with, signer, state};
-use crate::digest::{Stored, Tail};
+use crate::digest::{Reason, Stored, Tail};
 
 /// State of the log of an hour.
 fn log(bucket: &Bucket, hour: usize) -> String {
@@ -65,7 +65,7 @@ fn a_log_of_an_invalid_digest_tells_whether_it_matches() {
     let mut bucket = Bucket::of("ok bad-signature").ask_all();
     let report = |bucket: &Bucket| {
         let answer = bucket.verify();
-        answer.files.get(&Tail::of(&bucket.hours[1].log_key)).map(|report| (report.verdict.reason().map(|r| r.name()), report.hash_matches))
+        answer.files.get(&Tail::of(&bucket.hours[1].log_key)).map(|report| (report.verdict.reason().map(Reason::name), report.hash_matches))
     };
     assert_eq!(report(&bucket), Some((Some("digest-invalid"), Some(true))));
     let key = bucket.hours[1].log_key.clone();
