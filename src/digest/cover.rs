@@ -1,7 +1,6 @@
 //! Section 7.3: what time a chain's digests cover, and what the holes in it are.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use super::chain::{HOUR, Link, Links};
 use super::finding::{Finding, FindingKind};
@@ -297,9 +296,6 @@ fn hole_seconds(from: EventTime, to: EventTime, lost_ends: &[EventTime]) -> i64 
 fn seconds_between(from: EventTime, to: EventTime) -> i64 {
     to.epoch() - from.epoch()
 }
-
-/// The objects of the logs that a digest lists and that are valid, as [`Gap`]'s severity is asked about.
-pub(super) type ValidLogs = Vec<Arc<str>>;
 
 /// Seconds after the newest digest for which none is due yet: AWS delivers within an hour or so of a window's end.
 const TAIL_SECONDS: i64 = 2 * HOUR;

@@ -99,3 +99,43 @@ impl Stored {
 
 /// Bytes of a gzip member's check sum and length (RFC 1952, section 2.3.1).
 const TRAILER_BYTES: u64 = 8;
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+    use crate::source::Budget;
+    use crate::source::gzip::{Inflate, Scratch};
+
+    fn stored(bytes: &[u8]) -> Stored {
+        let (mut scratch, mut out) = (Scratch::default(), Vec::new());
+        let mut stream = Inflate::new(bytes, &mut scratch, Budget::default());
+        while stream.fill(&mut out, usize::MAX) {}
+        Stored::of(&stream.finish(), &out)
+    }
+
+    #[test]
+    fn every_form_on_disk() {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        encoder.write_all(&b"{\"Records\":[]}".repeat(100)).expect("memory");
+        let sound = encoder.finish().expect("memory");
+        assert_eq!(stored(&sound), Stored::Gzip);
+        for more in [sound.as_slice(), b"\0\0\0\0", b"x", &sound[..10]] {
+            assert_eq!(stored(&[sound.as_slice(), more].concat()), Stored::Trailing, "{more:?}");
+        }
+        for cut in [sound.len() - 1, sound.len() - 8, sound.len() / 2, 5] {
+            assert_eq!(stored(&sound[..cut]), Stored::Cut, "{cut}");
+        }
+        let mut wrong = sound.clone();
+        let sum = wrong.len() - 8;
+        wrong[sum] ^= 1;
+        assert_eq!(stored(&wrong), Stored::Corrupt { has_more: false });
+        wrong.push(0);
+        assert_eq!(stored(&wrong), Stored::Corrupt { has_more: true });
+        assert_eq!(
+            [stored(b""), stored(b" {}"), stored(b"no")],
+            [Stored::Empty, Stored::Plain { is_json: true }, Stored::Plain { is_json: false }]
+        );
+    }
+}

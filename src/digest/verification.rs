@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::answer::Answer;
 use super::carrier::Carriers;
 use super::chain::{Link, Links};
-use super::cover::{AskedRange, Chain, Cover, Gap, ValidLogs};
+use super::cover::{AskedRange, Chain, Cover, Gap};
 use super::file::FoundFile;
 use super::finding::{Finding, FindingKind};
 use super::key::{ChainId, LogKey, Named, Tail};
@@ -290,7 +290,7 @@ fn settle_gaps(
             let log = judged.get(&Tail::of(object)).filter(|log| log.verdict.is_valid())?;
             log.file.map(|file| file.name.clone())
         };
-        let logs: ValidLogs = last.into_iter().flat_map(|digest| &digest.log_files).filter_map(|entry| valid(&entry.object)).collect();
+        let logs: Vec<Arc<str>> = last.into_iter().flat_map(|digest| &digest.log_files).filter_map(|entry| valid(&entry.object)).collect();
         if !logs.is_empty() && shows_stop(gap, &logs) {
             gap.severity = Severity::Info;
         }

@@ -184,3 +184,36 @@ fn the_order_of_the_files_does_not_show() {
     bucket.files.rotate_left(5);
     assert_eq!(first, serde_json::Value::Object(bucket.verify().to_json()).to_string());
 }
+
+#[test]
+fn the_answer_as_json() {
+    let mut bucket = Bucket::of("ok missing bad-signature").ask_all();
+    bucket.trust(&json!({"Value": "", "Fingerprint": "00"}));
+    let answer = bucket.verify().to_json();
+    let (digest, log) = (&bucket.hours[2].key, &bucket.hours[2].log_key);
+    let missing = &bucket.hours[1].key;
+    let chain = "111122223333/eu-west-1/main/us-east-1";
+    assert_eq!(answer.keys().collect::<Vec<_>>(), ["range", "verdict", "files", "findings", "coverage", "trust"]);
+    assert_eq!(answer["range"], json!({"start": "2026-03-01T00:00:00Z", "end": "2026-03-01T03:00:00Z"}));
+    assert_eq!(answer["verdict"], "fail");
+    assert_eq!(answer["files"][digest], json!({"kind": "digest", "status": "invalid", "reason": "signature-mismatch", "notes": []}));
+    assert_eq!(
+        answer["files"][log],
+        json!({"kind": "log", "status": "unverified", "reason": "digest-invalid", "hash": "match", "notes": []})
+    );
+    let first = json!({"kind": "digest", "status": "valid", "reason": null, "evidence": "signature", "notes": []});
+    assert_eq!(answer["files"][&bucket.hours[0].key], first);
+    // The link of an invalid digest names nothing that could be missing.
+    assert_eq!(answer["files"].get(missing), None);
+    let inconsistent = json!({"type": "key-file-inconsistent", "severity": "warning", "key": "00"});
+    assert!(answer["findings"].as_array().expect("a list").contains(&inconsistent), "{}", answer["findings"]);
+    let answer = Bucket::of("ok missing ok").ask_all().verify().to_json();
+    let run = json!({"type": "missing-run", "severity": "error", "chain": chain, "from": "2026-03-01T01:00:00Z",
+        "to": "2026-03-01T02:00:00Z", "count": 1, "named": [missing]});
+    assert_eq!(answer["findings"][0], run);
+    let row = json!({"account": "111122223333", "region": "eu-west-1", "trail": "main", "digests": 2, "logs": 2,
+        "first": "2026-03-01T00:00:00Z", "last": "2026-03-01T03:00:00Z"});
+    let unlisted = json!({"account": "111122223333", "region": "eu-west-1", "trail": null, "digests": 0, "logs": 1,
+        "first": "2026-03-01T01:30:00Z", "last": "2026-03-01T01:30:00Z"});
+    assert_eq!(answer["coverage"], json!([unlisted, row]));
+}
