@@ -127,7 +127,7 @@ mod tests {
         for cut in [sound.len() - 1, sound.len() - 8, sound.len() / 2, 5] {
             assert_eq!(stored(&sound[..cut]), Stored::Cut, "{cut}");
         }
-        let mut wrong = sound.clone();
+        let mut wrong = sound;
         let sum = wrong.len() - 8;
         wrong[sum] ^= 1;
         assert_eq!(stored(&wrong), Stored::Corrupt { has_more: false });
