@@ -5,8 +5,9 @@ Needs Python 3.9 or newer on Linux, and either a Rust toolchain or --bin-dir. jq
 they are there; DuckDB is put into a virtual environment in the work folder. What is missing gets a line that says so.
 
 The corpora come from the project's own generator and are the same bytes everywhere; a million events take 0.15 GB as
-large files and 0.3 GB as small ones. Within a round all tools run one after the other over the same files, and every
-second round in reverse. Figures are CPU seconds (user and system) of the whole tree of processes.
+large files and 0.3 GB as small ones. They stay in the work folder; remove it to have them made anew. Within a round
+everything runs in turn over the same files, and in reverse in every second round. Figures are CPU seconds (user and
+system) of the whole tree of processes.
 """
 
 import argparse
@@ -167,7 +168,7 @@ class Bench:
         """Makes the corpus if it is not there; its truth is written last, and so tells that it is whole."""
         folder = self.work / f"{shape}-{events}"
         truth = self.work / f"{folder.name}.truth.json"
-        if not truth.exists():
+        if not truth.exists() or not folder.is_dir():
             if "generate_logs" in self.absent:
                 raise Refusal(f"no corpus: {self.absent['generate_logs']}")
             say(f"make {folder.name}")
@@ -179,17 +180,15 @@ class Bench:
         facts = json.loads(truth.read_text())
         files = sorted(folder.rglob("*.json.gz"))
         part, part_files = self.part(folder, files, SHAPES[shape])
-        share = part_files / len(files)
         return Corpus(
             shape, folder.name, facts["events"], len(files), facts["inflated_bytes"], facts["compressed_bytes"],
-            part, round(facts["events"] * share), self.inflated_bytes(self.work / part),
+            part, part_files, min(facts["events"], part_files * SHAPES[shape]), self.inflated_bytes(self.work / part),
         )
 
     def part(self, folder, files, per_file):
-        """Every so-many-th file, as hard links, so that the part is like the whole."""
+        """Files at even distances, as hard links, so that the part is like the whole."""
         wanted = max(1, min(len(files), self.options.slow_events // per_file))
-        step = len(files) // wanted
-        chosen = files[::step][:wanted]
+        chosen = [files[number * len(files) // wanted] for number in range(wanted)]
         part = self.work / f"{folder.name}-part"
         shutil.rmtree(part, ignore_errors=True)
         for file in chosen:

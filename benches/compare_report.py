@@ -41,8 +41,8 @@ def corpus_section(corpus, measured):
     """A table for one corpus."""
     lines = [
         f"## {corpus.events:,} events in {corpus.shape} files\n",
-        f"{corpus.files:,} files, {corpus.inflated / 1e6:,.0f} MB of JSON, {corpus.stored / 1e6:,.0f} MB stored. Works marked * read {nth(corpus)}:"
-        f" {corpus.part_events:,} events, {corpus.part_inflated / 1e6:,.0f} MB of JSON. Their ratio is that of the cost of an event.\n",
+        f"{corpus.files:,} files, {corpus.inflated / 1e6:,.0f} MB of JSON, {corpus.stored / 1e6:,.0f} MB stored. Works marked * read"
+        f" {corpus.part_files:,} of the files, evenly chosen: {corpus.part_events:,} events, {corpus.part_inflated / 1e6:,.0f} MB of JSON. Their ratio is that of the cost of an event.\n",
         "| work | threads | CPU s | × floor | wall s | events a CPU second | MB of JSON a CPU second | peak memory |",
         "|---|---|---|---|---|---|---|---|",
     ]
@@ -145,11 +145,6 @@ def commands(corpus, measured):
 def quoted(word):
     """As a shell reads it; in double quotes where single ones stand in it, as those are hard to read doubled."""
     return '"' + word.replace("$", "\\$") + '"' if "'" in word and not set(word) & set('"`\\') else shlex.quote(word)
-
-
-def nth(corpus):
-    step = max(1, round(corpus.events / corpus.part_events))
-    return "all files" if step == 1 else f"one file in {step}"
 
 
 def events_of(corpus, work):

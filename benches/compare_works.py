@@ -21,6 +21,7 @@ class Corpus:
     inflated: int
     stored: int
     part: str
+    part_files: int
     part_events: int
     part_inflated: int
 
