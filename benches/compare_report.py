@@ -27,7 +27,7 @@ def page(machine, options, results):
     for corpus, measured in results:
         parts.append(corpus_section(corpus, measured))
     parts.append(conclusions(results))
-    parts.append(commands(*results[0]))
+    parts.append(commands(*results[-1]))
     return "\n".join(parts)
 
 
@@ -41,8 +41,8 @@ def corpus_section(corpus, measured):
     """A table for one corpus."""
     lines = [
         f"## {corpus.events:,} events in {corpus.shape} files\n",
-        f"{corpus.files:,} files, {corpus.inflated / 1e6:,.0f} MB of JSON, {corpus.stored / 1e6:,.0f} MB stored. Works marked * read"
-        f" {corpus.part_files:,} of the files, evenly chosen: {corpus.part_events:,} events, {corpus.part_inflated / 1e6:,.0f} MB of JSON. Their ratio is that of the cost of an event.\n",
+        f"{corpus.files:,} files, {corpus.inflated / 1e6:,.0f} MB of JSON, {corpus.stored / 1e6:,.0f} MB stored."
+        + part_note(corpus, measured),
         "| work | threads | CPU s | × floor | wall s | events a CPU second | MB of JSON a CPU second | peak memory |",
         "|---|---|---|---|---|---|---|---|",
     ]
@@ -73,12 +73,19 @@ def conclusions(results):
         rows += [(f"{events:,}", *row) for row in small_against_large(found, events)]
     for shape in sorted({shape for _, shape in found}):
         rows += [(shape, *row) for row in growth([at for (_, other), at in sorted(found.items()) if other == shape])]
-    # At the largest size: what other tools read is the same everywhere.
-    most = max(events for events, _ in found)
     for (events, shape), at in found.items():
-        rows += [(f"{events:,} {shape}", *row) for row in beside_others(at) if events == most]
+        rows += [(f"{events:,} {shape}", *row) for row in beside_others(at)]
     lines = ["## What follows\n", "| events and files | what | times |", "|---|---|---|"]
     return "\n".join(lines + [f"| {where} | {what} | {value} |" for where, what, value in rows]) + "\n"
+
+
+def part_note(corpus, measured):
+    if not any(work.slow for work, _ in measured):
+        return "\n"
+    return (
+        f" Works marked * read {corpus.part_files:,} of the files, evenly chosen: {corpus.part_events:,} events,"
+        f" {corpus.part_inflated / 1e6:,.0f} MB of JSON. Their ratio is that of the cost of an event.\n"
+    )
 
 
 class Measured:
@@ -134,7 +141,7 @@ def growth(sizes):
 
 
 def commands(corpus, measured):
-    """The commands of the first corpus, as they were run in the work folder."""
+    """The commands of the last corpus, as they were run in the work folder."""
     lines = ["## Commands\n", f"As run over {corpus.events:,} events in {corpus.shape} files, in the work folder; the others differ by folder.\n"]
     per_file = -(-corpus.events // corpus.files)
     lines.append(f"    generate_logs corpus {corpus.folder} --events {corpus.events} --per-file {per_file}")

@@ -47,7 +47,7 @@ class Work:
     loads: bool = True
 
 
-def works(corpus, rules, memory):
+def works(corpus, rules, memory, with_others):
     """All that is to be measured over a corpus; the floor comes first. `rules` is a folder of 100 rules."""
     files = corpus.folder
     quiet = ["-q", "--format", "json", "--force", "-o", os.devnull]
@@ -73,7 +73,7 @@ def works(corpus, rules, memory):
         investigate(2),
         trailsift("sql over a case: filter, group by", "sql", corpus.case, "-c", GROUP_BY, needs_case=True, loads=False),
         trailsift("verify", "verify", files),
-        *others(corpus.part),
+        *(others(corpus.part) if with_others else []),
     ]
 
 
