@@ -38,8 +38,10 @@ const BUDGET: Budget = Budget {
 fn compare(stored: &[u8], cut: usize) {
     let mut scratch = Scratch::default();
     let (out, once) = inflate(stored, &mut scratch, usize::MAX);
+    // Some 256 steps at most, as each costs.
+    let step = (1 + cut) * (1 + out.len() / 256);
     // The same scratch: nothing of the object before may be left in it.
-    let (stepped, steps) = inflate(Pieces { rest: stored, most: 1 + cut * cut }, &mut scratch, 1 + cut * 97);
+    let (stepped, steps) = inflate(Pieces { rest: stored, most: 1 + cut * cut }, &mut scratch, step);
     if let (Some(Damage::Limit { .. }), Some(Damage::Limit { .. })) = (&once.damage, &steps.damage) {
         // Where a limit is noticed depends on the size of the steps.
         assert!(out.starts_with(&stepped) || stepped.starts_with(&out));
@@ -122,7 +124,7 @@ const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
 
 /// A member around a deflate stream, with the check sum and length that libdeflate finds.
 fn member_of(deflate: &[u8]) -> Vec<u8> {
-    let mut out = vec![0; 1 << 20];
+    let mut out = vec![0; 1 << 16];
     let made = libdeflater::Decompressor::new().deflate_decompress(deflate, &mut out).unwrap_or(0);
     let mut crc = flate2::Crc::new();
     crc.update(&out[..made]);
