@@ -45,6 +45,8 @@ class Work:
     needs_case: bool = False
     # Whether it reads every event, so that events a second mean something.
     loads: bool = True
+    # With which codes it may end.
+    ends: tuple = (0,)
 
 
 def works(corpus, rules, memory, with_others):
@@ -72,7 +74,8 @@ def works(corpus, rules, memory, with_others):
         investigate(1),
         investigate(2),
         trailsift("sql over a case: filter, group by", "sql", corpus.case, "-c", GROUP_BY, needs_case=True, loads=False),
-        trailsift("verify", "verify", files),
+        # The corpora have no digests: all is inflated and hashed, nothing can be proven, and the run ends with 1.
+        trailsift("verify, logs without digests", "verify", files, ends=(0, 1)),
         *(others(corpus.part) if with_others else []),
     ]
 
