@@ -122,10 +122,12 @@ class Bench:
     def find_programs(self):
         if self.options.bin_dir is None:
             say("build")
-            built = subprocess.run(["cargo", "build", "--release", "--bins", "--examples"], cwd=ROOT, check=False)
-            if built.returncode != 0:
-                raise Refusal("cargo could not build Trailsift; --bin-dir takes programs that are built already")
-        folder = (self.options.bin_dir or ROOT / "target" / "release").absolute()
+            if not shutil.which("cargo"):
+                raise Refusal("cargo is not installed; --bin-dir takes programs that are built already")
+            if subprocess.run(["cargo", "build", "--release", "--bins", "--examples"], cwd=ROOT, check=False).returncode != 0:
+                raise Refusal("cargo could not build Trailsift")
+        target = ROOT / os.environ.get("CARGO_TARGET_DIR", "target")
+        folder = (self.options.bin_dir or target / "release").absolute()
         for name, path in (("trailsift", "trailsift"), ("floor", "examples/floor"), ("generate_logs", "examples/generate_logs")):
             if os.access(folder / path, os.X_OK):
                 self.tools[name] = str(folder / path)
