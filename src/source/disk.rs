@@ -1,6 +1,6 @@
 //! Files, folders of any depth and standard input, listed in one order.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::fs::File;
@@ -26,11 +26,11 @@ pub const STDIN: &str = "-";
 /// # Errors
 /// [`Error::Io`] where a source itself cannot be reached.
 pub fn list(sources: &[PathBuf], budget: &Budget) -> Result<Listing, Error> {
-    let mut listing = Listing::default();
+    let mut found = Found::default();
     let mut folders = Vec::new();
     for source in sources {
         if source.as_os_str() == STDIN {
-            listing.objects.push(read_stdin(budget)?);
+            found.objects.push((read_stdin(budget)?, PathBuf::from(STDIN)));
             continue;
         }
         std::fs::metadata(source).map_err(|cause| Error::io("read", source, cause))?;
@@ -38,25 +38,47 @@ pub fn list(sources: &[PathBuf], budget: &Budget) -> Result<Listing, Error> {
     }
     // Which of a folder's names is the first must not depend on the order of the sources.
     folders.sort();
-    let mut entered = HashSet::new();
     for source in folders {
-        list_source(source, &mut entered, &mut listing)?;
+        list_source(source, &mut found)?;
     }
-    listing.objects.sort_by(|a, b| a.name.cmp(&b.name));
+    found.objects.sort_by(|(a, _), (b, _)| a.name.cmp(&b.name));
     // The canonical path tells files apart that several links or several sources lead to; the first name stays.
+    let mut listing = found.listing;
     let mut seen = HashSet::new();
-    let (objects, again) = listing.objects.into_iter().partition(|object| match &object.location {
-        Location::Path(path) => seen.insert(path.canonicalize().unwrap_or_else(|_| path.clone())),
-        Location::Memory(_) => seen.insert(PathBuf::from(STDIN)),
-    });
-    listing.objects = objects;
-    let again: Vec<Object> = again;
-    let reason = "the same file as one already listed";
-    listing.skipped.extend(again.into_iter().map(|object| Skipped { object: object.name, reason: reason.to_owned() }));
+    for (object, canonical) in found.objects {
+        if seen.insert(canonical) {
+            listing.objects.push(object);
+        } else {
+            listing.skipped.push(Skipped { object: object.name, reason: "the same file as one already listed".to_owned() });
+        }
+    }
     Ok(listing)
 }
 
-fn list_source(source: &Path, entered: &mut HashSet<PathBuf>, listing: &mut Listing) -> Result<(), Error> {
+/// What was met so far.
+#[derive(Debug, Default)]
+struct Found {
+    /// The objects with their canonical paths.
+    objects: Vec<(Object, PathBuf)>,
+    /// What is not to be read.
+    listing: Listing,
+    /// The canonical path of each folder that was entered.
+    entered: HashMap<PathBuf, PathBuf>,
+    canonical: HashSet<PathBuf>,
+}
+
+impl Found {
+    /// The canonical path of a file. That of its folder is known, and asking the system costs a step for each part of it.
+    fn canonical(&self, entry: &DirEntry) -> PathBuf {
+        let folder = entry.path().parent().and_then(|folder| self.entered.get(folder)).filter(|_| !entry.path_is_symlink());
+        folder.map_or_else(
+            || entry.path().canonicalize().unwrap_or_else(|_| entry.path().to_owned()),
+            |folder| folder.join(entry.file_name()),
+        )
+    }
+}
+
+fn list_source(source: &Path, found: &mut Found) -> Result<(), Error> {
     let mut entries = WalkDir::new(source).follow_links(true).sort_by_file_name().into_iter();
     let mut cases: HashSet<PathBuf> = HashSet::new();
     while let Some(entry) = entries.next() {
@@ -64,9 +86,11 @@ fn list_source(source: &Path, entered: &mut HashSet<PathBuf>, listing: &mut List
             Ok(entry) if entry.file_type().is_dir() => {
                 let folder = entry.path();
                 let canonical = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
-                if !entered.insert(canonical) {
+                let is_new = found.canonical.insert(canonical.clone());
+                found.entered.insert(folder.to_owned(), canonical);
+                if !is_new {
                     let reason = "the same folder as one already listed".to_owned();
-                    listing.skipped.push(Skipped { object: display_name(folder), reason });
+                    found.listing.skipped.push(Skipped { object: display_name(folder), reason });
                     entries.skip_current_dir();
                 } else if is_case(folder) {
                     if folder == source {
@@ -78,10 +102,11 @@ fn list_source(source: &Path, entered: &mut HashSet<PathBuf>, listing: &mut List
                 }
             }
             Ok(entry) if is_in_case(&entry, &cases) => {
-                listing.skipped.push(Skipped { object: display_name(entry.path()), reason: "not a log: part of a case folder".to_owned() });
+                let reason = "not a log: part of a case folder".to_owned();
+                found.listing.skipped.push(Skipped { object: display_name(entry.path()), reason });
             }
-            Ok(entry) => list_entry(&entry, source, listing)?,
-            Err(error) => list_failure(&error, source, listing)?,
+            Ok(entry) => list_entry(&entry, source, found)?,
+            Err(error) => list_failure(&error, source, &mut found.listing)?,
         }
     }
     Ok(())
@@ -120,8 +145,8 @@ pub(crate) fn is_case(folder: &Path) -> bool {
 
 /// The files of a case that could be taken for logs. Anything else in such a folder is read like any other file,
 /// as a manifest alone must not keep logs out of sight.
-const CASE_FILES: [&str; 7] =
-    ["case.json", "evidence.jsonl", "findings.jsonl", "problems.jsonl", "report.html", "seen.jsonl", "suppressed.jsonl"];
+const CASE_FILES: [&str; 8] =
+    ["case.json", "evidence.jsonl", "findings.jsonl", "integrity.json", "problems.jsonl", "report.html", "seen.jsonl", "suppressed.jsonl"];
 
 /// The folder of a case's events.
 pub(crate) const CASE_EVENTS: &str = "events";
@@ -143,7 +168,7 @@ fn read_stdin(budget: &Budget) -> Result<Object, Error> {
     Ok(Object { name: Arc::from(STDIN), key: None, size, location: Location::Memory(bytes.into()) })
 }
 
-fn list_entry(entry: &DirEntry, source: &Path, listing: &mut Listing) -> Result<(), Error> {
+fn list_entry(entry: &DirEntry, source: &Path, found: &mut Found) -> Result<(), Error> {
     let kind = entry.file_type();
     if kind.is_dir() {
         return Ok(());
@@ -151,15 +176,17 @@ fn list_entry(entry: &DirEntry, source: &Path, listing: &mut Listing) -> Result<
     let name = display_name(entry.path());
     let skip = |reason: &str| Skipped { object: name.clone(), reason: reason.to_owned() };
     if !kind.is_file() {
-        listing.skipped.push(skip("not a regular file"));
+        found.listing.skipped.push(skip("not a regular file"));
         return Ok(());
     }
     match entry.metadata() {
         Ok(metadata) => {
             let key = ObjectKey::parse(&name);
-            listing.objects.push(Object { name, key, size: metadata.len(), location: Location::Path(entry.path().to_owned()) });
+            let object = Object { name, key, size: metadata.len(), location: Location::Path(entry.path().to_owned()) };
+            let canonical = found.canonical(entry);
+            found.objects.push((object, canonical));
         }
-        Err(error) => list_failure(&error, source, listing)?,
+        Err(error) => list_failure(&error, source, &mut found.listing)?,
     }
     Ok(())
 }
