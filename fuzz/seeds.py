@@ -25,6 +25,18 @@ def main():
     records = [record for log in records for record in log.get("Records", [])]
     write("json_differential", list(json_seeds(logs, records)))
     write("gzip_reader", list(gzip_seeds(logs)))
+    write("digest_document", list(digest_seeds(logs)))
+
+
+def digest_seeds(logs):
+    keys = (SAMPLE.parent / "public-keys.json").read_bytes()
+    manifest = (SAMPLE.parent / "signatures.jsonl").read_bytes().splitlines()[0]
+    sidecar = b'{"Metadata":{"signature":"00ff","signature-algorithm":"SHA256withRSA"}}'
+    digests = sorted((log for log in logs if b"digestStartTime" in log), key=len)
+    # The key file, the sidecar and the manifest follow the digest, with 0xff between them.
+    for digest in digests[:3] + digests[-3:]:
+        yield b"\xff".join([digest, keys, sidecar, manifest, b"AWSLogs/x/../111122223333_CloudTrail_r_20260301T0805Z_a.json.gz"])
+        yield digest
 
 
 def json_seeds(logs, records):

@@ -3,6 +3,8 @@
 
 #![allow(dead_code, unused_imports, missing_docs, reason = "the targets call a part of what the modules offer")]
 
+#[path = "../../src/digest/mod.rs"]
+pub mod digest;
 #[path = "../../src/error.rs"]
 pub mod error;
 #[path = "../../src/event/mod.rs"]
