@@ -1,5 +1,6 @@
 //! [`Case`]: runs the stages over a [`Scope`] and owns all of their results.
 
+mod integrity;
 mod stored;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,9 +11,12 @@ use std::sync::{Arc, OnceLock};
 
 use serde_json::{Map, Value, json};
 
+pub use integrity::{Integrity, Trust, Verified, tally, verify_scope};
 pub use stored::{EVENTS, MANIFEST, SCHEMA, StoredEvents, as_case};
 
-use crate::detect::{Accepted, Baseline, Catalog, DetectOptions, Detections, Finding, Logic, detect};
+use crate::completeness::Completeness;
+use crate::detect::{self, Accepted, Baseline, Catalog, DetectOptions, Detections, Finding, Logic};
+use crate::digest::Tail;
 use crate::error::Error;
 use crate::frame::{ByPlace, DIFFERING, EventFrame, Store};
 use crate::iam;
@@ -34,6 +38,8 @@ pub struct Scope {
     pub accepted: Accepted,
     /// What was seen before, for rules that ask what is new.
     pub baseline: Baseline,
+    /// What digests are held against; without it none are looked at.
+    pub trust: Option<Trust>,
 }
 
 /// All that is known after the sources have been read.
@@ -55,6 +61,10 @@ pub struct Case {
     pub ledger: Ledger,
     /// What the events cover.
     pub coverage: Coverage,
+    /// What the digests say; `None` where there are none, or nobody has looked.
+    pub integrity: Option<Integrity>,
+    /// What the events tell of logs that are not here; `None` where nobody has looked.
+    pub completeness: Option<Completeness>,
 }
 
 /// The objects of a case, and what became of them.
@@ -92,7 +102,12 @@ impl Case {
         progress.total_objects.store(to_u64(objects.len()), Ordering::Relaxed);
         progress.total_bytes.store(objects.iter().map(|object| object.size).sum(), Ordering::Relaxed);
         let store = Arc::new(place(&objects)?);
-        let read = ingest::ingest(&objects, &scope.options, &store, progress)?;
+        let options = ingest::Options { digests: scope.trust.is_some(), ..scope.options.clone() };
+        let mut read = ingest::ingest(&objects, &options, &store, progress)?;
+        let (integrity, odd_signatures) = match &scope.trust {
+            Some(trust) => integrity::integrity(&scope, trust, &objects, &mut read.reports, &unread)?,
+            None => (None, Vec::new()),
+        };
         let mut events = EventFrame::new(read.batches, store);
         let duplicates = events.remove_duplicates()?;
         if !duplicates.differing.is_empty() {
@@ -107,7 +122,11 @@ impl Case {
         let named = objects.iter().chain(unread.iter().map(|unread| &unread.object));
         iam::late_columns(&mut events, &own_accounts(&scope, named, &coverage))?;
         let sessions = session::resolve(&mut events)?;
+        if let Some(integrity) = &integrity {
+            integrity.mark(&mut events)?;
+        }
         let mut ledger = Ledger { skipped: listing.skipped, problems: listing.problems, notices: duplicates.notices, ..Ledger::default() };
+        ledger.notices.extend(odd_signatures);
         let (skipped, problems) = (to_u64(ledger.skipped.len()), to_u64(ledger.problems.len()));
         ledger.objects = ObjectCounts { listed: to_u64(objects.len()) + skipped + problems, read: 0, skipped, problems };
         ledger.filtered.objects = to_u64(unread.len());
@@ -121,9 +140,13 @@ impl Case {
         if ledger.objects.read + ledger.objects.problems + ledger.filtered.objects == 0 {
             return Err(no_logs(&scope, &ledger));
         }
+        let completeness = match &scope.trust {
+            Some(_) => Some(completeness(&events, &objects, &unread)?),
+            None => None,
+        };
         let inputs = Inputs { objects, reports: read.reports, unread };
         let case = Self::from_parts(scope, inputs, events, ledger, coverage);
-        Ok(Self { sessions: OnceLock::from(sessions), ..case })
+        Ok(Self { sessions: OnceLock::from(sessions), integrity, completeness, ..case })
     }
 
     /// Runs the rules of the catalog over the events, and lists apart what is accepted.
@@ -142,8 +165,14 @@ impl Case {
             tables.push(self.session_table()?);
         }
         let options = DetectOptions { baseline: &self.scope.baseline, tables: &tables };
-        let mut detections = detect(catalog, &self.events, &options)?;
+        let mut detections = detect::detect(catalog, &self.events, &options)?;
         self.scope.accepted.apply(&mut detections, &self.events)?;
+        if let Some(integrity) = &self.integrity {
+            let suppressed = detections.suppressed.iter_mut().map(|suppressed| &mut suppressed.finding);
+            for evidence in detections.findings.iter_mut().chain(suppressed).flat_map(|finding| &mut finding.evidence) {
+                evidence.integrity = integrity.of(&evidence.object);
+            }
+        }
         Ok(detections)
     }
 
@@ -177,7 +206,8 @@ impl Case {
 
     fn from_parts(scope: Scope, inputs: Inputs, events: EventFrame, ledger: Ledger, coverage: Coverage) -> Self {
         let Inputs { objects, reports, unread } = inputs;
-        Self { scope, objects, unread, reports, events, sessions: OnceLock::new(), ledger, coverage }
+        let (sessions, integrity, completeness) = (OnceLock::new(), None, None);
+        Self { scope, objects, unread, reports, events, sessions, ledger, coverage, integrity, completeness }
     }
 
     /// The raw records that the findings rest on, in the order of their places.
@@ -211,6 +241,10 @@ impl Case {
         let mut rows: Vec<Map<String, Value>> =
             self.objects.iter().zip(&self.reports).map(|(object, report)| file_row(object, report)).collect();
         rows.extend(self.unread.iter().map(unread_row));
+        if let Some(integrity) = &self.integrity {
+            rows.iter_mut().for_each(|row| integrity.add_to(row));
+            rows.extend(integrity.missing_rows());
+        }
         let read: BTreeSet<&str> = self.objects.iter().map(|object| object.name.as_ref()).collect();
         let unread = self.ledger.skipped.iter().filter(|skipped| !read.contains(skipped.object.as_ref()));
         rows.extend(
@@ -225,6 +259,14 @@ impl Case {
         rows.sort_by_key(|row| row.get("object").map(Value::to_string));
         rows
     }
+}
+
+/// What the events tell of logs that are not among the objects.
+fn completeness(events: &EventFrame, objects: &[Object], unread: &[Unread]) -> Result<Completeness, Error> {
+    let names = objects.iter().chain(unread.iter().map(|unread| &unread.object)).map(|object| &object.name);
+    let tails: BTreeSet<Tail> = names.map(|name| Tail::of(name)).collect();
+    // In a flat download the name is all of the tail.
+    Completeness::of(events, |tail| tails.contains(tail) || tails.contains(&Tail::of(tail.name())))
 }
 
 /// One's own accounts: those of the records and of the files' names, and those that are said to be.
@@ -300,9 +342,10 @@ fn file_row(object: &Object, report: &ObjectReport) -> Map<String, Value> {
     };
     let key = object.key.as_ref();
     let bytes = report.bytes.as_ref();
-    let kind = match &report.status {
-        Status::Skipped(reason) if reason.contains("digest") => "digest",
-        Status::Skipped(_) => "other",
+    let kind = match (&report.status, key.map(|key| key.kind.as_str())) {
+        (_, Some("CloudTrail-Digest")) if report.seen == 0 => "digest",
+        (Status::Skipped(_), _) => "other",
+        (_, Some("CloudTrail-Insight")) => "insight",
         _ => "log",
     };
     row(json!({

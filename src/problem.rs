@@ -56,6 +56,8 @@ pub enum ProblemKind {
     UnknownVersion,
     /// Loaded: a spreadsheet has turned the account id into a rounded number.
     AccountIdLost,
+    /// Digests are without signatures that this file should hold.
+    BadSignatures,
     /// Loaded: root is inferred from a user name, as the download has no identity.
     RootInferred,
     /// Loaded: a sign-in whose record does not say whether MFA was used.
@@ -64,7 +66,7 @@ pub enum ProblemKind {
 
 impl ProblemKind {
     /// Every kind with its name.
-    const NAMES: [(Self, &'static str); 23] = [
+    const NAMES: [(Self, &'static str); 24] = [
         (Self::Unreadable, "unreadable"),
         (Self::Empty, "empty"),
         (Self::GzipCut, "gzip_cut"),
@@ -86,6 +88,7 @@ impl ProblemKind {
         (Self::SecondMember, "second_member"),
         (Self::UnknownVersion, "unknown_version"),
         (Self::AccountIdLost, "account_id_lost"),
+        (Self::BadSignatures, "bad_signatures"),
         (Self::RootInferred, "root_inferred"),
         (Self::MfaUnknown, "mfa_unknown"),
     ];

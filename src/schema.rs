@@ -195,6 +195,7 @@ columns! {
     FileRegion "file_region" Text "the file's name" "the name is not in AWS's form";
     FileAccountId "file_account_id" Text "the file's name" "the name is not in AWS's form";
     FileDeliveryTime "file_delivery_time" Time "the file's name" "the name is not in AWS's form";
+    FileIntegrity "file_integrity" Text "the digests, after loading: valid, invalid, unverified, undigested" "digests were not looked at, or say nothing of the file";
 }
 
 impl Column {

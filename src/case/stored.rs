@@ -7,9 +7,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
+use super::integrity::{Integrity, MISSING, MissingFile, ObjectVerdict};
 use super::{Case, Coverage, FILTERED, Inputs, Scope};
+use crate::detect;
 use crate::error::Error;
 use crate::frame::{EventFrame, StoredBatch, layout_id};
 use crate::ingest::{ObjectReport, Status, Unread};
@@ -50,6 +52,16 @@ struct Manifest {
     inputs: Vec<Input>,
     coverage: StoredCoverage,
     ledger: StoredLedger,
+    /// Nothing where there were no digests.
+    integrity: Option<StoredIntegrity>,
+    /// The rows of the table `digests`.
+    #[serde(default)]
+    digests: Vec<Map<String, Value>>,
+}
+
+#[derive(Debug, Deserialize)]
+struct StoredIntegrity {
+    verdict: String,
 }
 
 /// One row of the table `files`.
@@ -62,6 +74,14 @@ struct Input {
     status: String,
     reason: Option<String>,
     notes: Option<String>,
+    #[serde(default)]
+    kind: String,
+    #[serde(default)]
+    integrity: Option<String>,
+    #[serde(default)]
+    integrity_reason: Option<String>,
+    #[serde(default)]
+    integrity_notes: Option<String>,
     records: Option<u64>,
     first_event: Option<String>,
     last_event: Option<String>,
@@ -138,8 +158,20 @@ impl Case {
         ledger.filtered.records += left_out;
         ledger.check()?;
         let mut inputs = Inputs::default();
-        manifest.inputs.into_iter().for_each(|input| input.read(&mut inputs));
-        Ok(Self::from_parts(scope, inputs, events, ledger, manifest.coverage.read()))
+        let mut integrity = match manifest.integrity {
+            Some(StoredIntegrity { verdict }) => match Integrity::stored(&verdict, manifest.digests) {
+                Some(integrity) => Some(integrity),
+                None => return Err(refuse(format!("its manifest says that the digests' verdict is `{verdict}`, which is none"))),
+            },
+            None => None,
+        };
+        for input in manifest.inputs {
+            if let Some(integrity) = &mut integrity {
+                input.read_integrity(integrity);
+            }
+            input.read(&mut inputs);
+        }
+        Ok(Self { integrity, ..Self::from_parts(scope, inputs, events, ledger, manifest.coverage.read()) })
     }
 }
 
@@ -179,6 +211,17 @@ fn read_manifest(folder: &Path) -> Result<Manifest, Error> {
 }
 
 impl Input {
+    /// Enters what the digests said of it.
+    fn read_integrity(&self, all: &mut Integrity) {
+        let Some(status) = self.integrity.as_deref().and_then(detect::Integrity::from_status) else { return };
+        let reason = self.integrity_reason.clone();
+        if self.status == MISSING {
+            all.missing.push(MissingFile { tail: self.object.clone(), kind: self.kind.clone(), reason });
+        } else {
+            all.objects.insert(self.object.as_str().into(), ObjectVerdict { status, reason, notes: self.integrity_notes.clone() });
+        }
+    }
+
     /// Enters the object and what became of it; one that could not be listed stands in the ledger and not here.
     fn read(self, inputs: &mut Inputs) {
         let Some(size) = self.compressed_bytes else { return };
@@ -208,17 +251,14 @@ impl Input {
             damage: None,
         });
         let report = ObjectReport {
-            object: name.clone(),
             bytes,
             seen: self.records.unwrap_or_default(),
-            loaded: 0,
-            record_problems: 0,
-            filtered: 0,
             problems: if status == Status::Problem { self.reason.map(problem).into_iter().collect() } else { Vec::new() },
             notices: self.notes.map(problem).into_iter().collect(),
             first_event: time(self.first_event),
             last_event: time(self.last_event),
             status,
+            ..ObjectReport::nothing(&object)
         };
         inputs.objects.push(object);
         inputs.reports.push(report);

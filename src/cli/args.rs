@@ -1,6 +1,7 @@
 //! What can be typed: every command and flag, and the text of the help.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use chrono::FixedOffset;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -17,7 +18,8 @@ use super::input;
     arg_required_else_help = true,
     disable_help_subcommand = true,
     before_long_help = "Examples:
-  trailsift investigate ./AWSLogs --since 7d --out case-17
+  trailsift investigate ./AWSLogs --keys public-keys.json --since 7d --out case-17
+  trailsift verify ./AWSLogs --keys public-keys.json --only-bad
   trailsift detect ./AWSLogs --min-severity high --format jsonl
   trailsift sql ./AWSLogs -c 'select event_name, count(*) as n from events group by event_name order by n desc'",
     after_help = "SOURCE is a folder, a file, or - for standard input; nothing is sent anywhere.\nNext: trailsift investigate SOURCE"
@@ -33,6 +35,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Read the logs once, run all rules, write a case folder and print the summary
     Investigate(InvestigateArgs),
+    /// Prove by the signed digests which logs are whole, altered, missing or added
+    Verify(VerifyArgs),
     /// Run the detection rules and print what they find
     Detect(DetectArgs),
     /// Show events in the order of time, with the findings that rest on them
@@ -50,7 +54,7 @@ pub(crate) enum Command {
 #[command(
     before_long_help = "Examples:
   trailsift investigate ./AWSLogs
-  trailsift investigate ./AWSLogs --since 2026-03-01 --until 2026-03-08 --out case-17
+  trailsift investigate ./AWSLogs --keys public-keys.json --since 2026-03-01 --until 2026-03-08 --out case-17
   trailsift investigate ./AWSLogs --account 111122223333 --fail-on high --format json -o summary.json",
     after_help = "Next: trailsift detect SOURCE --only ID --wide"
 )]
@@ -65,6 +69,81 @@ pub(crate) struct InvestigateArgs {
     /// Write the HTML report here too; the case folder has it as report.html
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub(crate) html: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) trust: TrustArgs,
+}
+
+/// `trailsift verify`.
+#[derive(Debug, Args)]
+#[command(
+    before_long_help = "Examples:
+  trailsift verify ./AWSLogs --keys public-keys.json
+  trailsift verify ./AWSLogs --keys eu.json --keys us.json --since 2026-03-01 --until 2026-03-08 --only-bad
+  trailsift verify ./AWSLogs --heads",
+    after_help = "The keys come from: aws cloudtrail list-public-keys --start-time T --end-time T --region R\nNext: trailsift investigate SOURCE --keys FILE"
+)]
+pub(crate) struct VerifyArgs {
+    /// Folders or files: logs, digests and what is kept beside them
+    #[arg(value_name = "SOURCE", required = true, help_heading = "Input")]
+    pub(crate) sources: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) trust: TrustArgs,
+    /// Exit with 1 also where something could not be proven
+    #[arg(long, help_heading = "Digests")]
+    pub(crate) strict: bool,
+    /// Show only what is not valid
+    #[arg(long, help_heading = "Output")]
+    pub(crate) only_bad: bool,
+    /// Print the commands that would fetch the signatures and keys that are not here
+    #[arg(long, help_heading = "Output")]
+    pub(crate) heads: bool,
+    #[command(flatten)]
+    pub(crate) filter: FilterArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    #[command(flatten)]
+    pub(crate) run: VerifyRunArgs,
+}
+
+/// How `verify` is to run.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Run")]
+pub(crate) struct VerifyRunArgs {
+    /// Threads [default: one a core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) jobs: Option<u16>,
+    /// Exit with 0, not 3, where something could not be proven
+    #[arg(long)]
+    pub(crate) allow_problems: bool,
+    /// Show no progress
+    #[arg(long, hide_short_help = true)]
+    pub(crate) no_progress: bool,
+}
+
+/// What the digests are held against.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Digests")]
+pub(crate) struct TrustArgs {
+    /// Public keys, as `aws cloudtrail list-public-keys` prints them (repeatable)
+    ///
+    /// They are what all trust rests on, so none are taken from among the logs.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) keys: Vec<PathBuf>,
+    /// Signatures of digests, an object a line with key and signature; signatures.jsonl beside the logs is read by itself
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
+    pub(crate) signatures: Option<PathBuf>,
+    /// Call a file moved that does not lie under its recorded bucket and key
+    #[arg(long, overrides_with = "no_strict_location", hide_short_help = true)]
+    pub(crate) strict_location: bool,
+    /// Let files lie under another bucket and prefix; so it is for folders in any case
+    #[arg(long, overrides_with = "strict_location", hide_short_help = true)]
+    pub(crate) no_strict_location: bool,
+    /// Account that must have digests (repeatable)
+    #[arg(long, value_name = "ID", value_parser = input::account, hide_short_help = true)]
+    pub(crate) expect_account: Vec<String>,
+    /// Region that must have digests (repeatable)
+    #[arg(long, value_name = "REGION", hide_short_help = true)]
+    pub(crate) expect_region: Vec<String>,
 }
 
 /// `trailsift detect`.
@@ -169,7 +248,7 @@ impl From<SummaryBy> for By {
   trailsift sql --schema
   trailsift sql ./AWSLogs -c \"select event_time, event_name from events where user_type = 'Root' order by event_time\"
   trailsift sql ./AWSLogs --file question.sql --format csv -o answer.csv",
-    after_help = "Tables: events, files, findings, problems, notices.\nNext: trailsift sql --schema",
+    after_help = "Tables: events, files, digests, findings, problems, notices.\nNext: trailsift sql --schema",
     group(clap::ArgGroup::new("statement").required(true).args(["command", "file", "schema"]))
 )]
 pub(crate) struct SqlArgs {
@@ -320,15 +399,35 @@ pub(crate) struct RunArgs {
     /// Memory to aim at, such as 2GiB [default: half of the machine's]
     #[arg(long, value_name = "LIMIT", value_parser = super::memory::parse)]
     pub(crate) memory: Option<u64>,
-    /// Exit with 1 on a finding of this severity or worse
-    #[arg(long, value_name = "LEVEL")]
-    pub(crate) fail_on: Option<Severity>,
+    /// Exit with 1 on a finding of this severity or worse, or, with `invalid`, where the digests show tampering
+    #[arg(long, value_name = "LEVEL|invalid")]
+    pub(crate) fail_on: Option<FailOn>,
     /// Exit with 0, not 3, where evidence is damaged
     #[arg(long)]
     pub(crate) allow_problems: bool,
     /// Show no progress
     #[arg(long, hide_short_help = true)]
     pub(crate) no_progress: bool,
+}
+
+/// What makes a run end with 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FailOn {
+    /// A finding of this severity or worse.
+    Severity(Severity),
+    /// Files that the digests prove to be altered, missing or added.
+    Invalid,
+}
+
+impl FromStr for FailOn {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text.eq_ignore_ascii_case("invalid") {
+            return Ok(Self::Invalid);
+        }
+        text.parse().map(Self::Severity).map_err(|error: <Severity as FromStr>::Err| format!("{error}, or invalid"))
+    }
 }
 
 /// Which rules there are.
@@ -412,7 +511,7 @@ mod tests {
 
     #[test]
     fn short_help_fits_a_screen() {
-        for name in ["investigate", "detect", "timeline", "summary", "sql", "rules"] {
+        for name in ["investigate", "verify", "detect", "timeline", "summary", "sql", "rules"] {
             let mut root = Cli::command();
             let command = root.find_subcommand_mut(name).expect("a command");
             let help = command.render_help().to_string();
@@ -429,7 +528,8 @@ mod tests {
 
     #[test]
     fn levels_of_later_versions_are_refused() {
-        assert!(Cli::try_parse_from(["trailsift", "detect", ".", "--fail-on", "invalid"]).is_err());
+        assert!(Cli::try_parse_from(["trailsift", "detect", ".", "--fail-on", "drift"]).is_err());
         assert!(Cli::try_parse_from(["trailsift", "detect", ".", "--fail-on", "high"]).is_ok());
+        assert!(Cli::try_parse_from(["trailsift", "detect", ".", "--fail-on", "invalid"]).is_ok());
     }
 }

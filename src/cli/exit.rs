@@ -11,9 +11,9 @@ pub(crate) const INTERRUPTED: i32 = 130;
 /// | code | means |
 /// |---|---|
 /// | 0 | ran, clean; also where the reader of the output has closed it |
-/// | 1 | ran, and a finding is at or above `--fail-on` |
+/// | 1 | ran, and a finding is at or above `--fail-on`, or the digests show tampering: in `verify`, and with `--fail-on invalid` |
 /// | 2 | did not run: usage, no such source, bad rule or statement, output not writable |
-/// | 3 | ran, but not all evidence could be used (`--allow-problems` makes it 0) |
+/// | 3 | ran, but not all evidence could be used or proven (`--allow-problems` makes it 0) |
 /// | 130 | interrupted; what was half written is removed |
 ///
 /// 1 wins over 3: the alert matters first, and the problems are in the output.
@@ -21,7 +21,7 @@ pub(crate) const INTERRUPTED: i32 = 130;
 pub(crate) enum Exit {
     /// Ran, clean.
     Clean,
-    /// A finding at or above the level that was asked for.
+    /// A finding at or above the level that was asked for, or tampering.
     Alert,
     /// Did not run.
     Failed,

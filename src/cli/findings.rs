@@ -9,7 +9,7 @@ use trailsift::detect::{Accepted, Catalog, CatalogOptions, Detections, Finding, 
 use trailsift::query::FINDINGS;
 use trailsift::{Error, case::Case};
 
-use super::args::{Format, RuleArgs, RuleSources};
+use super::args::{FailOn, Format, RuleArgs, RuleSources};
 use super::messages::Messages;
 use super::output::{Output, line, write_jsonl};
 use super::table::{Column, Cut, Grid, Screen, hidden_columns, rows_grid};
@@ -44,9 +44,10 @@ pub(crate) struct Found {
 }
 
 impl Found {
-    pub(crate) fn new(mut detections: Detections, least: Option<Severity>, fail_on: Option<Severity>) -> Self {
+    pub(crate) fn new(mut detections: Detections, least: Option<Severity>, fail_on: Option<FailOn>) -> Self {
         // The alert looks at all findings: what is not shown is there all the same.
-        let alert = fail_on.is_some_and(|level| detections.findings.iter().any(|finding| finding.severity >= level));
+        let is_worse = |level| detections.findings.iter().any(|finding| finding.severity >= level);
+        let alert = matches!(fail_on, Some(FailOn::Severity(level)) if is_worse(level));
         let all = detections.findings.len();
         detections.findings.retain(|finding| least.is_none_or(|least| finding.severity >= least));
         let below = all - detections.findings.len();

@@ -2,19 +2,21 @@
 
 use std::env;
 use std::fs;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use chrono::FixedOffset;
 use trailsift::Error;
-use trailsift::case::Scope;
+use trailsift::case::{Scope, Trust};
 use trailsift::detect::{Accepted, Baseline};
+use trailsift::digest::Limits;
 use trailsift::frame::Filter;
 use trailsift::ingest::Options;
 pub(crate) use trailsift::report::text::window as window_text;
 use trailsift::time::{EventTime, TimeRange, parse_bound};
 
-use super::args::{FilterArgs, RuleArgs, RunArgs};
+use super::args::{FilterArgs, RuleArgs, TrustArgs};
 
 /// The time that the run calls now: `SOURCE_DATE_EPOCH` where it is set, else the clock's.
 pub(crate) fn now() -> Result<EventTime, Error> {
@@ -32,13 +34,13 @@ pub(crate) fn now() -> Result<EventTime, Error> {
 }
 
 /// The sources, the filter and the threads of a run.
-pub(crate) fn scope(sources: &[PathBuf], filter: &FilterArgs, run: &RunArgs, now: EventTime) -> Result<Scope, Error> {
+pub(crate) fn scope(sources: &[PathBuf], filter: &FilterArgs, jobs: Option<u16>, now: EventTime) -> Result<Scope, Error> {
     for source in sources {
         refuse_s3(source)?;
     }
     let range = window(filter, now)?;
     let filter = Filter { range, accounts: filter.account.clone(), regions: filter.region.clone() };
-    let options = Options { jobs: run.jobs.map_or(0, usize::from), filter, ..Options::default() };
+    let options = Options { jobs: jobs.map_or(0, usize::from), filter, ..Options::default() };
     Ok(Scope { sources: sources.to_vec(), options, ..Scope::default() })
 }
 
@@ -61,6 +63,37 @@ fn window(filter: &FilterArgs, now: EventTime) -> Result<TimeRange, Error> {
         return Err(Error::setting("--since", format!("{since} is not before --until {until}")));
     }
     Ok(TimeRange { since, until })
+}
+
+/// Reads what digests are held against.
+pub(crate) fn trust(args: &TrustArgs) -> Result<Trust, Error> {
+    let limits = Limits::default();
+    let mut trust = Trust {
+        strict_location: args.strict_location,
+        expect_accounts: args.expect_account.clone(),
+        expect_regions: args.expect_region.clone(),
+        ..Trust::default()
+    };
+    for path in &args.keys {
+        let bytes = read_within(path, limits.key_file_bytes)?;
+        let refuse = |reason| Error::setting(format!("--keys {}", path.display()), reason);
+        trust.keys.add_file(&path.display().to_string(), &bytes, &limits).map_err(refuse)?;
+    }
+    if let Some(path) = &args.signatures {
+        let bytes = read_within(path, limits.manifest_bytes)?;
+        let refuse = |reason| Error::setting(format!("--signatures {}", path.display()), reason);
+        trust.carriers.add_manifest(&bytes, &limits).map_err(refuse)?;
+    }
+    Ok(trust)
+}
+
+/// The bytes of a file, and one more than `limit` where it has more.
+fn read_within(path: &Path, limit: usize) -> Result<Vec<u8>, Error> {
+    let mut bytes = Vec::new();
+    let limit = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
+    let read = fs::File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes));
+    read.map_err(|cause| Error::io("read", path, cause))?;
+    Ok(bytes)
 }
 
 /// Reads the file of accepted things, if there is one.

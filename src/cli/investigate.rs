@@ -19,7 +19,7 @@ use trailsift::report::build::{Run, Sources};
 use trailsift::report::model::Report;
 use trailsift::time::EventTime;
 
-use super::args::{InvestigateArgs, LogArgs, RuleArgs};
+use super::args::{InvestigateArgs, LogArgs};
 use super::case_folder::CaseFolder;
 use super::exit::Exit;
 use super::findings::{self, Found};
@@ -36,6 +36,7 @@ const PRETTY: u64 = 2;
 pub(crate) fn run(args: &InvestigateArgs) -> Result<Exit> {
     let LogArgs { sources, rules, output, run, .. } = &args.logs;
     let (mut session, catalog) = Session::with_rules(&args.logs)?;
+    session.verifying(&args.trust)?;
     if let Some(path) = &args.html {
         check_target(path, output.force)?;
     }
@@ -65,15 +66,20 @@ pub(crate) fn run(args: &InvestigateArgs) -> Result<Exit> {
     let page = page(&session, &folder.name(), &catalog, &case, &all, &records)?;
     let lost = evidence.iter().filter(|line| line.raw.is_none()).count();
     let problems = problems(&case.ledger);
-    let manifest = manifest(&session, rules, &catalog, &case, &all);
+    let manifest = manifest(&session, args, &catalog, &case, &all);
+    let verification = case.integrity.as_ref().and_then(|integrity| integrity.verification.as_ref());
+    let integrity = verification.map(|verification| Value::Object(verification.to_json())).into_iter().collect::<Vec<_>>();
     let lines = jsonl_bytes(&all.findings) + jsonl_bytes(&all.suppressed) + jsonl_bytes(&evidence) + jsonl_bytes(&problems);
-    folder.need(lines + jsonl_bytes(&all.seen) + number(page.len()) + PRETTY * jsonl_bytes(&[&manifest]))?;
+    folder.need(lines + jsonl_bytes(&integrity) + jsonl_bytes(&all.seen) + number(page.len()) + PRETTY * jsonl_bytes(&[&manifest]))?;
     folder.note_files(EVENTS)?;
     folder.write_lines("findings.jsonl", &all.findings)?;
     folder.write_lines("suppressed.jsonl", &all.suppressed)?;
     folder.write_lines("evidence.jsonl", &evidence)?;
     folder.write_lines("problems.jsonl", &problems)?;
     folder.write_lines(SEEN_FILE, &all.seen)?;
+    if !integrity.is_empty() {
+        folder.write_lines("integrity.json", &integrity)?;
+    }
     folder.write_text("report.html", &page)?;
     let path = folder.path().to_owned();
     let name = folder.name();
@@ -173,7 +179,8 @@ fn problems(ledger: &Ledger) -> Vec<Value> {
 }
 
 /// `case.json`, but for the files of the folder.
-fn manifest(session: &Session, rules: &RuleArgs, catalog: &Catalog, case: &Case, detections: &Detections) -> Value {
+fn manifest(session: &Session, args: &InvestigateArgs, catalog: &Catalog, case: &Case, detections: &Detections) -> Value {
+    let InvestigateArgs { logs: LogArgs { rules, .. }, trust, .. } = args;
     let filter = &case.scope.options.filter;
     let document = report::json::investigate(case, detections);
     json!({
@@ -199,9 +206,16 @@ fn manifest(session: &Session, rules: &RuleArgs, catalog: &Catalog, case: &Case,
             "accept": rules.accept.as_ref().map(|path| path.display().to_string()),
             "baseline_until": rules.baseline_until,
             "baseline_case": rules.baseline_case.as_ref().map(|path| path.display().to_string()),
+            "keys": trust.keys.iter().map(|path| path.display().to_string()).collect::<Vec<_>>(),
+            "signatures": trust.signatures.as_ref().map(|path| path.display().to_string()),
+            "strict_location": trust.strict_location,
+            "expect_account": trust.expect_account,
+            "expect_region": trust.expect_region,
         },
         "rules": rule_rows(catalog, detections),
-        "keys": [],
+        "keys": document.pointer("/integrity/trust").cloned().unwrap_or_else(|| json!([])),
+        "integrity": case.integrity.as_ref().map(|integrity| json!({"verdict": integrity.worst.overall()})),
+        "digests": case.integrity.as_ref().map(|integrity| &integrity.digests).unwrap_or(&Vec::new()),
         "events": StoredEvents::of(&case.events),
         "inputs": case.file_rows(),
         "coverage": document.get("coverage"),

@@ -40,11 +40,16 @@ impl Messages {
 
     /// Says where every object and record ended; `more` tells where the rest of the problems are.
     pub(crate) fn ledger(self, ledger: &Ledger, more: &str) {
-        for line in ledger_lines(ledger, self.verbose, more) {
-            self.say(&line);
-        }
+        self.books(ledger, more);
         if ledger.records.seen == 0 && ledger.filtered.records + ledger.filtered.objects > 0 {
             self.say("no record passed the filters: look at --since, --until, --account and --region");
+        }
+    }
+
+    /// The same where nobody looked for records.
+    pub(crate) fn books(self, ledger: &Ledger, more: &str) {
+        for line in ledger_lines(ledger, self.verbose, more) {
+            self.say(&line);
         }
     }
 }

@@ -28,6 +28,7 @@ mod summary;
 mod table;
 mod text;
 mod timeline;
+mod verify;
 
 use anyhow::Result;
 
@@ -39,6 +40,7 @@ pub(crate) fn run(cli: &Cli) -> Result<Exit> {
     leftovers::watch();
     match &cli.command {
         Command::Investigate(args) => investigate::run(args),
+        Command::Verify(args) => verify::run(args),
         Command::Detect(args) => detect::run(args),
         Command::Timeline(args) => timeline::run(args),
         Command::Summary(args) => summarize::run(args),

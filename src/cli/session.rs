@@ -8,12 +8,13 @@ use anyhow::Result;
 use trailsift::Error;
 use trailsift::case::{Case, Scope, as_case};
 use trailsift::detect::Catalog;
+use trailsift::digest::Severity;
 use trailsift::frame::Store;
 use trailsift::ingest::Progress;
 use trailsift::source::Object;
 use trailsift::time::EventTime;
 
-use super::args::{FilterArgs, LogArgs, OutputArgs, RunArgs};
+use super::args::{FailOn, FilterArgs, LogArgs, OutputArgs, RunArgs, TrustArgs};
 use super::exit::Exit;
 use super::findings;
 use super::input;
@@ -38,7 +39,7 @@ impl Session {
     /// Settles all that can fail before anything is read.
     pub(crate) fn open(sources: &[PathBuf], filter: &FilterArgs, output: &OutputArgs, run: &RunArgs) -> Result<Self, Error> {
         let now = input::now()?;
-        let scope = input::scope(sources, filter, run, now)?;
+        let scope = input::scope(sources, filter, run.jobs, now)?;
         let messages = Messages::new(output.quiet, output.verbose);
         let output = Output::open(output)?;
         Ok(Self { now, scope, output, messages, run: run.clone() })
@@ -52,6 +53,12 @@ impl Session {
         session.scope.baseline = input::baseline(rules, session.now)?;
         let catalog = findings::load(rules, &session.scope.accepted)?;
         Ok((session, catalog))
+    }
+
+    /// Has digests verified too.
+    pub(crate) fn verifying(&mut self, args: &TrustArgs) -> Result<(), Error> {
+        self.scope.trust = Some(input::trust(args)?);
+        Ok(())
     }
 
     /// Reads the logs, or a case in their place; the display goes on until it is dropped, and nothing else may be
@@ -88,6 +95,12 @@ impl Session {
             let (objects, records) = (count(ledger.objects.problems, "object"), count(ledger.records.problems, "record"));
             self.messages.say(&format!("evidence is incomplete: {objects} and {records} with problems"));
         }
-        Exit::of(alert, self.run.allow_problems || (whole && ledger.is_clean()))
+        let worst = case.integrity.as_ref().map(|integrity| integrity.worst);
+        let worst_text = worst.filter(|worst| *worst > Severity::Info).map(Severity::overall);
+        if let Some(verdict) = worst_text {
+            self.messages.say(&format!("the digests' verdict is {verdict}: not all files are proven to be what CloudTrail delivered"));
+        }
+        let alert = alert || (self.run.fail_on == Some(FailOn::Invalid) && worst == Some(Severity::Error));
+        Exit::of(alert, self.run.allow_problems || (whole && ledger.is_clean() && worst_text.is_none()))
     }
 }

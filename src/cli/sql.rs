@@ -10,7 +10,7 @@ use trailsift::Error;
 use trailsift::case::Case;
 use trailsift::detect::Catalog;
 use trailsift::problem::{Ledger, Problem};
-use trailsift::query::{self, FILES, FINDINGS, NOTICES, PROBLEMS, SESSIONS, USERS, json_table, state_frame};
+use trailsift::query::{self, DIGESTS, FILES, FINDINGS, NOTICES, PROBLEMS, SESSIONS, USERS, json_table, state_frame};
 use trailsift::report::json;
 
 use super::answer::{Answer, TERMINAL_ROWS};
@@ -93,6 +93,7 @@ fn answer(statement: &str, case: &Case, found: Option<&Found>, limit: Option<usi
     let mut tables = vec![
         ("events", case.events.lazy()?),
         (FILES.name, json_table(&FILES.columns(), &case.file_rows())?),
+        (DIGESTS.name, json_table(&DIGESTS.columns(), case.integrity.as_ref().map_or(&[], |integrity| integrity.digests.as_slice()))?),
         (PROBLEMS.name, json_table(&PROBLEMS.columns(), &problems(&case.ledger.problems))?),
         (NOTICES.name, json_table(&NOTICES.columns(), &problems(&case.ledger.notices))?),
         (FINDINGS.name, json_table(&FINDINGS.columns(), &findings)?),

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use trailsift::case::Case;
 use trailsift::detect::{Catalog, Finding, Severity};
+use trailsift::report::integrity::{UNCHECKED, completeness_lines, sentences};
 use trailsift::time::EventTime;
 
 use super::findings::{self, Found};
@@ -70,17 +71,19 @@ impl Summary<'_> {
             thousands(objects.problems)
         );
         let window = window_text(&scope.options.filter.range).unwrap_or_else(|| "all times".to_owned());
-        let integrity = "not checked: this version does not verify digests; nothing is proven";
+        let verification = self.case.integrity.as_ref().and_then(|integrity| integrity.verification.as_ref());
+        let integrity = verification.map_or_else(|| vec![UNCHECKED.to_owned()], |verification| sentences(verification).to_vec());
+        let labels = std::iter::once("Integrity").chain(std::iter::repeat(""));
         let mut lines = vec![
             ("Case", self.name.to_owned()),
             ("Window", window),
             ("Accounts", list(&coverage.accounts)),
             ("Regions", list(&coverage.regions)),
             ("", String::new()),
-            ("Integrity", integrity.to_owned()),
-            ("Coverage", loaded),
-            ("", read),
         ];
+        lines.extend(labels.zip(integrity));
+        lines.extend(self.case.completeness.iter().flat_map(completeness_lines).map(|line| ("", line)));
+        lines.extend([("Coverage", loaded), ("", read)]);
         lines.extend(archive_lines(ledger).into_iter().map(|archives| ("", archives)));
         lines.extend([("First event", time(coverage.first_event)), ("Last event", time(coverage.last_event))]);
         lines.iter().try_for_each(|(label, text)| labelled(out, label, text, screen))
@@ -95,7 +98,10 @@ impl Summary<'_> {
             line(out, &format!("{} more: trailsift detect {sources}", thousands(more)))?;
         }
         line(out, "")?;
-        let files = "report.html, case.json, findings.jsonl, suppressed.jsonl, evidence.jsonl, problems.jsonl, seen.jsonl";
+        let integrity = if self.case.integrity.is_some() { "integrity.json, " } else { "" };
+        let files = format!(
+            "report.html, case.json, {integrity}findings.jsonl, suppressed.jsonl, evidence.jsonl, problems.jsonl, seen.jsonl, events/"
+        );
         labelled(out, "Written to", &format!("{}: {files}", self.folder.display()), screen)?;
         let worst = self.found.detections.findings.first();
         if let Some(finding) = worst {

@@ -54,7 +54,7 @@ fn wanted(args: &TimelineArgs) -> Result<Wanted, Error> {
     })
 }
 
-const NAMES: [&str; 17] = [
+const NAMES: [&str; 18] = [
     "event_time",
     "recipient_account_id",
     "aws_region",
@@ -70,6 +70,7 @@ const NAMES: [&str; 17] = [
     "event_id",
     "object",
     "record_index",
+    "file_integrity",
     "severity",
     "rules",
 ];
@@ -91,6 +92,7 @@ fn row(entry: &TimelineEntry) -> Map<String, Value> {
         "event_id": entry.event_id,
         "object": entry.object,
         "record_index": entry.record_index,
+        "file_integrity": entry.file_integrity,
         "severity": entry.severity,
         "rules": entry.rules,
     });
@@ -121,7 +123,9 @@ fn grid(entries: &[TimelineEntry], screen: &Screen) -> Grid {
         let who = if screen.width.is_none() { who } else { short_principal(who) };
         let who = entry.session_name.as_deref().map_or_else(|| who.to_owned(), |session| format!("{who}/{session}"));
         let rules: Vec<&str> = entry.rules.iter().map(String::as_str).collect();
+        let altered = if entry.file_integrity.as_deref() == Some("invalid") { "INVALID file; " } else { "" };
         let mark = entry.severity.map_or(String::new(), |severity| format!("{severity} {}", rules.join(" ")));
+        let mark = format!("{altered}{mark}").trim_end_matches("; ").to_owned();
         let mut cells = vec![
             entry.event_time.map(|time| screen.time(time)).unwrap_or_default(),
             elapsed(before, entry.event_time),

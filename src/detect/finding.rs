@@ -85,6 +85,24 @@ pub enum Integrity {
 }
 
 impl Integrity {
+    /// What a [`Verdict`](crate::digest::Verdict) of that status says, or a case that was written before.
+    pub fn from_status(status: &str) -> Option<Self> {
+        let known = [Self::Valid, Self::Invalid, Self::Missing, Self::Unverified, Self::Undigested, Self::NotChecked];
+        known.into_iter().find(|integrity| integrity.status() == status)
+    }
+
+    /// The word in JSON.
+    pub const fn status(self) -> &'static str {
+        match self {
+            Self::Valid => "valid",
+            Self::Invalid => "invalid",
+            Self::Missing => "missing",
+            Self::Unverified => "unverified",
+            Self::Undigested => "undigested",
+            Self::NotChecked => "not_checked",
+        }
+    }
+
     /// The word for people; what was altered stands out.
     pub const fn word(self) -> &'static str {
         match self {

@@ -14,10 +14,10 @@ use crate::time::EventTime;
 /// The most that the documents of digest chains may cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Inflated bytes of one digest. An entry has about 430 bytes in the samples of the `CloudTrail` User Guide, so this
-    /// is 600,000 logs in one hour, of one account and region. Whoever reads digests stops here.
+    /// Inflated bytes of one digest: those of the window in which an object is read. An entry has about 430 bytes in the
+    /// samples of the `CloudTrail` User Guide, so this is 150,000 logs in one hour, of one account and region.
     pub digest_bytes: usize,
-    /// Entries of one digest: the shortest ones that are well formed, at some 200 bytes, in `digest_bytes`.
+    /// Entries of one digest: more than fit into `digest_bytes`, at some 200 bytes for the shortest that are well formed.
     pub entries: usize,
     /// Bytes of a sidecar. One with an RSA-8192 signature has less than 4 KB.
     pub sidecar_bytes: usize,
@@ -29,7 +29,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { digest_bytes: 256 << 20, entries: 1_000_000, sidecar_bytes: 1 << 20, manifest_bytes: 256 << 20, key_file_bytes: 16 << 20 }
+        Self { digest_bytes: 64 << 20, entries: 1_000_000, sidecar_bytes: 1 << 20, manifest_bytes: 256 << 20, key_file_bytes: 16 << 20 }
     }
 }
 
@@ -113,6 +113,21 @@ impl Digest {
     /// How many logs it lists.
     pub const fn listed_logs(&self) -> usize {
         self.log_files.len()
+    }
+
+    /// The keys of the logs that it lists, as it records them.
+    pub fn listed_keys(&self) -> impl Iterator<Item = &str> {
+        self.log_files.iter().map(|log| &*log.object)
+    }
+
+    /// The fingerprint of the key that it says it was signed with.
+    pub fn fingerprint(&self) -> &str {
+        &self.fingerprint
+    }
+
+    /// The key of the digest that it names as the one before it.
+    pub fn previous_key(&self) -> Option<&str> {
+        self.previous.as_ref().map(|previous| &*previous.object)
     }
 
     /// The text that the signature is over.

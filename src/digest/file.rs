@@ -48,18 +48,20 @@ pub enum Stored {
 }
 
 impl Stored {
-    /// What [`Inflate`](crate::source::gzip::Inflate) found, once it has read the file to its end; `head` is the
-    /// beginning of its content.
-    pub fn of(summary: &Summary, head: &[u8]) -> Self {
+    /// What [`Inflate`](crate::source::gzip::Inflate) found, once it has read the file to its end; `is_json`
+    /// says whether its content begins as a JSON object does.
+    pub fn of(summary: &Summary, is_json: bool) -> Self {
         match &summary.damage {
             Some(Damage::Unreadable { cause }) => Self::Unreadable(cause.clone()),
             Some(Damage::Limit { .. }) => Self::OverLimit,
+            // Whoever read it stopped of its own accord.
+            _ if summary.sha256.is_none() => Self::OverLimit,
             Some(Damage::Trailing { .. }) => Self::Trailing,
             _ if summary.members > 1 => Self::Trailing,
             Some(Damage::Cut { .. }) => Self::Cut,
             Some(Damage::Corrupt { at, .. }) => Self::Corrupt { has_more: summary.stored_bytes > at.saturating_add(TRAILER_BYTES) },
             None if summary.stored_bytes == 0 => Self::Empty,
-            None if summary.members == 0 => Self::Plain { is_json: head.trim_ascii_start().starts_with(b"{") },
+            None if summary.members == 0 => Self::Plain { is_json },
             None => Self::Gzip,
         }
     }
@@ -112,7 +114,7 @@ mod tests {
         let (mut scratch, mut out) = (Scratch::default(), Vec::new());
         let mut stream = Inflate::new(bytes, &mut scratch, Budget::default());
         while stream.fill(&mut out, usize::MAX) {}
-        Stored::of(&stream.finish(), &out)
+        Stored::of(&stream.finish(), out.trim_ascii_start().starts_with(b"{"))
     }
 
     #[test]

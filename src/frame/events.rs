@@ -54,13 +54,15 @@ struct Late {
 }
 
 /// The columns that are found after loading, together as they are found.
-const LATE: [&[Column]; 3] = [&DIFFERING, &TRUST, &ORIGIN];
+const LATE: [&[Column]; 4] = [&DIFFERING, &TRUST, &ORIGIN, &INTEGRITY];
 /// Told of records that share their event id with one of other content.
 pub(crate) const DIFFERING: [Column; 1] = [Column::RecordSha256];
 /// Told of calls that set a trust policy.
 pub(crate) const TRUST: [Column; 2] = [Column::TrustExternal, Column::TrustGuarded];
 /// Told of temporary sessions.
 pub(crate) const ORIGIN: [Column; 3] = [Column::OriginVerdict, Column::OriginEventId, Column::OriginPrincipal];
+/// What the digests say.
+pub(crate) const INTEGRITY: [Column; 1] = [Column::FileIntegrity];
 
 /// How many batches are gone through before their answers are added, for each thread.
 pub(super) const WAITING: usize = 4;

@@ -20,7 +20,7 @@ pub use builder::BatchBuilder;
 pub use by_place::ByPlace;
 pub use duplicates::Duplicates;
 pub use events::EventFrame;
-pub(crate) use events::{DIFFERING, ORIGIN, TRUST, data_type};
+pub(crate) use events::{DIFFERING, INTEGRITY, ORIGIN, TRUST, data_type};
 pub use filter::Filter;
 pub use store::{Held, Store, StoredBatch, layout_id};
 pub(crate) use texts::{Map, Texts};

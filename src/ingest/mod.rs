@@ -5,6 +5,7 @@
 //! spread over all cores. What comes out is in the order of the objects, whatever
 //! the number of threads. A thread holds one object's window at a time.
 
+mod hashes;
 mod object;
 mod part;
 mod revisit;
@@ -15,13 +16,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rayon::prelude::{IndexedParallelIterator as _, IntoParallelRefIterator as _, ParallelIterator as _};
 
+pub use hashes::hash;
 pub use object::{ObjectReport, Status};
 pub use revisit::{RawRecord, revisit};
 pub use unread::Unread;
 
 use crate::error::Error;
 use crate::frame::{Batch, BatchBuilder, Filter, Held, Store};
-use crate::problem::ProblemKind;
 use crate::source::{Budget, Object};
 use object::Worker;
 
@@ -34,6 +35,8 @@ pub struct Options {
     pub budget: Budget,
     /// What the user asked to see.
     pub filter: Filter,
+    /// Whether objects that are digests by their names are parsed as such.
+    pub digests: bool,
 }
 
 /// How far the ingester has come; read it from another thread.
@@ -87,6 +90,14 @@ pub fn ingest(objects: &[Object], options: &Options, store: &Store, progress: &P
     Ok(all)
 }
 
+/// What `work` yields on as many threads as the user asked for.
+///
+/// # Errors
+/// [`Error::Setting`] where the threads cannot be started.
+pub(crate) fn on_pool<T: Send>(options: &Options, work: impl FnOnce() -> T + Send) -> Result<T, Error> {
+    Ok(pool(options)?.install(work))
+}
+
 /// As many threads as the user asked for.
 fn pool(options: &Options) -> Result<rayon::ThreadPool, Error> {
     rayon::ThreadPoolBuilder::new()
@@ -126,8 +137,7 @@ fn read_unit(unit: &[Object], options: &Options, mut keeper: Keeper<'_>, progres
             reports.extend(read?);
         } else {
             keeper.kept.truncate(before);
-            let message = "reading it failed; this is a defect in trailsift, please report it".to_owned();
-            reports.push(ObjectReport::failed(object, ProblemKind::Internal, message));
+            reports.push(ObjectReport::defect(object));
         }
     }
     Ok(Ingested { reports, batches: keeper.kept })

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use bumpalo::Bump;
 use rayon::prelude::{IntoParallelIterator as _, ParallelIterator as _};
 
+use super::hashes::digest_of;
 use super::part::{Loader, Part};
 use super::{Keeper, Options};
+use crate::digest::{Digest, Reason};
 use crate::error::{Error, counted};
 use crate::event::csv;
 use crate::event::envelope::{Broken, Piece, Walker};
@@ -53,25 +55,41 @@ pub struct ObjectReport {
     pub first_event: Option<EventTime>,
     /// The latest `event_time`.
     pub last_event: Option<EventTime>,
+    /// The digest that its name promises, where digests were asked for.
+    pub digest: Option<Result<Digest, Reason>>,
+    /// Whether its content begins as a JSON object does.
+    pub is_json: bool,
 }
 
 impl ObjectReport {
-    /// The report of an object of which nothing could be read.
-    pub(super) fn failed(object: &Object, kind: ProblemKind, message: String) -> Self {
-        let place = Place { object: object.name.clone(), record_index: None, offset: None };
+    /// The report of an object in which there is nothing.
+    pub(crate) fn nothing(object: &Object) -> Self {
         Self {
             object: object.name.clone(),
-            status: Status::Problem,
+            status: Status::Read,
             bytes: None,
             seen: 0,
             loaded: 0,
             record_problems: 0,
             filtered: 0,
-            problems: vec![Problem { place, kind, message }],
+            problems: Vec::new(),
             notices: Vec::new(),
             first_event: None,
             last_event: None,
+            digest: None,
+            is_json: false,
         }
+    }
+
+    /// The report of an object of which nothing could be read.
+    pub(super) fn failed(object: &Object, kind: ProblemKind, message: String) -> Self {
+        let place = Place { object: object.name.clone(), record_index: None, offset: None };
+        Self { status: Status::Problem, problems: vec![Problem { place, kind, message }], ..Self::nothing(object) }
+    }
+
+    /// The report of an object at which the program failed.
+    pub(super) fn defect(object: &Object) -> Self {
+        Self::failed(object, ProblemKind::Internal, "reading it failed; this is a defect in trailsift, please report it".to_owned())
     }
 }
 
@@ -107,6 +125,7 @@ impl Worker {
         let mut batches = Vec::new();
         let mut loader = Loader { object, options, part: Part::default(), builder, batches: &mut batches, repaired: false, failure: None };
         let mut more = stream.fill(&mut self.window, WINDOW_BYTES);
+        let digest = if options.digests { digest_of(object, &self.window, more) } else { None };
         let first_bytes: Vec<u8> = self.window.iter().copied().take(SNIFF_BYTES).collect();
         let packed = archive(&first_bytes).is_some();
         let mut walker = if packed { Walker::at_no_json() } else { Walker::default() };
@@ -147,7 +166,12 @@ impl Worker {
         }
         let (part, repaired) = (loader.part, loader.repaired);
         keeper.keep(batches)?;
-        Ok(conclude(object, part, repaired, &walker, broken.or_else(|| walker.broken().cloned()), stream.finish(), &first_bytes))
+        let report = conclude(object, part, repaired, &walker, broken.or_else(|| walker.broken().cloned()), stream.finish(), &first_bytes);
+        Ok(match report.status {
+            // What the chains judge is not passed over.
+            Status::Skipped(_) if digest.is_some() => ObjectReport { digest, status: Status::Read, ..report },
+            _ => ObjectReport { digest, ..report },
+        })
     }
 }
 
@@ -336,44 +360,52 @@ fn conclude(
         notices: part.notices.into_list(),
         first_event: part.first_event,
         last_event: part.last_event,
+        digest: None,
+        is_json: begins_json(first_bytes),
     }
+}
+
+/// Whether bytes at an object's start are those of a JSON object.
+pub(super) fn begins_json(bytes: &[u8]) -> bool {
+    bytes.trim_ascii_start().starts_with(b"{")
 }
 
 /// The problem of the object as a whole, if it has one: the damage to its stream comes before what followed from it.
 fn object_problem(object: &Object, repaired: bool, broken: Option<Broken>, bytes: &Summary) -> Option<Problem> {
-    let kept = |broken: &Option<Broken>| broken.as_ref().map_or(String::new(), |broken| format!("; {}", read_before(broken)));
-    let place =
-        |offset| Place { object: object.name.clone(), record_index: broken.as_ref().map(|broken| broken.index), offset: Some(offset) };
-    let (kind, message) = match &bytes.damage {
-        Some(Damage::Cut { at }) => {
-            (ProblemKind::GzipCut, format!("the gzip stream is cut after {}{}", counted(*at, "stored byte"), kept(&broken)))
-        }
-        Some(Damage::Corrupt { at, what }) => (ProblemKind::GzipDamaged, format!("{what}, at stored byte {at}{}", kept(&broken))),
-        Some(Damage::Trailing { at }) => {
+    let place = |record_index, offset| Place { object: object.name.clone(), record_index, offset: Some(offset) };
+    if let Some((kind, message)) = damage_problem(object, bytes, broken.as_ref()) {
+        return Some(Problem { place: place(broken.map(|broken| broken.index), bytes.inflated_bytes), kind, message });
+    }
+    let broken = broken?;
+    let place = place(Some(broken.index), broken.offset);
+    Some(if repaired && broken.kind == ProblemKind::BadJson {
+        Problem { place, kind: ProblemKind::NotUtf8, message: "bytes that are not UTF-8".to_owned() }
+    } else {
+        Problem { place, kind: broken.kind, message: format!("{}; {}", broken.message, read_before(&broken)) }
+    })
+}
+
+/// What is to be said of the damage to an object's stream, and of where its records broke off for that.
+pub(super) fn damage_problem(object: &Object, bytes: &Summary, broken: Option<&Broken>) -> Option<(ProblemKind, String)> {
+    let kept = || broken.map_or(String::new(), |broken| format!("; {}", read_before(broken)));
+    Some(match bytes.damage.as_ref()? {
+        Damage::Cut { at } => (ProblemKind::GzipCut, format!("the gzip stream is cut after {}{}", counted(*at, "stored byte"), kept())),
+        Damage::Corrupt { at, what } => (ProblemKind::GzipDamaged, format!("{what}, at stored byte {at}{}", kept())),
+        Damage::Trailing { at } => {
             let extra = bytes.stored_bytes.max(object.size).saturating_sub(*at);
             let follow = if extra == 1 { "follows" } else { "follow" };
             (ProblemKind::TrailingBytes, format!("{} {follow} the gzip stream, at stored byte {at}", counted(extra, "byte")))
         }
-        Some(Damage::Limit { inflated }) => (
+        Damage::Limit { inflated } => (
             ProblemKind::Limit,
             if bytes.members == 0 {
-                format!("more than {inflated} bytes; reading stopped there{}", kept(&broken))
+                format!("more than {inflated} bytes; reading stopped there{}", kept())
             } else {
-                format!("{} stored bytes inflate to more than {inflated}; reading stopped there{}", bytes.stored_bytes, kept(&broken))
+                format!("{} stored bytes inflate to more than {inflated}; reading stopped there{}", bytes.stored_bytes, kept())
             },
         ),
-        Some(Damage::Unreadable { cause }) => (ProblemKind::Unreadable, cause.clone()),
-        None => {
-            let broken = broken?;
-            let place = Place { object: object.name.clone(), record_index: Some(broken.index), offset: Some(broken.offset) };
-            return Some(if repaired && broken.kind == ProblemKind::BadJson {
-                Problem { place, kind: ProblemKind::NotUtf8, message: "bytes that are not UTF-8".to_owned() }
-            } else {
-                Problem { place, kind: broken.kind, message: format!("{}; {}", broken.message, read_before(&broken)) }
-            });
-        }
-    };
-    Some(Problem { place: place(bytes.inflated_bytes), kind, message })
+        Damage::Unreadable { cause } => (ProblemKind::Unreadable, cause.clone()),
+    })
 }
 
 /// What was saved of an object that breaks off.

@@ -9,7 +9,7 @@ use sqlparser::ast::{
 
 use super::guard::{column_name, shortened};
 use super::refuse;
-use super::tables::{FILES, FINDINGS, NOTICES, PROBLEMS};
+use super::tables::{DIGESTS, FILES, FINDINGS, NOTICES, PROBLEMS};
 use crate::error::Error;
 use crate::schema::{Column, Kind};
 
@@ -245,7 +245,7 @@ fn is_never_negative(expr: &Expr) -> bool {
 
 /// Whether all columns of that name hold whole numbers: times since 1970, bytes, places, counts.
 fn is_counting(name: &str) -> bool {
-    let small = || [FILES, PROBLEMS, NOTICES, FINDINGS].iter().any(|table| table.columns().contains(&(name, Kind::Int)));
+    let small = || [FILES, DIGESTS, PROBLEMS, NOTICES, FINDINGS].iter().any(|table| table.columns().contains(&(name, Kind::Int)));
     Column::from_name(name).is_some_and(|column| column.kind() == Kind::Int) || small()
 }
 

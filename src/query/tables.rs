@@ -45,12 +45,33 @@ pub const FILES: Table = Table {
         "compressed_bytes" Int "the file's size" "not read";
         "inflated_bytes" Int "the bytes after inflation" "not read";
         "sha256" Text "the bytes after inflation" "not read";
-        "status" Text "read, skipped, problem, or filtered: left unread, as its name shows that no record in it is asked for" "never";
+        "status" Text "read, skipped, problem, missing: signed for and not here, or filtered: left unread, as its name shows that no record in it is asked for" "never";
         "reason" Text "why it was not read" "it was read";
+        "integrity" Text "the digests: valid, invalid, missing, unverified, undigested" "they were not looked at, or have nothing to say of it";
+        "integrity_reason" Text "why the digests do not call it valid" "valid, or integrity is null";
+        "integrity_notes" Text "what else the digests' check noted, with spaces between" "nothing";
         "notes" Text "what is odd about it" "nothing";
         "records" Int "the events that were loaded from it" "not read";
         "first_event" Time "the first event_time in it" "no event with a time";
         "last_event" Time "the last event_time in it" "no event with a time";
+    },
+};
+
+/// Every digest that is here or due, where digests were looked at.
+pub const DIGESTS: Table = Table {
+    name: "digests",
+    fields: fields! {
+        "object" Text "the file's path; the end of its key where it is missing" "never";
+        "chain" Text "[organization/]account/region/trail/home region" "never";
+        "kind" Text "the key: digest or backfill" "never";
+        "start" Time "digestStartTime; an hour before the end where it could not be read" "never";
+        "end" Time "digestEndTime" "never";
+        "status" Text "valid, invalid, missing, unverified" "never";
+        "reason" Text "why it is not valid" "it is valid";
+        "evidence" Text "what proves it: signature, successor-signature, successor-hash" "it is not valid";
+        "fingerprint" Text "digestPublicKeyFingerprint" "it could not be read";
+        "logs" Int "the length of logFiles" "it could not be read";
+        "previous" Text "previousDigestS3Object" "a chain begins with it, or it could not be read";
     },
 };
 
@@ -104,7 +125,7 @@ pub const SESSIONS: Table = Table { name: "sessions", fields: SESSION_COLUMNS };
 /// The users of IAM.
 pub const USERS: Table = Table { name: "users", fields: USER_COLUMNS };
 
-const TABLES: [Table; 6] = [FILES, PROBLEMS, NOTICES, FINDINGS, SESSIONS, USERS];
+const TABLES: [Table; 7] = [FILES, DIGESTS, PROBLEMS, NOTICES, FINDINGS, SESSIONS, USERS];
 
 /// All tables with their columns' names, as the guard wants them where no frames are at hand.
 pub(super) fn known_tables() -> Vec<(&'static str, Vec<String>)> {

@@ -311,7 +311,7 @@ fn the_schema_lists_every_column() {
     let rows = schema_rows();
     let of = |table: &str| rows.iter().filter(|row| row.get("table") == Some(&json!(table))).count();
     assert_eq!(of("events"), Column::COUNT);
-    assert_eq!((of("files"), of("problems"), of("notices"), of("findings")), (14, 5, 5, 23));
+    assert_eq!((of("files"), of("digests"), of("problems"), of("notices"), of("findings")), (17, 11, 5, 5, 23));
     let first = json!(rows.first());
     assert_eq!(first["column"], "event_time");
     assert_eq!(first["type"], "ts");

@@ -6,17 +6,19 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use serde_json::{Map, Value};
 
 use super::buckets;
+use super::integrity;
 use super::model::{
-    Accepted, Cell, Count, EvidenceRow, Figures, FindingRow, Findings, Head, Identities, Identity, Integrity, Method, Oddity, ProblemRow,
-    Problems, Raw, Report, RuleLine, RuleTable, RuleText, Sentence, Summary, Tables, Text, Time, Tone,
+    Accepted, Cell, Count, EvidenceRow, Figures, FindingRow, Findings, Head, Identities, Identity, Method, Oddity, ProblemRow, Problems,
+    Raw, Report, RuleLine, RuleTable, RuleText, Sentence, Summary, Tables, Text, Time, Tone,
 };
 use super::text::{count, number, quoted, short_principal, thousands, window};
 use crate::case::Case;
 use crate::detect::{self, Catalog, Detections, Evidence, Finding, Rule, RuleStatus, RunStatus, Severity};
+use crate::digest::DigestCounts;
 use crate::error::Error;
 use crate::event::redact;
 use crate::ingest::RawRecord;
-use crate::problem::{Ledger, Problem};
+use crate::problem::Problem;
 use crate::schema::Column;
 use crate::summary::{By, SummaryRow, activity, summary};
 use crate::time::EventTime;
@@ -80,12 +82,13 @@ impl Report {
             head: head(case, run),
             summary: verdict(case, detections),
             activity: buckets::activity(&activity(&case.events)?, &detections.findings),
-            integrity: Integrity { objects: Count(case.ledger.objects.read + case.ledger.objects.problems) },
+            integrity: integrity::section(case),
+            completeness: case.completeness.iter().flat_map(integrity::completeness_lines).map(|line| Text::whole(&line)).collect(),
             findings: findings(sources, &figures),
             figures,
             tables: tables(detections, catalog),
             identities: identities(principals),
-            problems: problems(&case.ledger),
+            problems: problems(case),
             method: method(sources),
         })
     }
@@ -115,14 +118,10 @@ fn height(case: &Case) -> Count {
 
 fn verdict(case: &Case, detections: &Detections) -> Summary {
     let ledger = &case.ledger;
-    let objects = ledger.objects.read + ledger.objects.problems;
-    let read = if objects == 1 {
-        "the 1 object that was read is".to_owned()
-    } else {
-        format!("the {} objects that were read are", thousands(objects))
+    let (integrity, integrity_tone) = match case.integrity.as_ref().and_then(|integrity| integrity.verification.as_ref()) {
+        Some(verification) => (integrity::sentences(verification).join(" "), integrity::tone(verification.worst)),
+        None => (integrity::UNCHECKED.to_owned(), Tone::Unknown),
     };
-    let integrity =
-        format!("Integrity was not checked: this version does not verify digests, so nothing here proves that {read} what AWS delivered.");
     let ran = number(detections.rules.iter().filter(|rule| has_run(rule)).count());
     let looked = format!("{} looked at {}", count(ran, "rule"), count(height(case).0, "event"));
     let all = number(detections.findings.len());
@@ -139,21 +138,21 @@ fn verdict(case: &Case, detections: &Detections) -> Summary {
     };
     let (missing, tone) = if ledger.is_clean() {
         let text = format!(
-            "Nothing is known to be missing: all of {} and {} could be accounted for; whether others were never delivered or were removed was not checked.",
+            "All that is here could be used: {} and {} are accounted for. What is not here is for the digests to tell.",
             count(ledger.objects.listed, "object"),
             count(ledger.records.seen, "record")
         );
         (text, Tone::Calm)
     } else {
         let text = format!(
-            "Evidence is missing: {} and {} could not be used (see Problems); whether others were never delivered or were removed was not checked.",
+            "Not all that is here could be used: {} and {} have problems (see Problems). What is not here is for the digests to tell.",
             count(ledger.objects.problems, "object"),
             count(ledger.records.problems, "record")
         );
         (text, Tone::Warning)
     };
     Summary {
-        integrity: Sentence { title: "Integrity", text: Text::whole(&integrity), tone: Tone::Unknown },
+        integrity: Sentence { title: "Integrity", text: Text::whole(&integrity), tone: integrity_tone },
         found: Sentence {
             title: "Findings",
             text: Text::whole(&found),
@@ -420,7 +419,8 @@ fn identity(row: &SummaryRow) -> Identity {
     }
 }
 
-fn problems(ledger: &Ledger) -> Problems {
+fn problems(case: &Case) -> Problems {
+    let ledger = &case.ledger;
     let (objects, records) = (&ledger.objects, &ledger.records);
     let mut sums = vec![
         format!(
@@ -437,7 +437,7 @@ fn problems(ledger: &Ledger) -> Problems {
             thousands(records.duplicates),
             thousands(records.problems)
         ),
-        "digests due = not checked in this version".to_owned(),
+        digests_due(case),
     ];
     let filtered = &ledger.filtered;
     if filtered.objects + filtered.records > 0 {
@@ -575,4 +575,23 @@ mod tests {
         assert_eq!(cell(&serde_json::json!(12_345)), Cell::Number(Text::new("12,345")));
         assert_eq!(cell(&serde_json::json!(["a", null])), Cell::Text(Text::new("a, null")));
     }
+}
+
+/// How many digests ended how.
+fn digests_due(case: &Case) -> String {
+    let verification = case.integrity.as_ref().and_then(|integrity| integrity.verification.as_ref());
+    verification.map_or_else(
+        || "digests due: none are here".to_owned(),
+        |verification| {
+            let DigestCounts { due, valid, invalid, missing, unverified } = verification.digests;
+            format!(
+                "digests due {} = valid {} + invalid {} + missing {} + unverified {}",
+                thousands(due),
+                thousands(valid),
+                thousands(invalid),
+                thousands(missing),
+                thousands(unverified)
+            )
+        },
+    )
 }

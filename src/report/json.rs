@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::case::{Case, Coverage};
+use crate::case::{Case, Coverage, Verified};
+use crate::completeness::{Completeness, Silence};
 use crate::detect::Detections;
 use crate::problem::{Ledger, Problem};
 
@@ -17,10 +18,19 @@ pub fn detect(case: &Case, detections: &Detections) -> Value {
 pub fn investigate(case: &Case, detections: &Detections) -> Value {
     let mut document = document("investigate", &case.ledger);
     document.insert("coverage".to_owned(), coverage(&case.coverage));
-    // No digest is verified and no IAM state replayed yet, so nothing is claimed.
-    document.insert("integrity".to_owned(), Value::Null);
+    let verification = case.integrity.as_ref().and_then(|integrity| integrity.verification.as_ref());
+    document.insert("integrity".to_owned(), verification.map_or(Value::Null, |verification| Value::Object(verification.to_json())));
+    document.insert("completeness".to_owned(), case.completeness.as_ref().map_or(Value::Null, completeness));
+    // No IAM state is replayed yet, so nothing is claimed.
     document.insert("drift".to_owned(), Value::Null);
     add_detections(&mut document, detections);
+    Value::Object(document)
+}
+
+/// The document of `verify`.
+pub fn verify(verified: &Verified) -> Value {
+    let mut document = document("verify", &verified.ledger);
+    document.extend(verified.verification.to_json());
     Value::Object(document)
 }
 
@@ -62,6 +72,23 @@ fn document(command: &str, books: &Ledger) -> Map<String, Value> {
     document.insert("schema".to_owned(), Value::from(format!("trailsift.{command}/1")));
     document.insert("ledger".to_owned(), ledger(books));
     document
+}
+
+fn completeness(completeness: &Completeness) -> Value {
+    let silence = |silence: &Silence| {
+        json!({
+            "account_id": silence.account_id,
+            "region": silence.region,
+            "from": silence.from.to_string(),
+            "to": silence.to.to_string(),
+            "usual_events": silence.usual_events,
+        })
+    };
+    json!({
+        "delivered": completeness.delivered,
+        "not_here": completeness.not_here,
+        "silent": completeness.silent.iter().map(silence).collect::<Vec<_>>(),
+    })
 }
 
 fn coverage(coverage: &Coverage) -> Value {

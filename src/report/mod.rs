@@ -2,11 +2,12 @@
 //! their words and what there is room for are settled here.
 //!
 //! [`json`] makes the documents. [`model`] says what the page holds, [`build`] fills it from a case, [`buckets`] puts the
-//! hours into a picture, and [`html`] writes it.
+//! hours into a picture, [`integrity`] says what the digests say, and [`html`] writes it.
 
 pub mod buckets;
 pub mod build;
 pub mod html;
+pub mod integrity;
 pub mod json;
 pub mod model;
 pub mod text;

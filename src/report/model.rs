@@ -20,8 +20,10 @@ pub struct Report {
     pub figures: Figures,
     /// When things happened.
     pub activity: Activity,
-    /// What the digests say.
-    pub integrity: Integrity,
+    /// What the digests say; `None` where there are none.
+    pub integrity: Option<Integrity>,
+    /// What the events tell of logs that are not here.
+    pub completeness: Vec<Text>,
     /// What the rules found.
     pub findings: Findings,
     /// The answers of the `table` rules.
@@ -239,8 +241,97 @@ impl Bucket {
 /// What the digests say of the objects.
 #[derive(Debug, Clone)]
 pub struct Integrity {
-    /// Objects that were read, none of which was checked.
-    pub objects: Count,
+    /// `ok`, `warn` or `fail`.
+    pub verdict: &'static str,
+    /// What they prove, what they disprove, and what they leave open.
+    pub sentences: [Text; 3],
+    /// One a chain.
+    pub strips: Vec<Strip>,
+    /// Chains without a strip.
+    pub more_strips: Count,
+    /// Files that are not valid, what was altered first.
+    pub bad: Vec<BadFile>,
+    /// All of them, shown or not.
+    pub all_bad: Count,
+    /// What is wrong or odd with chains.
+    pub notes: Vec<IntegrityNote>,
+    /// All of them, shown or not.
+    pub all_notes: Count,
+    /// What there is, by account, region and trail.
+    pub coverage: Vec<CoverageLine>,
+    /// The key files, each with its SHA-256.
+    pub keys: Vec<(Text, String)>,
+}
+
+/// One chain of digests: a cell a digest, and one for each hole.
+#[derive(Debug, Clone)]
+pub struct Strip {
+    /// Which chain.
+    pub chain: Text,
+    /// Whether it is the chain of the backfill digests.
+    pub is_backfill: bool,
+    /// Its cells, in the order of time.
+    pub cells: Vec<StripCell>,
+    /// Earlier cells that the page has no room for.
+    pub left_out: Count,
+}
+
+/// One cell of a strip.
+#[derive(Debug, Clone)]
+pub struct StripCell {
+    /// `valid`, `invalid`, `missing`, `unverified` or `gap`.
+    pub shape: &'static str,
+    /// Its time and state in words.
+    pub label: String,
+}
+
+/// One file that is not valid.
+#[derive(Debug, Clone)]
+pub struct BadFile {
+    /// Its place among others.
+    pub rank: u8,
+    /// Its status.
+    pub status: &'static str,
+    /// Digest, backfill or log.
+    pub kind: &'static str,
+    /// Its path, or the end of its key where it is missing.
+    pub object: Text,
+    /// Why.
+    pub reason: &'static str,
+    /// What that means.
+    pub words: &'static str,
+}
+
+/// Something wrong or odd with a chain.
+#[derive(Debug, Clone)]
+pub struct IntegrityNote {
+    /// `error`, `warning` or `info`.
+    pub severity: &'static str,
+    /// Its kind.
+    pub kind: &'static str,
+    /// What it is about.
+    pub subject: Text,
+    /// What it means.
+    pub words: Text,
+}
+
+/// What there is of one account, region and trail.
+#[derive(Debug, Clone)]
+pub struct CoverageLine {
+    /// The account.
+    pub account: Text,
+    /// The region.
+    pub region: Text,
+    /// The trail; `None` for logs that no digest lists.
+    pub trail: Option<Text>,
+    /// Digests.
+    pub digests: Count,
+    /// Logs.
+    pub logs: Count,
+    /// The first time.
+    pub first: Time,
+    /// The last time.
+    pub last: Time,
 }
 
 /// What the rules found.

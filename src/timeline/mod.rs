@@ -64,6 +64,8 @@ pub struct TimelineEntry {
     pub object: String,
     /// `record_index`.
     pub record_index: u64,
+    /// `file_integrity`.
+    pub file_integrity: Option<String>,
     /// The ids of the rules whose findings rest on the event, in order.
     pub rules: BTreeSet<String>,
     /// The worst of their severities.
@@ -186,10 +188,11 @@ struct Cells<'e> {
     id: &'e StringChunked,
     object: &'e StringChunked,
     index: &'e Int64Chunked,
+    integrity: &'e StringChunked,
 }
 
 impl<'e> Cells<'e> {
-    const COLUMNS: [Column; 15] = [
+    const COLUMNS: [Column; 16] = [
         Column::EventTime,
         Column::RecipientAccountId,
         Column::AwsRegion,
@@ -205,6 +208,7 @@ impl<'e> Cells<'e> {
         Column::EventId,
         Column::Object,
         Column::RecordIndex,
+        Column::FileIntegrity,
     ];
 
     fn new(batch: &'e DataFrame) -> Result<Self, Error> {
@@ -225,6 +229,7 @@ impl<'e> Cells<'e> {
             id: text(Column::EventId)?,
             object: text(Column::Object)?,
             index: batch.column(Column::RecordIndex.name())?.i64()?,
+            integrity: text(Column::FileIntegrity)?,
         })
     }
 
@@ -246,6 +251,7 @@ impl<'e> Cells<'e> {
             event_id: text(self.id),
             object: text(self.object).unwrap_or_default(),
             record_index: self.index.get(row).and_then(|index| u64::try_from(index).ok()).unwrap_or_default(),
+            file_integrity: text(self.integrity),
             rules: findings.iter().map(|finding| finding.rule_id.clone()).collect(),
             severity: findings.iter().map(|finding| finding.severity).max(),
         }

@@ -24,7 +24,7 @@ fn the_case_holds_findings_their_raw_evidence_and_a_manifest() {
     let folder = Folder::new().with("logs/a.json", serde_json::json!([record(1, |_| ()), login]).to_string()).with("logs/bad.json", "[{");
     let out = folder.path().join("case");
     let run = investigate(&folder.path().join("logs"), &out, &[]).expect(3);
-    assert!(run.stdout.contains("not checked"), "integrity is not claimed: {}", run.stdout);
+    assert!(run.stdout.contains("nothing is proven"), "integrity is not claimed: {}", run.stdout);
 
     let findings = lines(&out.join("findings.jsonl"));
     assert_eq!(findings.iter().map(|finding| finding["rule_id"].as_str().expect("id")).collect::<Vec<_>>(), ["ROOT-001", "ROOT-002"]);
@@ -101,7 +101,7 @@ fn a_run_that_fails_leaves_nothing_behind() {
 fn the_case_holds_what_min_severity_does_not_show() {
     let folder = Folder::new();
     let out = folder.path().join("case");
-    let document = investigate(&project("sample-logs"), &out, &["--format", "json", "--min-severity", "critical"]).expect(0).json();
+    let document = investigate(&project("sample-logs"), &out, &["--format", "json", "--min-severity", "critical"]).expect(3).json();
     let sum = |rules: &Value| rules.as_array().expect("rules").iter().filter_map(|rule| rule["findings"].as_u64()).sum::<u64>();
     let shown = document["findings"].as_array().expect("findings").len() as u64;
     assert_eq!(sum(&document["rules"]), shown);
@@ -172,17 +172,19 @@ fn the_second_run_on_a_case_names_the_first() {
 }
 
 #[test]
-fn the_document_has_every_part_and_claims_nothing_about_integrity() {
+fn the_document_has_every_part_and_calls_nothing_valid_without_keys() {
     let folder = Folder::new();
     let out = folder.path().join("case");
-    let document = investigate(&project("sample-logs"), &out, &["--format", "json"]).expect(0).json();
-    for key in ["schema", "ledger", "integrity", "drift", "findings", "tables", "rules", "suppressed"] {
+    let document = investigate(&project("sample-logs"), &out, &["--format", "json"]).expect(3).json();
+    for key in ["schema", "ledger", "integrity", "completeness", "drift", "findings", "tables", "rules", "suppressed"] {
         assert!(document.get(key).is_some(), "{key}");
     }
-    assert_eq!(document["integrity"], Value::Null);
+    assert_eq!(document["integrity"]["trust"], serde_json::json!([]));
+    assert_eq!(document["drift"], Value::Null);
     for finding in document["findings"].as_array().expect("findings") {
         for evidence in finding["evidence"].as_array().expect("evidence") {
-            assert_eq!(evidence["integrity"], "not_checked");
+            let word = evidence["integrity"].as_str().expect("a word");
+            assert!(["unverified", "undigested", "invalid"].contains(&word), "{word}");
         }
     }
 }

@@ -19,6 +19,7 @@ mod case_folder;
 mod conservation;
 mod determinism;
 mod differential;
+mod digest;
 mod filters;
 mod forms;
 mod golden;

@@ -189,12 +189,12 @@ fn sentences_are_built_from_counts() {
     let folder = Folder::new().with("logs/a.json", json!({"Records": [root_login(1), 7]}).to_string()).with("logs/bad.json", "[{");
     let page = page(&folder, &["--allow-problems"]);
     for sentence in [
-        "Integrity was not checked: this version does not verify digests, so nothing here proves that the 2 objects that were read are what AWS delivered.",
+        "There are no digest files, so nothing is proven: none of the logs is shown to be what AWS delivered, and none is shown to be altered.",
         "looked at 1 event and made 2 findings: 2 critical.",
-        "Evidence is missing: 1 object and 1 record could not be used",
+        "Not all that is here could be used: 1 object and 1 record have problems",
         "objects listed 2 = read 1 + skipped 0 + with problems 1",
         "records seen 2 = loaded 1 + exact duplicates 0 + with problems 1",
-        "digests due = not checked in this version",
+        "digests due: none are here",
     ] {
         assert!(page.contains(sentence), "{sentence}");
     }

@@ -40,7 +40,21 @@ const COMMANDS: [&[&str]; 9] = [
     &["sql", "-c", "select arn, mfa from users order by arn"],
 ];
 
+/// A copy of logs without their digests, on which a case rests and answers from the logs do not.
+fn without_digests(source: &Path) -> Folder {
+    let folder = Folder::new();
+    for entry in walkdir::WalkDir::new(source).into_iter().map(|entry| entry.expect("readable")) {
+        let name = entry.path().strip_prefix(source).expect("below").to_str().expect("UTF-8").to_owned();
+        if entry.file_type().is_file() && !name.contains("CloudTrail-Digest") {
+            folder.write(&name, std::fs::read(entry.path()).expect("a file"));
+        }
+    }
+    folder
+}
+
 fn check_case(source: &Path) {
+    let logs = without_digests(source);
+    let source = logs.path();
     let (_folder, case) = investigate(source, &[]);
     for command in COMMANDS {
         let (from_logs, from_case) = (answer(source, command), answer(&case, command));
@@ -69,9 +83,10 @@ fn a_case_of_real_data_answers_as_the_logs_do() {
 
 #[test]
 fn a_case_of_a_filtered_run_holds_what_the_filter_kept() {
-    let source = project("sample-logs/AWSLogs");
-    let (_folder, case) = investigate(&source, &["--since", "2026-03-09"]);
-    let (from_logs, from_case) = (answer(&source, &["detect", "--since", "2026-03-09"]), answer(&case, &["detect"]));
+    let logs = without_digests(&project("sample-logs/AWSLogs"));
+    let source = logs.path();
+    let (_folder, case) = investigate(source, &["--since", "2026-03-09"]);
+    let (from_logs, from_case) = (answer(source, &["detect", "--since", "2026-03-09"]), answer(&case, &["detect"]));
     assert!(from_logs.stdout == from_case.stdout);
 }
 

@@ -1,0 +1,66 @@
+//! [`hash`]: objects inflated and hashed, and nothing more read of them than digests.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::Ordering;
+
+use rayon::prelude::{IntoParallelRefIterator as _, ParallelIterator as _};
+
+use super::object::{self, ObjectReport, Status, WINDOW_BYTES};
+use super::{Options, Progress, pool, units};
+use crate::digest::{Digest, Limits, Named};
+use crate::error::Error;
+use crate::problem::{Place, Problem, ProblemKind};
+use crate::source::gzip::{Damage, Inflate, Scratch};
+use crate::source::{Object, disk};
+
+/// Inflates and hashes all objects, and parses those that are digests by their names.
+///
+/// A damaged stream is for the chains to judge, as its content may be whole: a problem is only what kept an object
+/// from being read to its end.
+///
+/// # Errors
+/// [`Error::Setting`] where the threads cannot be started.
+pub fn hash(objects: &[Object], options: &Options, progress: &Progress) -> Result<Vec<ObjectReport>, Error> {
+    let units = units(objects);
+    let hash_unit = |unit: &&[Object]| {
+        let (mut scratch, mut window) = (Scratch::default(), Vec::new());
+        let mut hash_next = |object: &Object| {
+            let report = catch_unwind(AssertUnwindSafe(|| hash_object(object, options, &mut scratch, &mut window)));
+            progress.objects.fetch_add(1, Ordering::Relaxed);
+            progress.stored_bytes.fetch_add(object.size, Ordering::Relaxed);
+            report.unwrap_or_else(|_| ObjectReport::defect(object))
+        };
+        unit.iter().map(&mut hash_next).collect::<Vec<_>>()
+    };
+    Ok(pool(options)?.install(|| units.par_iter().map(hash_unit).collect::<Vec<_>>()).concat())
+}
+
+fn hash_object(object: &Object, options: &Options, scratch: &mut Scratch, window: &mut Vec<u8>) -> ObjectReport {
+    let reader = match disk::open(object) {
+        Ok(reader) => reader,
+        Err(cause) => return ObjectReport::failed(object, ProblemKind::Unreadable, crate::error::plain_cause(&cause)),
+    };
+    let mut stream = Inflate::new(reader, scratch, options.budget);
+    let mut more = stream.fill(window, WINDOW_BYTES);
+    let digest = digest_of(object, window, more);
+    let is_json = object::begins_json(window);
+    while more {
+        window.clear();
+        more = stream.fill(window, WINDOW_BYTES);
+    }
+    let bytes = stream.finish();
+    let unread = match &bytes.damage {
+        Some(Damage::Unreadable { .. } | Damage::Limit { .. }) => object::damage_problem(object, &bytes, None),
+        _ => None,
+    };
+    let place = Place { object: object.name.clone(), record_index: None, offset: Some(bytes.inflated_bytes) };
+    let problems: Vec<Problem> = unread.map(|(kind, message)| Problem { place, kind, message }).into_iter().collect();
+    let status = if problems.is_empty() { Status::Read } else { Status::Problem };
+    ObjectReport { bytes: Some(bytes), digest, is_json, status, problems, ..ObjectReport::nothing(object) }
+}
+
+/// The digest that an object's name promises, of its first window; one that goes on after it is over the limit.
+pub(super) fn digest_of(object: &Object, window: &[u8], more: bool) -> Option<Result<Digest, crate::digest::Reason>> {
+    let Some(Named::Digest(_)) = Named::parse(&object.name) else { return None };
+    Some(if more { Err(crate::digest::Reason::OverLimit) } else { Digest::parse(window, &Limits::default()) })
+}
