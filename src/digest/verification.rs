@@ -169,7 +169,7 @@ pub struct CoverageRow {
 ///
 /// `files` are all that a reader found under the names that [`Named`] knows, in any order; others are counted and
 /// ignored. `shows_stop` is asked, for each [`Gap`], whether the trail's own logs say so: whether a `StopLogging`,
-/// `DeleteTrail` or `UpdateTrail` event of the gap's trail is in the objects of those names, all of them valid.
+/// `DeleteTrail` or `UpdateTrail` event of the gap's trail is in the objects of those names, all of them as listed.
 ///
 /// The answer follows from the arguments alone: neither the order of the files nor the number of threads shows in it.
 /// RSA is done on the threads of the current rayon pool, at most 24 times a digest.
@@ -287,7 +287,7 @@ fn settle_gaps(
     for gap in &mut cover.chain.gaps {
         let last = links.find(&gap.last_digest).and_then(|link| link.document);
         let valid = |object: &str| {
-            let log = judged.get(&Tail::of(object)).filter(|log| log.verdict.is_valid())?;
+            let log = judged.get(&Tail::of(object)).filter(|log| tells_of_stops(&log.verdict))?;
             log.file.map(|file| file.name.clone())
         };
         let logs: Vec<Arc<str>> = last.into_iter().flat_map(|digest| &digest.log_files).filter_map(|entry| valid(&entry.object)).collect();
@@ -296,6 +296,12 @@ fn settle_gaps(
         }
         cover.findings.push(Finding::new(FindingKind::Gap, gap.severity).span(gap.from, gap.to).of_chain(&gap.chain));
     }
+}
+
+/// Whether a log's word about a stop counts: it is as its digest lists it. Where that digest could not be checked it says
+/// so itself, and the answer is no better for a gap that is explained.
+const fn tells_of_stops(verdict: &Verdict) -> bool {
+    matches!(verdict, Verdict::Valid(_) | Verdict::Unverified(Reason::DigestUnverified))
 }
 
 /// The logs on disk that no digest lists, in the range, with the reason.
