@@ -16,7 +16,7 @@ pub use stored::{EVENTS, MANIFEST, SCHEMA, StoredEvents, as_case};
 
 use crate::completeness::Completeness;
 use crate::detect::{self, Accepted, Baseline, Catalog, DetectOptions, Detections, Finding, Logic};
-use crate::digest::Tail;
+use crate::digest::{DIGEST_KIND, Tail};
 use crate::error::Error;
 use crate::frame::{ByPlace, DIFFERING, EventFrame, Store};
 use crate::iam;
@@ -343,7 +343,7 @@ fn file_row(object: &Object, report: &ObjectReport) -> Map<String, Value> {
     let key = object.key.as_ref();
     let bytes = report.bytes.as_ref();
     let kind = match (&report.status, key.map(|key| key.kind.as_str())) {
-        (_, Some("CloudTrail-Digest")) if report.seen == 0 => "digest",
+        (_, Some(DIGEST_KIND)) if report.seen == 0 => "digest",
         (Status::Skipped(_), _) => "other",
         (_, Some("CloudTrail-Insight")) => "insight",
         _ => "log",

@@ -101,6 +101,16 @@ impl EventTime {
         Self::from_micros(local.0.checked_sub(offset.checked_mul(1_000_000)?)?)
     }
 
+    /// Reads `YYYYMMDDTHHMM`, in UTC.
+    pub(crate) fn parse_date_and_minute(text: &str) -> Option<Self> {
+        let mut rest = text.as_bytes();
+        let year = i32::try_from(take_digits(&mut rest, 4)?).ok()?;
+        let (month, day) = (take_digits(&mut rest, 2)?, take_digits(&mut rest, 2)?);
+        let is_time = skip(&mut rest, b'T');
+        let (hour, minute) = (take_digits(&mut rest, 2)?, take_digits(&mut rest, 2)?);
+        Self::from_civil(year, month, day, hour, minute, 0, 0).filter(|_| is_time && rest.is_empty())
+    }
+
     fn from_civil(year: i32, month: u32, day: u32, hour: u32, minute: u32, second: u32, micros: i64) -> Option<Self> {
         // A leap second counts as the last second of its minute, as POSIX has it.
         let time = NaiveDate::from_ymd_opt(year, month, day)?.and_hms_opt(hour, minute, second.min(59))?;

@@ -174,7 +174,8 @@ pub struct Verified {
 pub fn verify_scope(scope: &Scope, trust: &Trust, progress: &Progress) -> Result<Verified, Error> {
     let listing = disk::list(&scope.sources, &scope.options.budget)?;
     let mut ledger = Ledger { skipped: listing.skipped, problems: listing.problems, ..Ledger::default() };
-    let (named, others): (Vec<Object>, Vec<Object>) = listing.objects.into_iter().partition(|object| Named::parse(&object.name).is_some());
+    let (named, others): (Vec<Object>, Vec<Object>) =
+        listing.objects.into_iter().partition(|object| object.key.is_some() && Named::parse(&object.name).is_some());
     let (mut objects, unread) = scope.options.filter.divide(named);
     progress.total_objects.store(to_u64(objects.len()), Ordering::Relaxed);
     progress.total_bytes.store(objects.iter().map(|object| object.size).sum(), Ordering::Relaxed);
@@ -230,7 +231,7 @@ pub(super) fn integrity(
     let others: Vec<Object> = objects.iter().filter(|object| is_carrier(&object.name)).cloned().collect();
     let (carriers, notices) = carriers(&others, trust);
     let taken = reports.iter_mut().map(|report| ObjectReport { digest: report.digest.take(), ..report.clone() });
-    let files: Vec<FoundFile> = taken.chain(more).filter(|report| Named::parse(&report.object).is_some()).map(found_file).collect();
+    let files: Vec<FoundFile> = taken.chain(more).map(found_file).collect();
     let all: Vec<Object> = objects.iter().chain(&listed).cloned().collect();
     let verification = check(&files, &all, &carriers, scope, trust)?;
     let documents = files.iter().filter_map(|file| Some((file.name.clone(), file.document.as_ref()?.as_ref().ok()?))).collect();

@@ -4,7 +4,9 @@
 
 use std::fmt;
 
-use crate::source::ObjectKey;
+use memchr::memmem;
+
+use crate::source;
 use crate::time::EventTime;
 
 /// The part of a key or path that is the same wherever an object is kept: from its last component `AWSLogs` to the
@@ -116,10 +118,9 @@ impl Named {
         if path.len() > KEY_BYTES + PATH_BYTES {
             return None;
         }
-        let packed = packed_name(path);
-        let stem = last_component(&packed).strip_suffix(".json.gz")?;
-        let tail = packed.get(tail_start(&packed)..)?;
-        let folders = Folders::parse(tail);
+        let name = last_component(path);
+        let stem = name.strip_suffix(".json.gz").or_else(|| name.strip_suffix(".json"))?;
+        let folders = Folders::parse(path.get(tail_start(path)..)?);
         let (account, rest) = stem.split_once('_').filter(|(account, _)| is_account(account))?;
         let (kind, rest) = rest.split_once('_').filter(|(kind, _)| kind.starts_with("CloudTrail"))?;
         let (region, rest) = rest.split_once('_').filter(|(region, _)| !region.is_empty())?;
@@ -128,7 +129,7 @@ impl Named {
             return parse_digest(rest, &place).map(Self::Digest);
         }
         let (stamp, unique) = rest.split_once('_')?;
-        let minute = ObjectKey::parse(&packed).map(|key| key.delivery_time).filter(|_| is_unique(unique) && stamp.len() == 14)?;
+        let minute = source::stamp(stamp).filter(|_| is_unique(unique) && stamp.len() == MINUTE_STAMP)?;
         Some(Self::Log(LogKey { account: place.account.into(), kind: place.kind.into(), region: place.region.into(), minute }))
     }
 }
@@ -193,7 +194,7 @@ pub(super) fn leading(path: &str) -> &str {
 
 fn tail_start(path: &str) -> usize {
     let mut from = path.len();
-    while let Some(at) = path.get(..from).and_then(|head| head.rfind(ROOT)) {
+    while let Some(at) = path.as_bytes().get(..from).and_then(|head| memmem::rfind(head, ROOT.as_bytes())) {
         if at == 0 || path.as_bytes().get(at - 1) == Some(&b'/') {
             return at;
         }
@@ -228,10 +229,12 @@ fn is_region(text: &str) -> bool {
         && number.bytes().all(|byte| byte.is_ascii_digit())
 }
 
+/// Letters of a stamp without seconds.
+const MINUTE_STAMP: usize = "YYYYMMDDThhmmZ".len();
 /// The folder that begins every tail.
 const ROOT: &str = "AWSLogs/";
 /// The folder and name part of digests.
-const DIGEST_KIND: &str = "CloudTrail-Digest";
+pub const DIGEST_KIND: &str = "CloudTrail-Digest";
 /// The longest key that S3 has (Amazon S3 User Guide, "Naming Amazon S3 objects").
 const KEY_BYTES: usize = 1_024;
 /// The longest path that Linux opens (`PATH_MAX`).

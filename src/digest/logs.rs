@@ -204,7 +204,11 @@ pub(super) fn undigested<'f>(files: &[&'f FoundFile], reason: Reason) -> Option<
 
 /// Whether any digest lists a log of the kind of which it is not known whether it is digested.
 pub(super) fn is_uncertain_kind_listed(logs: &BTreeMap<Tail, Entries<'_>>) -> bool {
-    let is_of_kind = |tail: &Tail| matches!(Named::parse(tail.as_str()), Some(Named::Log(key)) if &*key.kind == UNCERTAIN_KIND);
+    let is_of_kind = |tail: &Tail| {
+        // Most names need not be taken apart.
+        tail.as_str().contains(UNCERTAIN_KIND)
+            && matches!(Named::parse(tail.as_str()), Some(Named::Log(key)) if &*key.kind == UNCERTAIN_KIND)
+    };
     logs.iter().any(|(tail, entries)| (!entries.trusted.is_empty() || !entries.unverified.is_empty()) && is_of_kind(tail))
 }
 

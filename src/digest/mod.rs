@@ -36,7 +36,7 @@ pub use document::{Digest, Limits};
 pub use file::{FoundFile, Stored};
 pub use finding::{Finding, FindingKind};
 pub use hash::Sha256;
-pub use key::{ChainId, DigestKey, LogKey, Named, Tail};
+pub use key::{ChainId, DIGEST_KIND, DigestKey, LogKey, Named, Tail};
 pub use public_key::{PublicKeys, TrustedFile};
 pub use verdict::{Evidence, Note, Reason, Severity, Verdict};
 pub use verification::{CoverageRow, DigestCounts, FileKind, FileReport, MissingKey, Question, UnsignedHead, Verification, verify};

@@ -7,7 +7,7 @@ use rayon::prelude::{IntoParallelRefIterator as _, ParallelIterator as _};
 
 use super::object::{self, ObjectReport, Status, WINDOW_BYTES};
 use super::{Options, Progress, pool, units};
-use crate::digest::{Digest, Limits, Named};
+use crate::digest::{DIGEST_KIND, Digest, Limits, Named};
 use crate::error::Error;
 use crate::problem::{Place, Problem, ProblemKind};
 use crate::source::gzip::{Damage, Inflate, Scratch};
@@ -61,6 +61,8 @@ fn hash_object(object: &Object, options: &Options, scratch: &mut Scratch, window
 
 /// The digest that an object's name promises, of its first window; one that goes on after it is over the limit.
 pub(super) fn digest_of(object: &Object, window: &[u8], more: bool) -> Option<Result<Digest, crate::digest::Reason>> {
-    let Some(Named::Digest(_)) = Named::parse(&object.name) else { return None };
+    // Only names with that kind need to be taken apart.
+    let is_digest = object.key.as_ref().is_some_and(|key| key.kind == DIGEST_KIND);
+    let Some(Named::Digest(_)) = is_digest.then(|| Named::parse(&object.name)).flatten() else { return None };
     Some(if more { Err(crate::digest::Reason::OverLimit) } else { Digest::parse(window, &Limits::default()) })
 }

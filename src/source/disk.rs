@@ -1,7 +1,7 @@
 //! Files, folders of any depth and standard input, listed in one order.
 
 use std::collections::{HashMap, HashSet};
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, Read};
@@ -46,7 +46,8 @@ pub fn list(sources: &[PathBuf], budget: &Budget) -> Result<Listing, Error> {
     let mut listing = found.listing;
     let mut seen = HashSet::new();
     for (object, canonical) in found.objects {
-        if seen.insert(canonical) {
+        // As one text: a path would be hashed part by part.
+        if seen.insert(canonical.into_os_string()) {
             listing.objects.push(object);
         } else {
             listing.skipped.push(Skipped { object: object.name, reason: "the same file as one already listed".to_owned() });
@@ -63,14 +64,14 @@ struct Found {
     /// What is not to be read.
     listing: Listing,
     /// The canonical path of each folder that was entered.
-    entered: HashMap<PathBuf, PathBuf>,
+    entered: HashMap<OsString, PathBuf>,
     canonical: HashSet<PathBuf>,
 }
 
 impl Found {
     /// The canonical path of a file. That of its folder is known, and asking the system costs a step for each part of it.
     fn canonical(&self, entry: &DirEntry) -> PathBuf {
-        let folder = entry.path().parent().and_then(|folder| self.entered.get(folder)).filter(|_| !entry.path_is_symlink());
+        let folder = entry.path().parent().and_then(|folder| self.entered.get(folder.as_os_str())).filter(|_| !entry.path_is_symlink());
         folder.map_or_else(
             || entry.path().canonicalize().unwrap_or_else(|_| entry.path().to_owned()),
             |folder| folder.join(entry.file_name()),
@@ -87,7 +88,7 @@ fn list_source(source: &Path, found: &mut Found) -> Result<(), Error> {
                 let folder = entry.path();
                 let canonical = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
                 let is_new = found.canonical.insert(canonical.clone());
-                found.entered.insert(folder.to_owned(), canonical);
+                found.entered.insert(folder.as_os_str().to_owned(), canonical);
                 if !is_new {
                     let reason = "the same folder as one already listed".to_owned();
                     found.listing.skipped.push(Skipped { object: display_name(folder), reason });

@@ -36,19 +36,18 @@ impl ObjectKey {
         let account_id = parts.next().filter(|text| text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit()))?;
         let kind = parts.next().filter(|text| text.starts_with("CloudTrail"))?;
         let region = parts.next().filter(|text| !text.is_empty())?;
-        let delivery_time = parts.find_map(parse_stamp)?;
+        let delivery_time = parts.find_map(stamp)?;
         Some(Self { account_id: account_id.to_owned(), kind: kind.to_owned(), region: region.to_owned(), delivery_time })
     }
 }
 
-/// `YYYYMMDDTHHMMZ` or, in digests, with seconds.
-fn parse_stamp(text: &str) -> Option<EventTime> {
-    let digits = text.strip_suffix('Z')?;
-    match digits.len() {
-        13 => EventTime::parse(&format!("{digits}00Z")),
-        15 => EventTime::parse(text),
-        _ => None,
+/// The time of `YYYYMMDDTHHMMZ` or, in digests, with seconds.
+pub(crate) fn stamp(text: &str) -> Option<EventTime> {
+    if text.len() == 14 {
+        let (minute, end) = text.split_at_checked(13)?;
+        return EventTime::parse_date_and_minute(minute).filter(|_| end == "Z");
     }
+    EventTime::parse(text).filter(|_| text.len() == 16 && text.ends_with('Z'))
 }
 
 #[cfg(test)]
