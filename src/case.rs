@@ -242,7 +242,9 @@ impl Case {
             self.objects.iter().zip(&self.reports).map(|(object, report)| file_row(object, report)).collect();
         rows.extend(self.unread.iter().map(unread_row));
         if let Some(integrity) = &self.integrity {
-            rows.iter_mut().for_each(|row| integrity.add_to(row));
+            for row in &mut rows {
+                integrity.add_to(row);
+            }
             rows.extend(integrity.missing_rows());
         }
         let read: BTreeSet<&str> = self.objects.iter().map(|object| object.name.as_ref()).collect();

@@ -134,7 +134,9 @@ impl Part {
         self.delivered.extend(other.delivered);
         for (place, hours) in other.hours {
             let known = self.hours.entry(place).or_default();
-            hours.into_iter().for_each(|(hour, events)| *known.entry(hour).or_default() += events);
+            for (hour, events) in hours {
+                *known.entry(hour).or_default() += events;
+            }
         }
     }
 }

@@ -12,8 +12,8 @@ use serde_json::{Map, Value, json};
 use super::{Scope, row, to_u64};
 use crate::detect;
 use crate::digest::{
-    AskedRange, Carriers, Digest, FileKind, FileReport, FoundFile, Gap, Limits, Named, PublicKeys, Question, Severity, Sha256, Stored,
-    Tail, Verification, verify,
+    AskedRange, Carriers, Digest, Evidence, FileKind, FileReport, FoundFile, Gap, Limits, Named, PublicKeys, Question, Reason, Severity,
+    Sha256, Stored, Tail, Verification, verify,
 };
 use crate::error::{Error, plain_cause};
 use crate::event::reader::lookup;
@@ -375,8 +375,8 @@ fn digest_rows(verification: &Verification, documents: &HashMap<Arc<str>, &Diges
                 "start": digest.from.to_string(),
                 "end": digest.to.to_string(),
                 "status": digest.verdict.status(),
-                "reason": digest.verdict.reason().map(|reason| reason.name()),
-                "evidence": digest.verdict.evidence().map(|evidence| evidence.name()),
+                "reason": digest.verdict.reason().map(Reason::name),
+                "evidence": digest.verdict.evidence().map(Evidence::name),
                 "fingerprint": document.map(|document| document.fingerprint()),
                 "logs": document.map(|document| document.listed_logs()),
                 "previous": document.and_then(|document| document.previous_key()),
@@ -390,7 +390,7 @@ fn digest_rows(verification: &Verification, documents: &HashMap<Arc<str>, &Diges
 pub fn tally(verification: &Verification, is_kind: impl Fn(FileKind) -> bool) -> BTreeMap<(&'static str, Option<&'static str>), u64> {
     let mut counts = BTreeMap::new();
     for report in verification.files.values().filter(|report| is_kind(report.kind)) {
-        let reason = report.verdict.reason().map(|reason| reason.name());
+        let reason = report.verdict.reason().map(Reason::name);
         *counts.entry((report.verdict.status(), reason)).or_default() += 1;
     }
     counts

@@ -399,7 +399,7 @@ pub(crate) struct RunArgs {
     /// Memory to aim at, such as 2GiB [default: half of the machine's]
     #[arg(long, value_name = "LIMIT", value_parser = super::memory::parse)]
     pub(crate) memory: Option<u64>,
-    /// Exit with 1 on a finding this severe or worse, or (invalid) on tampering
+    /// Exit with 1 on a finding this severe, or on tampering (invalid)
     #[arg(long, value_name = "LEVEL|invalid")]
     pub(crate) fail_on: Option<FailOn>,
     /// Exit with 0, not 3, where evidence is damaged

@@ -215,7 +215,7 @@ fn manifest(session: &Session, args: &InvestigateArgs, catalog: &Catalog, case: 
         "rules": rule_rows(catalog, detections),
         "keys": document.pointer("/integrity/trust").cloned().unwrap_or_else(|| json!([])),
         "integrity": case.integrity.as_ref().map(|integrity| json!({"verdict": integrity.worst.overall()})),
-        "digests": case.integrity.as_ref().map(|integrity| &integrity.digests).unwrap_or(&Vec::new()),
+        "digests": case.integrity.as_ref().map_or(&[][..], |integrity| integrity.digests.as_slice()),
         "events": StoredEvents::of(&case.events),
         "inputs": case.file_rows(),
         "coverage": document.get("coverage"),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::Result;
 use serde_json::{Map, Value, json};
 use trailsift::case::{Verified, as_case, tally, verify_scope};
-use trailsift::digest::{CoverageRow, FileKind, FileReport, Finding, Severity, Tail, Verification};
+use trailsift::digest::{CoverageRow, Evidence, FileKind, FileReport, Finding, Reason, Severity, Tail, Verification};
 use trailsift::ingest::Progress;
 use trailsift::report::integrity::{finding_subject, finding_words, rank, reason_words, sentences};
 use trailsift::report::text::quoted;
@@ -71,8 +71,8 @@ fn rows(args: &VerifyArgs, verification: &Verification) -> Vec<Map<String, Value
             json!(report.kind.name()),
             json!(report.object.as_deref()),
             json!(tail.as_str()),
-            json!(report.verdict.reason().map(|reason| reason.name())),
-            json!(report.verdict.evidence().map(|evidence| evidence.name())),
+            json!(report.verdict.reason().map(Reason::name)),
+            json!(report.verdict.evidence().map(Evidence::name)),
             json!(notes.join(" ")),
         ];
         NAMES.iter().map(|name| (*name).to_owned()).zip(values).collect()
@@ -112,10 +112,10 @@ fn file_grid(files: &[(&Tail, &FileReport)]) -> Grid {
         Grid::new(vec![Column::new("STATUS"), Column::new("KIND"), Column::new("REASON"), Column::new("FILE").cut(Cut::Middle, 30)]);
     for (tail, report) in files {
         let reason = report.verdict.reason();
-        let evidence = report.verdict.evidence().map(|evidence| evidence.name());
+        let evidence = report.verdict.evidence().map_or("", Evidence::name);
         let status = if report.verdict.status() == "invalid" { "INVALID" } else { report.verdict.status() };
         let object = report.object.as_deref().unwrap_or_else(|| tail.as_str());
-        grid.row([status, report.kind.name(), reason.map_or(evidence.unwrap_or_default(), |reason| reason.name()), object]);
+        grid.row([status, report.kind.name(), reason.map_or(evidence, Reason::name), object]);
         if let Some(reason) = reason.filter(|_| rank(&report.verdict) < 3) {
             grid.note(reason_words(reason));
         }

@@ -287,7 +287,7 @@ fn settle_gaps(
     for gap in &mut cover.chain.gaps {
         let last = links.find(&gap.last_digest).and_then(|link| link.document);
         let valid = |object: &str| {
-            let log = judged.get(&Tail::of(object)).filter(|log| tells_of_stops(&log.verdict))?;
+            let log = judged.get(&Tail::of(object)).filter(|log| tells_of_stops(log.verdict))?;
             log.file.map(|file| file.name.clone())
         };
         let logs: Vec<Arc<str>> = last.into_iter().flat_map(|digest| &digest.log_files).filter_map(|entry| valid(&entry.object)).collect();
@@ -300,7 +300,7 @@ fn settle_gaps(
 
 /// Whether a log's word about a stop counts: it is as its digest lists it. Where that digest could not be checked it says
 /// so itself, and the answer is no better for a gap that is explained.
-const fn tells_of_stops(verdict: &Verdict) -> bool {
+const fn tells_of_stops(verdict: Verdict) -> bool {
     matches!(verdict, Verdict::Valid(_) | Verdict::Unverified(Reason::DigestUnverified))
 }
 

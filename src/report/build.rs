@@ -542,6 +542,25 @@ const fn status_words(status: RunStatus) -> &'static str {
     }
 }
 
+/// How many digests ended how.
+fn digests_due(case: &Case) -> String {
+    let verification = case.integrity.as_ref().and_then(|integrity| integrity.verification.as_ref());
+    verification.map_or_else(
+        || "digests due: none are here".to_owned(),
+        |verification| {
+            let DigestCounts { due, valid, invalid, missing, unverified } = verification.digests;
+            format!(
+                "digests due {} = valid {} + invalid {} + missing {} + unverified {}",
+                thousands(due),
+                thousands(valid),
+                thousands(invalid),
+                thousands(missing),
+                thousands(unverified)
+            )
+        },
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -575,23 +594,4 @@ mod tests {
         assert_eq!(cell(&serde_json::json!(12_345)), Cell::Number(Text::new("12,345")));
         assert_eq!(cell(&serde_json::json!(["a", null])), Cell::Text(Text::new("a, null")));
     }
-}
-
-/// How many digests ended how.
-fn digests_due(case: &Case) -> String {
-    let verification = case.integrity.as_ref().and_then(|integrity| integrity.verification.as_ref());
-    verification.map_or_else(
-        || "digests due: none are here".to_owned(),
-        |verification| {
-            let DigestCounts { due, valid, invalid, missing, unverified } = verification.digests;
-            format!(
-                "digests due {} = valid {} + invalid {} + missing {} + unverified {}",
-                thousands(due),
-                thousands(valid),
-                thousands(invalid),
-                thousands(missing),
-                thousands(unverified)
-            )
-        },
-    )
 }

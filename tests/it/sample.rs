@@ -94,5 +94,5 @@ fn inflated(path: &Path) -> Vec<u8> {
 }
 
 fn sha256(bytes: &[u8]) -> String {
-    digest(&SHA256, bytes).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    trailsift::source::hex(digest(&SHA256, bytes).as_ref())
 }

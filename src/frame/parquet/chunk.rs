@@ -147,8 +147,8 @@ impl Encoder {
         }
         let statistics = text_statistics(texts, |visit| self.dictionary.places().for_each(visit));
         let page = texts.whole(codes.len());
-        let (dictionary, codec) = compressed(&self.raw, squeeze, &mut self.packed)?;
-        let dictionary = CompressedDictPage::new(CowBuffer::Owned(dictionary), codec, self.raw.len(), self.dictionary.len(), false);
+        let (dictionary, compression) = compressed(&self.raw, squeeze, &mut self.packed)?;
+        let dictionary = CompressedDictPage::new(CowBuffer::Owned(dictionary), compression, self.raw.len(), self.dictionary.len(), false);
         self.raw.clear();
         texts.levels(&page, &mut self.raw);
         self.raw.push(u8::try_from(width).unwrap_or(u8::MAX));

@@ -181,7 +181,9 @@ proptest! {
     fn numbered_texts_come_back_as_their_texts(words in vec(text(), 1..300), rows in vec(any::<prop::sample::Index>(), 0..400)) {
         let mut numbered = MutableBinaryViewArray::<str>::new();
         numbered.push_null();
-        words.iter().for_each(|word| numbered.push_value(word));
+        for word in &words {
+            numbered.push_value(word);
+        }
         let numbered = numbered.freeze();
         let codes: Vec<u16> = rows.iter().map(|row| u16::try_from(row.index(numbered.len())).expect("few words")).collect();
         let texts = codes.iter().map(|code| numbered.get(usize::from(*code)).map(str::to_owned));

@@ -5,11 +5,12 @@ pub(super) fn parse(text: &[u8]) -> Option<[u8; 16]> {
     let text: &[u8; 36] = text.try_into().ok()?;
     let part = |start: usize| text.get(start..).and_then(<[u8]>::first_chunk::<4>);
     let hyphens = [8, 13, 18, 23].iter().all(|place| text.get(*place) == Some(&b'-'));
-    // The places of four letters that follow each other.
-    let [a, b, c, d, e, f, g, h] = [0, 4, 9, 14, 19, 24, 28, 32].map(part);
-    let words = [(a?, b?), (c?, d?), (e?, f?), (g?, h?)].map(|(left, right)| number(left, right));
-    let [Some(a), Some(b), Some(c), Some(d)] = words else { return None };
-    hyphens.then(|| (u128::from(a) | u128::from(b) << 32 | u128::from(c) << 64 | u128::from(d) << 96).to_le_bytes())
+    // The places of four letters that follow each other, two for each word.
+    let mut uuid = [0; 16];
+    for (word, [left, right]) in uuid.as_chunks_mut::<4>().0.iter_mut().zip([[0, 4], [9, 14], [19, 24], [28, 32]]) {
+        *word = number(*part(left)?, *part(right)?)?.to_le_bytes();
+    }
+    hyphens.then_some(uuid)
 }
 
 /// The text of a UUID.
@@ -28,8 +29,8 @@ pub(super) fn text(uuid: [u8; 16]) -> [u8; 36] {
 }
 
 /// Eight hex digits in one word, a byte each; none where one is no small digit.
-fn number(left: &[u8; 4], right: &[u8; 4]) -> Option<u32> {
-    let text = u64::from(u32::from_le_bytes(*left)) | u64::from(u32::from_le_bytes(*right)) << 32;
+fn number(left: [u8; 4], right: [u8; 4]) -> Option<u32> {
+    let text = u64::from(u32::from_le_bytes(left)) | u64::from(u32::from_le_bytes(right)) << 32;
     // Letters have a bit that digits lack, and begin with 1 where their value is 10.
     let digits = (text & every(0x0f)).wrapping_add((text >> 6 & every(1)).wrapping_mul(9));
     (letters(digits & every(0x0f)) == text).then(|| gather(digits))
@@ -73,7 +74,8 @@ mod tests {
         fn bytes_come_back_from_their_text(uuid: [u8; 16]) {
             let text = text(uuid);
             let hex = crate::source::hex(&uuid);
-            let expected = format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]);
+            let part = |range: std::ops::Range<usize>| hex.get(range).expect("hex digits");
+            let expected = [part(0..8), part(8..12), part(12..16), part(16..20), part(20..32)].join("-");
             assert_eq!(str::from_utf8(&text), Ok(expected.as_str()));
             assert_eq!(parse(&text), Some(uuid));
         }
