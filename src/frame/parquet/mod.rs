@@ -2,7 +2,7 @@
 //! [`Segment`] reads them back: a few columns, of some row groups, of some rows.
 //!
 //! # Shape
-//! Columns are texts, truth values, whole numbers, times and lists of texts, as [`layout`] maps
+//! Columns are texts, truth values, whole numbers, times and lists of texts, as the module `layout` maps
 //! them to Parquet. Any Parquet reader can read the files; only files that this module wrote are read here,
 //! as each carries checksums of its column chunks and of its footer. So a damaged byte is an error and never
 //! another value.
