@@ -238,7 +238,14 @@ const SHOWN_NAMES: usize = 5;
 /// The section of the page.
 pub(super) fn section(case: &Case) -> Option<Integrity> {
     let verification = case.integrity.as_ref()?.verification.as_ref()?;
-    let bad: Vec<_> = verification.files.iter().filter(|(_, report)| !report.verdict.is_valid()).collect();
+    let bad: Vec<_> = verification.files.iter().filter(|(_, report)| report.verdict.severity() > Severity::Info).collect();
+    // Logs from before the first digest and the like may be most of all, and are no sign of anything.
+    let mut open: BTreeMap<Reason, u64> = BTreeMap::new();
+    for report in verification.files.values().filter(|report| report.verdict.severity() == Severity::Info) {
+        if let Some(reason) = report.verdict.reason() {
+            *open.entry(reason).or_default() += 1;
+        }
+    }
     let worth_telling = |finding: &&Finding| finding.severity > Severity::Info || finding.kind == FindingKind::Gap;
     let notes: Vec<&Finding> = verification.findings.iter().filter(worth_telling).collect();
     Some(Integrity {
@@ -248,6 +255,7 @@ pub(super) fn section(case: &Case) -> Option<Integrity> {
         more_strips: Count(number(verification.chains.len().saturating_sub(MOST_STRIPS))),
         bad: shown_first(bad.iter().map(|(tail, report)| bad_file(tail.as_str(), report))).take(SHOWN_ROWS).collect(),
         all_bad: Count(number(bad.len())),
+        open: open.into_iter().map(|(reason, files)| (Count(files), reason.name(), reason_words(reason))).collect(),
         notes: notes.iter().take(SHOWN_ROWS).map(|finding| note(finding)).collect(),
         all_notes: Count(number(notes.len())),
         coverage: verification.coverage.iter().take(SHOWN_ROWS).map(coverage_line).collect(),

@@ -249,10 +249,12 @@ pub struct Integrity {
     pub strips: Vec<Strip>,
     /// Chains without a strip.
     pub more_strips: Count,
-    /// Files that are not valid, what was altered first.
+    /// Files that are not valid, what was altered first; but for those in `open`.
     pub bad: Vec<BadFile>,
     /// All of them, shown or not.
     pub all_bad: Count,
+    /// Logs that no digest lists for a harmless reason: how many, the reason, and what it means.
+    pub open: Vec<(Count, &'static str, &'static str)>,
     /// What is wrong or odd with chains.
     pub notes: Vec<IntegrityNote>,
     /// All of them, shown or not.
