@@ -18,8 +18,8 @@ use super::input;
 use super::messages::Messages;
 use super::output::{Output, line, write_jsonl};
 use super::progress::Display;
-use super::table::{Column, Cut, Grid, Screen};
-use super::text::{count, number, thousands};
+use super::table::{Column, Cut, Grid, Screen, hidden_columns};
+use super::text::{count, number, thousands, wrap};
 
 pub(crate) fn run(args: &VerifyArgs) -> Result<Exit> {
     let now = input::now()?;
@@ -36,7 +36,16 @@ pub(crate) fn run(args: &VerifyArgs) -> Result<Exit> {
     let verified = verify_scope(&scope, &trust, &progress)?;
     drop(display);
     match output.format {
-        Format::Table => output.write(|out| page(out, args, &verified, &output.screen()))?,
+        Format::Table => {
+            let mut hidden = 0;
+            output.write(|out| {
+                hidden = page(out, args, &verified, &output.screen())?;
+                Ok(())
+            })?;
+            if let Some(text) = hidden_columns(hidden) {
+                messages.say(&text);
+            }
+        }
         Format::Json => output.write_document(&report::json::verify(&verified))?,
         Format::Jsonl => output.write(|out| write_jsonl(out, &rows(args, &verified.verification)))?,
         Format::Csv => output.write_csv(&NAMES.map(str::to_owned), &rows(args, &verified.verification))?,
@@ -80,36 +89,40 @@ fn rows(args: &VerifyArgs, verification: &Verification) -> Vec<Map<String, Value
     shown(args, verification).into_iter().map(row).collect()
 }
 
-fn page(out: &mut dyn Write, args: &VerifyArgs, verified: &Verified, screen: &Screen) -> io::Result<()> {
+/// The answer for people; yields how many columns the screen had no room for.
+fn page(out: &mut dyn Write, args: &VerifyArgs, verified: &Verified, screen: &Screen) -> io::Result<usize> {
     let verification = &verified.verification;
     if args.heads {
-        return heads(out, verification);
+        return heads(out, verification).map(|()| 0);
     }
+    let mut hidden = 0;
     let files = shown(args, verification);
     if !files.is_empty() {
-        file_grid(&files).write(out, screen)?;
+        hidden += file_grid(&files).write(out, screen)?;
         line(out, "")?;
     }
     let findings: Vec<&Finding> =
         verification.findings.iter().filter(|finding| !args.only_bad || finding.severity > Severity::Info).collect();
     if !findings.is_empty() {
-        finding_grid(&findings).write(out, screen)?;
+        hidden += finding_grid(&findings).write(out, screen)?;
         line(out, "")?;
     }
-    coverage_grid(&verification.coverage, screen).write(out, screen)?;
+    hidden += coverage_grid(&verification.coverage, screen).write(out, screen)?;
     line(out, "")?;
-    for sentence in sentences(verification) {
-        line(out, &sentence)?;
+    let width = screen.width.unwrap_or(usize::MAX);
+    for part in sentences(verification).iter().flat_map(|sentence| wrap(sentence, width)) {
+        line(out, &part)?;
     }
-    counts(out, verification)?;
+    counts(out, verification, width)?;
     trust(out, verification)?;
-    line(out, &format!("Verdict    {}", verification.worst.overall()))
+    line(out, &format!("Verdict    {}", verification.worst.overall()))?;
+    Ok(hidden)
 }
 
 /// Each file with its status; below it what that means.
 fn file_grid(files: &[(&Tail, &FileReport)]) -> Grid {
     let mut grid =
-        Grid::new(vec![Column::new("STATUS"), Column::new("KIND"), Column::new("REASON"), Column::new("FILE").cut(Cut::Middle, 30)]);
+        Grid::new(vec![Column::new("STATUS"), Column::new("KIND"), Column::new("REASON"), Column::new("FILE").cut(Cut::Middle, 16)]);
     for (tail, report) in files {
         let reason = report.verdict.reason();
         let evidence = report.verdict.evidence().map_or("", Evidence::name);
@@ -124,7 +137,7 @@ fn file_grid(files: &[(&Tail, &FileReport)]) -> Grid {
 }
 
 fn finding_grid(findings: &[&Finding]) -> Grid {
-    let mut grid = Grid::new(vec![Column::new("SEVERITY"), Column::new("FINDING"), Column::new("ABOUT").cut(Cut::Middle, 30)]);
+    let mut grid = Grid::new(vec![Column::new("SEVERITY"), Column::new("FINDING"), Column::new("ABOUT").cut(Cut::Middle, 16)]);
     for finding in findings {
         grid.row([finding.severity.name(), finding.kind.name(), &finding_subject(finding)]);
         grid.note(&finding_words(finding));
@@ -151,7 +164,7 @@ fn coverage_grid(rows: &[CoverageRow], screen: &Screen) -> Grid {
 }
 
 /// Digests and logs by their status.
-fn counts(out: &mut dyn Write, verification: &Verification) -> io::Result<()> {
+fn counts(out: &mut dyn Write, verification: &Verification, width: usize) -> io::Result<()> {
     let is_log = |kind: FileKind| kind == FileKind::Log;
     for (title, logs) in [("digests", false), ("log files", true)] {
         let mut parts: Vec<String> = Vec::new();
@@ -162,7 +175,9 @@ fn counts(out: &mut dyn Write, verification: &Verification) -> io::Result<()> {
             parts.push(format!("{} {status}{reason}", thousands(number)));
         }
         let parts = if parts.is_empty() { "none".to_owned() } else { parts.join(" + ") };
-        line(out, &format!("{title:<10} {} = {parts}", thousands(all)))?;
+        for part in wrap(&format!("{title:<10} {} = {parts}", thousands(all)), width) {
+            line(out, &part)?;
+        }
     }
     Ok(())
 }

@@ -73,6 +73,16 @@ fn the_sample_is_as_its_story_says() {
 }
 
 #[test]
+fn people_see_which_file_it_is() {
+    let (root, key_file) = (project("sample-logs"), keys());
+    let page = trailsift(["verify", root.to_str().expect("UTF-8"), "--keys", &key_file, "--only-bad"]).expect(1).stdout;
+    for needle in ["INVALID", "gWsEzFVV7fsOvfLF.json.gz", "missing", "sAYmpYLNeBAlTwFd.json.gz", "warning", "Verdict    fail"] {
+        assert!(page.contains(needle), "{needle} in {page}");
+    }
+    assert!(page.lines().filter(|line| !line.starts_with("Trust")).all(|line| line.chars().count() <= 80), "{page}");
+}
+
+#[test]
 fn neither_threads_nor_the_order_of_sources_show() {
     let root = project("sample-logs");
     let one = verify(&root, &["--keys", &keys(), "--jobs", "1"]);
