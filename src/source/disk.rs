@@ -30,7 +30,8 @@ pub fn list(sources: &[PathBuf], budget: &Budget) -> Result<Listing, Error> {
     let mut folders = Vec::new();
     for source in sources {
         if source.as_os_str() == STDIN {
-            found.objects.push((read_stdin(budget)?, PathBuf::from(STDIN)));
+            found.objects.push(Listed { object: read_stdin(budget)?, is_link: false });
+            found.has_aliases = true;
             continue;
         }
         std::fs::metadata(source).map_err(|cause| Error::io("read", source, cause))?;
@@ -41,16 +42,17 @@ pub fn list(sources: &[PathBuf], budget: &Budget) -> Result<Listing, Error> {
     for source in folders {
         list_source(source, &mut found)?;
     }
-    found.objects.sort_by(|(a, _), (b, _)| a.name.cmp(&b.name));
+    found.objects.sort_by(|a, b| a.object.name.cmp(&b.object.name));
+    let Found { objects, mut listing, folders, has_aliases, .. } = found;
     // The canonical path tells files apart that several links or several sources lead to; the first name stays.
-    let mut listing = found.listing;
     let mut seen = HashSet::new();
-    for (object, canonical) in found.objects {
+    for listed in objects {
         // As one text: a path would be hashed part by part.
-        if seen.insert(canonical.into_os_string()) {
-            listing.objects.push(object);
+        if !has_aliases || seen.insert(listed.canonical(&folders).into_os_string()) {
+            listing.objects.push(listed.object);
         } else {
-            listing.skipped.push(Skipped { object: object.name, reason: "the same file as one already listed".to_owned() });
+            let reason = "the same file as one already listed".to_owned();
+            listing.skipped.push(Skipped { object: listed.object.name, reason });
         }
     }
     Ok(listing)
@@ -59,28 +61,38 @@ pub fn list(sources: &[PathBuf], budget: &Budget) -> Result<Listing, Error> {
 /// What was met so far.
 #[derive(Debug, Default)]
 struct Found {
-    /// The objects with their canonical paths.
-    objects: Vec<(Object, PathBuf)>,
+    objects: Vec<Listed>,
     /// What is not to be read.
     listing: Listing,
     /// The canonical path of each folder that was entered.
-    entered: HashMap<OsString, PathBuf>,
+    folders: HashMap<OsString, PathBuf>,
     canonical: HashSet<PathBuf>,
+    /// Whether a file may have two names: there is a link to one, or one was given by itself.
+    has_aliases: bool,
 }
 
-impl Found {
-    /// The canonical path of a file. That of its folder is known, and asking the system costs a step for each part of it.
-    fn canonical(&self, entry: &DirEntry) -> PathBuf {
-        let folder = entry.path().parent().and_then(|folder| self.entered.get(folder.as_os_str())).filter(|_| !entry.path_is_symlink());
-        folder.map_or_else(
-            || entry.path().canonicalize().unwrap_or_else(|_| entry.path().to_owned()),
-            |folder| folder.join(entry.file_name()),
-        )
+/// A file, and whether its name is a link.
+#[derive(Debug)]
+struct Listed {
+    object: Object,
+    is_link: bool,
+}
+
+impl Listed {
+    /// The canonical path. That of its folder is known, and asking the system costs a step for each part of it.
+    fn canonical(&self, folders: &HashMap<OsString, PathBuf>) -> PathBuf {
+        let Location::Path(path) = &self.object.location else { return PathBuf::from(STDIN) };
+        let folder = path.parent().and_then(|folder| folders.get(folder.as_os_str())).filter(|_| !self.is_link);
+        folder
+            .and_then(|folder| Some(folder.join(path.file_name()?)))
+            .unwrap_or_else(|| path.canonicalize().unwrap_or_else(|_| path.clone()))
     }
 }
 
 fn list_source(source: &Path, found: &mut Found) -> Result<(), Error> {
-    let mut entries = WalkDir::new(source).follow_links(true).sort_by_file_name().into_iter();
+    // In one folder the order of the paths is that of the names, which would have to be looked for in each of them.
+    let by_path = |a: &DirEntry, b: &DirEntry| a.path().as_os_str().cmp(b.path().as_os_str());
+    let mut entries = WalkDir::new(source).follow_links(true).sort_by(by_path).into_iter();
     let mut cases: HashSet<PathBuf> = HashSet::new();
     while let Some(entry) = entries.next() {
         match entry {
@@ -88,7 +100,7 @@ fn list_source(source: &Path, found: &mut Found) -> Result<(), Error> {
                 let folder = entry.path();
                 let canonical = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
                 let is_new = found.canonical.insert(canonical.clone());
-                found.entered.insert(folder.as_os_str().to_owned(), canonical);
+                found.folders.insert(folder.as_os_str().to_owned(), canonical);
                 if !is_new {
                     let reason = "the same folder as one already listed".to_owned();
                     found.listing.skipped.push(Skipped { object: display_name(folder), reason });
@@ -102,11 +114,11 @@ fn list_source(source: &Path, found: &mut Found) -> Result<(), Error> {
                     cases.insert(folder.to_owned());
                 }
             }
-            Ok(entry) if is_in_case(&entry, &cases) => {
+            Ok(entry) if !cases.is_empty() && is_in_case(&entry, &cases) => {
                 let reason = "not a log: part of a case folder".to_owned();
                 found.listing.skipped.push(Skipped { object: display_name(entry.path()), reason });
             }
-            Ok(entry) => list_entry(&entry, source, found)?,
+            Ok(entry) => list_entry(entry, source, found)?,
             Err(error) => list_failure(&error, source, &mut found.listing)?,
         }
     }
@@ -169,7 +181,7 @@ fn read_stdin(budget: &Budget) -> Result<Object, Error> {
     Ok(Object { name: Arc::from(STDIN), key: None, size, location: Location::Memory(bytes.into()) })
 }
 
-fn list_entry(entry: &DirEntry, source: &Path, found: &mut Found) -> Result<(), Error> {
+fn list_entry(entry: DirEntry, source: &Path, found: &mut Found) -> Result<(), Error> {
     let kind = entry.file_type();
     if kind.is_dir() {
         return Ok(());
@@ -183,9 +195,10 @@ fn list_entry(entry: &DirEntry, source: &Path, found: &mut Found) -> Result<(), 
     match entry.metadata() {
         Ok(metadata) => {
             let key = ObjectKey::parse(&name);
-            let object = Object { name, key, size: metadata.len(), location: Location::Path(entry.path().to_owned()) };
-            let canonical = found.canonical(entry);
-            found.objects.push((object, canonical));
+            let is_link = entry.path_is_symlink();
+            found.has_aliases |= is_link || entry.depth() == 0;
+            let object = Object { name, key, size: metadata.len(), location: Location::Path(entry.into_path()) };
+            found.objects.push(Listed { object, is_link });
         }
         Err(error) => list_failure(&error, source, &mut found.listing)?,
     }
@@ -215,6 +228,9 @@ pub(crate) fn unreadable(object: Arc<str>, cause: &io::Error) -> Problem {
 
 /// The path as text, with `/` between its parts; bytes that are not UTF-8 as `\xNN`, so that no two names meet.
 fn display_name(path: &Path) -> Arc<str> {
+    if let Some(text) = path.to_str().filter(|text| !text.contains('\\')) {
+        return text.into();
+    }
     let mut name = String::new();
     for chunk in path.as_os_str().as_encoded_bytes().utf8_chunks() {
         if cfg!(windows) {
