@@ -230,7 +230,7 @@ impl Case {
     pub fn input_sha256(&self) -> String {
         let mut list = String::new();
         for (object, report) in self.objects.iter().zip(&self.reports) {
-            let sha256 = report.bytes.as_ref().and_then(|bytes| bytes.sha256.as_deref()).unwrap_or_default();
+            let sha256 = report.bytes.as_ref().and_then(|bytes| bytes.sha256).map(|sha256| sha256.to_string()).unwrap_or_default();
             let _ = writeln!(list, "{}\t{}\t{sha256}", object.name, object.size);
         }
         sha256_hex(list.as_bytes())
@@ -358,7 +358,7 @@ fn file_row(object: &Object, report: &ObjectReport) -> Map<String, Value> {
         "delivery_time": key.map(|key| key.delivery_time.to_string()),
         "compressed_bytes": object.size,
         "inflated_bytes": bytes.map(|bytes| bytes.inflated_bytes),
-        "sha256": bytes.map(|bytes| bytes.sha256.clone()),
+        "sha256": bytes.and_then(|bytes| bytes.sha256).map(|sha256| sha256.to_string()),
         "status": status,
         "reason": reason,
         "notes": report.notices.first().map(|notice| notice.message.clone()),

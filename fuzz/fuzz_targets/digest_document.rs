@@ -10,7 +10,8 @@
 use std::sync::Arc;
 
 use libfuzzer_sys::fuzz_target;
-use parts::digest::{Carriers, Digest, FoundFile, Limits, PublicKeys, Question, Sha256, Stored, verify};
+use parts::digest::{Carriers, Digest, FoundFile, Limits, PublicKeys, Question, Stored, verify};
+use parts::source::Sha256;
 use serde_json::Value;
 
 const DIGEST: &str = "AWSLogs/111122223333/CloudTrail-Digest/us-east-1/2026/03/01/111122223333_CloudTrail-Digest_us-east-1_t_us-east-1_20260301T010203Z.json.gz";

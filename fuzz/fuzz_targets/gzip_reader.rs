@@ -12,7 +12,7 @@ use std::io::{ErrorKind, Read, Write as _};
 use flate2::{Decompress, FlushDecompress};
 use libfuzzer_sys::fuzz_target;
 use parts::source::gzip::{Damage, Inflate, Scratch, Summary};
-use parts::source::{Budget, sha256_hex};
+use parts::source::{Budget, Sha256};
 
 fuzz_target!(|data: &[u8]| {
     if let [form, cut, rest @ ..] = data {
@@ -53,7 +53,7 @@ fn compare(stored: &[u8], cut: usize) {
     assert_eq!(once.damage, steps.damage, "damage");
     assert!(out == stepped, "bytes: {} at once, {} in steps", out.len(), stepped.len());
     assert_eq!(facts(&once), facts(&steps));
-    assert_eq!(once.sha256, Some(sha256_hex(&out)));
+    assert_eq!(once.sha256, Some(Sha256::of(&out)));
     assert_eq!(once.inflated_bytes, out.len() as u64);
     if once.members > 0 {
         beside_flate2(stored, &out, &once);
@@ -95,8 +95,8 @@ fn inflate<R: Read>(reader: R, scratch: &mut Scratch, step: usize) -> (Vec<u8>, 
     (out, stream.finish())
 }
 
-fn facts(summary: &Summary) -> (Option<&str>, u64, u64, u32) {
-    (summary.sha256.as_deref(), summary.stored_bytes, summary.inflated_bytes, summary.members)
+fn facts(summary: &Summary) -> (Option<Sha256>, u64, u64, u32) {
+    (summary.sha256, summary.stored_bytes, summary.inflated_bytes, summary.members)
 }
 
 /// Yields a few bytes at a time, and is interrupted now and then.

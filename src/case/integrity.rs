@@ -1,7 +1,6 @@
 //! [`Integrity`]: what the digest chains say of every file, for findings, tables and reports.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::io::{self, Read as _};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -13,7 +12,7 @@ use super::{Scope, row, to_u64};
 use crate::detect;
 use crate::digest::{
     AskedRange, Carriers, Digest, Evidence, FileKind, FileReport, FoundFile, Gap, Limits, Named, PublicKeys, Question, Reason, Severity,
-    Sha256, Stored, Tail, Verification, verify,
+    Stored, Tail, Verification, verify,
 };
 use crate::error::{Error, plain_cause};
 use crate::event::reader::lookup;
@@ -21,7 +20,7 @@ use crate::frame::{EventFrame, Filter, INTEGRITY, Store};
 use crate::ingest::{self, ObjectReport, Options, Progress, Status, Unread, hash, ingest};
 use crate::problem::{Ledger, ObjectCounts, Place, Problem, ProblemKind, Skipped};
 use crate::schema::Column;
-use crate::source::{Object, disk};
+use crate::source::{Object, disk, read_within};
 
 /// What digests are held against, and what is expected of them.
 #[derive(Debug, Clone, Default)]
@@ -36,6 +35,12 @@ pub struct Trust {
     pub expect_accounts: Vec<String>,
     /// Regions that must have digests.
     pub expect_regions: Vec<String>,
+}
+
+impl Trust {
+    fn expects_digests(&self) -> bool {
+        !self.expect_accounts.is_empty() || !self.expect_regions.is_empty()
+    }
 }
 
 /// What the digest chains say of every file.
@@ -175,7 +180,7 @@ pub fn verify_scope(scope: &Scope, trust: &Trust, progress: &Progress) -> Result
     let listing = disk::list(&scope.sources, &scope.options.budget)?;
     let mut ledger = Ledger { skipped: listing.skipped, problems: listing.problems, ..Ledger::default() };
     let (named, others): (Vec<Object>, Vec<Object>) =
-        listing.objects.into_iter().partition(|object| object.key.is_some() && Named::parse(&object.name).is_some());
+        listing.objects.into_iter().partition(|object| object.key.is_some() && Named::is_name(&object.name));
     let (mut objects, unread) = scope.options.filter.divide(named);
     progress.total_objects.store(to_u64(objects.len()), Ordering::Relaxed);
     progress.total_bytes.store(objects.iter().map(|object| object.size).sum(), Ordering::Relaxed);
@@ -203,11 +208,10 @@ pub fn verify_scope(scope: &Scope, trust: &Trust, progress: &Progress) -> Result
     ledger.sort();
     ledger.check()?;
     // That nothing is there may be just what was asked.
-    let is_expected = !trust.expect_accounts.is_empty() || !trust.expect_regions.is_empty();
-    if objects.is_empty() && unread.is_empty() && !is_expected {
+    if objects.is_empty() && unread.is_empty() && !trust.expects_digests() {
         return Err(super::no_logs(scope, &ledger));
     }
-    let files: Vec<FoundFile> = reports.into_iter().map(found_file).collect();
+    let files: Vec<FoundFile> = reports.iter_mut().map(found_file).collect();
     let verification = check(&files, &objects, &carriers, scope, trust)?;
     Ok(Verified { ledger, verification })
 }
@@ -223,15 +227,15 @@ pub(super) fn integrity(
     reports: &mut [ObjectReport],
     unread: &[Unread],
 ) -> Result<(Option<Integrity>, Vec<Problem>), Error> {
-    if !reports.iter().any(|report| report.digest.is_some()) {
+    // Where digests are expected, that there is none is an answer.
+    if !trust.expects_digests() && !reports.iter().any(|report| report.digest.is_some()) {
         return Ok((None, Vec::new()));
     }
     let (listed, _) = listed_unread(unread.to_vec(), reports, &scope.options.filter);
-    let more = hash(&listed, &scope.options, &Progress::default())?;
+    let mut more = hash(&listed, &scope.options, &Progress::default())?;
     let others: Vec<Object> = objects.iter().filter(|object| is_carrier(&object.name)).cloned().collect();
     let (carriers, notices) = carriers(&others, trust);
-    let taken = reports.iter_mut().map(|report| ObjectReport { digest: report.digest.take(), ..report.clone() });
-    let files: Vec<FoundFile> = taken.chain(more).map(found_file).collect();
+    let files: Vec<FoundFile> = reports.iter_mut().chain(&mut more).map(found_file).collect();
     let all: Vec<Object> = objects.iter().chain(&listed).cloned().collect();
     let verification = check(&files, &all, &carriers, scope, trust)?;
     let documents = files.iter().filter_map(|file| Some((file.name.clone(), file.document.as_ref()?.as_ref().ok()?))).collect();
@@ -276,9 +280,10 @@ fn carriers(objects: &[Object], trust: &Trust) -> (Carriers, Vec<Problem>) {
     for object in objects.iter().filter(|object| is_carrier(&object.name)) {
         let is_sidecar = Carriers::sidecar_target(&object.name).is_some();
         let limit = if is_sidecar { limits.sidecar_bytes } else { limits.manifest_bytes };
-        let taken = read_within(object, limit).map_err(|cause| plain_cause(&cause)).and_then(|bytes| {
-            if is_sidecar { carriers.add_sidecar(&object.name, &bytes, &limits) } else { carriers.add_manifest(&bytes, &limits) }
-        });
+        let taken =
+            disk::open(object).and_then(|reader| read_within(reader, limit)).map_err(|cause| plain_cause(&cause)).and_then(|bytes| {
+                if is_sidecar { carriers.add_sidecar(&object.name, &bytes, &limits) } else { carriers.add_manifest(&bytes, &limits) }
+            });
         if let Err(reason) = taken {
             let place = Place { object: object.name.clone(), record_index: None, offset: None };
             let message = format!("no signature is taken from it, or not all: {reason}");
@@ -288,20 +293,14 @@ fn carriers(objects: &[Object], trust: &Trust) -> (Carriers, Vec<Problem>) {
     (carriers, notices)
 }
 
-/// The bytes of an object, and one more than `limit` where it has more.
-fn read_within(object: &Object, limit: usize) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    disk::open(object)?.take(to_u64(limit).saturating_add(1)).read_to_end(&mut bytes)?;
-    Ok(bytes)
-}
-
-fn found_file(report: ObjectReport) -> FoundFile {
+/// What a report tells of its file; its digest is taken out of it.
+fn found_file(report: &mut ObjectReport) -> FoundFile {
     let unread = || report.problems.first().map_or_else(String::new, |problem| problem.message.clone());
     FoundFile {
         name: report.object.clone(),
         stored: report.bytes.as_ref().map_or_else(|| Stored::Unreadable(unread()), |bytes| Stored::of(bytes, report.is_json)),
-        sha256: report.bytes.as_ref().and_then(|bytes| Sha256::from_hex(bytes.sha256.as_deref()?)),
-        document: report.digest,
+        sha256: report.bytes.as_ref().and_then(|bytes| bytes.sha256),
+        document: report.digest.take(),
     }
 }
 
@@ -316,10 +315,10 @@ fn check(files: &[FoundFile], objects: &[Object], carriers: &Carriers, scope: &S
         regions: filter.regions.clone(),
         ..Question::default()
     };
-    let by_name: HashMap<&str, &Object> = objects.iter().map(|object| (object.name.as_ref(), object)).collect();
     let mut failure = None;
     let mut shows_stop = |gap: &Gap, logs: &[Arc<str>]| {
-        let logs: Vec<Object> = logs.iter().filter_map(|name| by_name.get(name.as_ref())).map(|object| (*object).clone()).collect();
+        let logs: HashSet<&Arc<str>> = logs.iter().collect();
+        let logs: Vec<Object> = objects.iter().filter(|object| logs.contains(&object.name)).cloned().collect();
         stops(gap, &logs, &scope.options).unwrap_or_else(|error| {
             failure.get_or_insert(error);
             false

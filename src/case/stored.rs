@@ -17,7 +17,7 @@ use crate::frame::{EventFrame, StoredBatch, layout_id};
 use crate::ingest::{ObjectReport, Status, Unread};
 use crate::problem::{Filtered, Ledger, ObjectCounts, Place, Problem, ProblemKind, RecordCounts, Skipped};
 use crate::source::gzip::Summary;
-use crate::source::{Location, Object, ObjectKey, disk};
+use crate::source::{Location, Object, ObjectKey, Sha256, disk};
 use crate::time::EventTime;
 
 /// The file that makes a folder a case.
@@ -244,7 +244,7 @@ impl Input {
             _ => Status::Problem,
         };
         let bytes = self.inflated_bytes.map(|inflated_bytes| Summary {
-            sha256: self.sha256,
+            sha256: self.sha256.as_deref().and_then(Sha256::from_hex),
             stored_bytes: size,
             inflated_bytes,
             members: 1,

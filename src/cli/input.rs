@@ -2,7 +2,6 @@
 
 use std::env;
 use std::fs;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -14,6 +13,7 @@ use trailsift::digest::Limits;
 use trailsift::frame::Filter;
 use trailsift::ingest::Options;
 pub(crate) use trailsift::report::text::window as window_text;
+use trailsift::source::read_within;
 use trailsift::time::{EventTime, TimeRange, parse_bound};
 
 use super::args::{FilterArgs, RuleArgs, TrustArgs};
@@ -74,26 +74,21 @@ pub(crate) fn trust(args: &TrustArgs) -> Result<Trust, Error> {
         expect_regions: args.expect_region.clone(),
         ..Trust::default()
     };
+    let read = |path: &Path, limit| {
+        let bytes = fs::File::open(path).and_then(|file| read_within(file, limit));
+        bytes.map_err(|cause| Error::io("read", path, cause))
+    };
     for path in &args.keys {
-        let bytes = read_within(path, limits.key_file_bytes)?;
+        let bytes = read(path, limits.key_file_bytes)?;
         let refuse = |reason| Error::setting(format!("--keys {}", path.display()), reason);
         trust.keys.add_file(&path.display().to_string(), &bytes, &limits).map_err(refuse)?;
     }
     if let Some(path) = &args.signatures {
-        let bytes = read_within(path, limits.manifest_bytes)?;
+        let bytes = read(path, limits.manifest_bytes)?;
         let refuse = |reason| Error::setting(format!("--signatures {}", path.display()), reason);
         trust.carriers.add_manifest(&bytes, &limits).map_err(refuse)?;
     }
     Ok(trust)
-}
-
-/// The bytes of a file, and one more than `limit` where it has more.
-fn read_within(path: &Path, limit: usize) -> Result<Vec<u8>, Error> {
-    let mut bytes = Vec::new();
-    let limit = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
-    let read = fs::File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes));
-    read.map_err(|cause| Error::io("read", path, cause))?;
-    Ok(bytes)
 }
 
 /// Reads the file of accepted things, if there is one.

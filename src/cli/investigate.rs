@@ -68,7 +68,7 @@ pub(crate) fn run(args: &InvestigateArgs) -> Result<Exit> {
     let problems = problems(&case.ledger);
     let manifest = manifest(&session, args, &catalog, &case, &all);
     let verification = case.integrity.as_ref().and_then(|integrity| integrity.verification.as_ref());
-    let integrity = verification.map(|verification| Value::Object(verification.to_json())).into_iter().collect::<Vec<_>>();
+    let integrity = verification.into_iter().collect::<Vec<_>>();
     let lines = jsonl_bytes(&all.findings) + jsonl_bytes(&all.suppressed) + jsonl_bytes(&evidence) + jsonl_bytes(&problems);
     folder.need(lines + jsonl_bytes(&integrity) + jsonl_bytes(&all.seen) + number(page.len()) + PRETTY * jsonl_bytes(&[&manifest]))?;
     folder.note_files(EVENTS)?;

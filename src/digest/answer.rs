@@ -1,12 +1,13 @@
 //! [`Answer`]: puts what was found out about digests and logs together into a [`Verification`].
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::chain::{Checked, Link, Links};
 use super::cover::Cover;
 use super::finding::{Finding, FindingKind};
-use super::key::{ChainId, LogKey, Named, Tail};
-use super::logs::JudgedLog;
+use super::key::{ChainId, Named, Tail};
+use super::logs::{Entry, JudgedLog};
+use super::place::{Places, Walk};
 use super::verdict::{Evidence, Reason, Severity, Verdict};
 use super::verification::{CoverageRow, DigestCounts, FileKind, FileReport, MissingKey, Question, UnsignedHead, Verification};
 use crate::error::Error;
@@ -17,13 +18,11 @@ pub(super) struct Answer<'q> {
     question: &'q Question,
     verification: Verification,
     findings: Vec<Finding>,
-    /// Account and region of each log on disk that is in the answer, and whether it should not be there.
-    log_keys: Vec<(LogKey, bool)>,
 }
 
 impl<'q> Answer<'q> {
     pub(super) const fn new(question: &'q Question, verification: Verification, findings: Vec<Finding>) -> Self {
-        Self { question, verification, findings, log_keys: Vec::new() }
+        Self { question, verification, findings }
     }
 
     pub(super) fn add_digests(&mut self, links: &Links<'_>, checked: &[Checked], covers: &[Cover]) {
@@ -81,14 +80,8 @@ impl<'q> Answer<'q> {
         self.insert(link.tail.clone(), report);
     }
 
-    pub(super) fn add_logs(&mut self, judged: BTreeMap<&Tail, JudgedLog<'_>>, rest: Vec<(Tail, JudgedLog<'_>)>) {
-        let listed = judged.into_iter().filter(|(_, log)| log.is_in_range).map(|(tail, log)| (tail.clone(), log));
-        for (tail, log) in listed.chain(rest) {
-            if let Some(file) = log.file
-                && let Some(Named::Log(key)) = Named::parse(tail.as_str()).or_else(|| Named::parse(&file.name))
-            {
-                self.log_keys.push((key, log.verdict.reason() == Some(Reason::NotListed)));
-            }
+    pub(super) fn add_logs<'f>(&mut self, logs: impl Iterator<Item = JudgedLog<'f>>) {
+        for log in logs {
             let report = FileReport {
                 kind: FileKind::Log,
                 verdict: log.verdict,
@@ -97,18 +90,22 @@ impl<'q> Answer<'q> {
                 object: log.file.map(|file| file.name.clone()),
                 copies: log.copies,
             };
-            self.insert(tail, report);
+            self.insert(Tail::of(&log.tail), report);
         }
-        self.suspect_other_trail();
     }
 
     /// Where most logs of a place are listed by no digest, a trail without validation may deliver there too.
-    fn suspect_other_trail(&mut self) {
+    pub(super) fn suspect_other_trail(&mut self, judged: &[JudgedLog<'_>], rest: &[JudgedLog<'_>], sorted: &Places<'_>) {
         let mut places: BTreeMap<(&str, &str), (u64, u64)> = BTreeMap::new();
-        for (key, is_unlisted) in &self.log_keys {
-            let (all, unlisted) = places.entry((&key.account, &key.region)).or_default();
-            *all += 1;
-            *unlisted += u64::from(*is_unlisted);
+        for logs in [judged, rest] {
+            let mut walk = Walk::default();
+            for log in logs.iter().filter(|log| log.is_in_range && log.file.is_some()) {
+                let in_tree = sorted.of(&log.tail, &mut walk);
+                let Some(place) = in_tree.first().or_else(|| sorted.flat(&log.tail).first()) else { continue };
+                let (all, unlisted) = places.entry((&place.key.account, &place.key.region)).or_default();
+                *all += 1;
+                *unlisted += u64::from(log.verdict.reason() == Some(Reason::NotListed));
+            }
         }
         for ((account, region), (all, unlisted)) in places {
             if unlisted * 2 > all {
@@ -119,25 +116,29 @@ impl<'q> Answer<'q> {
         }
     }
 
-    pub(super) fn add_coverage(&mut self, links: &Links<'_>) {
+    pub(super) fn add_coverage(&mut self, links: &Links<'_>, entries: &[Entry<'_>], judged: &[JudgedLog<'_>], rest: &[JudgedLog<'_>]) {
         let mut rows: Rows = BTreeMap::new();
-        let mut counted: HashMap<&ChainId, BTreeSet<Tail>> = HashMap::new();
+        let mut numbers: HashMap<&ChainId, usize> = HashMap::new();
+        // The number of the chain that each digest counts for.
+        let mut chains: Vec<Option<usize>> = Vec::new();
         for link in &links.all {
             let chain = &link.key.chain;
-            if !self.question.has_chain(chain) || !self.question.range.has_window(link.window()) || link.is_moved() {
-                continue;
-            }
-            let row = row(&mut rows, &chain.account, &chain.region, Some(&chain.trail), link.window());
-            row.digests += 1;
-            for entry in link.is_list_read().into_iter().flat_map(|document| &document.log_files) {
-                let tail = Tail::of(&entry.object);
-                let is_there = self.verification.files.get(&tail).is_some_and(|report| report.object.is_some());
-                row.logs += u64::from(is_there && counted.entry(chain).or_default().insert(tail));
+            let counts = self.question.has_chain(chain) && self.question.range.has_window(link.window()) && !link.is_moved();
+            let next = numbers.len();
+            chains.push(counts.then(|| *numbers.entry(chain).or_insert(next)));
+            if counts {
+                row(&mut rows, &chain.account, &chain.region, Some(&chain.trail), link.window()).digests += 1;
             }
         }
-        for (tail, report) in &self.verification.files {
-            let is_undigested = matches!(report.verdict, Verdict::Undigested(_));
-            if let Some(Named::Log(key)) = Named::parse(tail.as_str()).filter(|_| is_undigested) {
+        let logs = logs_by_chain(&chains, numbers.len(), entries, judged);
+        for (chain, number) in numbers {
+            let key = (chain.account.clone(), chain.region.clone(), Some(chain.trail.clone()));
+            if let Some(row) = rows.get_mut(&key) {
+                row.logs += logs.get(number).copied().unwrap_or_default();
+            }
+        }
+        for log in rest {
+            if let Some(Named::Log(key)) = Named::parse(&log.tail) {
                 row(&mut rows, &key.account, &key.region, None, (key.minute, key.minute)).logs += 1;
             }
         }
@@ -200,6 +201,28 @@ impl FileReport {
     const fn missing(kind: FileKind, reason: Reason) -> Self {
         Self { kind, verdict: Verdict::Missing(reason), notes: Vec::new(), hash_matches: None, object: None, copies: Vec::new() }
     }
+}
+
+/// How many logs on disk the digests of each chain list.
+fn logs_by_chain(chains: &[Option<usize>], count: usize, entries: &[Entry<'_>], judged: &[JudgedLog<'_>]) -> Vec<u64> {
+    let mut logs = vec![0; count];
+    let mut there = judged.iter().filter(|log| log.file.is_some()).map(|log| &*log.tail).peekable();
+    for group in entries.chunk_by(|a, b| a.tail == b.tail) {
+        let tail = group.first().map(|entry| &*entry.tail).unwrap_or_default();
+        while there.next_if(|there| *there < tail).is_some() {}
+        if there.peek() != Some(&tail) {
+            continue;
+        }
+        let mut of_log: Vec<usize> = group.iter().filter_map(|entry| chains.get(entry.link).copied().flatten()).collect();
+        of_log.sort_unstable();
+        of_log.dedup();
+        for chain in of_log {
+            if let Some(logs) = logs.get_mut(chain) {
+                *logs += 1;
+            }
+        }
+    }
+    logs
 }
 
 fn row<'r>(

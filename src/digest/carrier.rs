@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use serde_json::{Map, Value};
 
 use super::document::{Limits, SIGNATURE_ALGORITHM};
-use super::hash::unhex;
 use super::key::{Tail, packed_name};
+use crate::source::unhex;
 
 /// Signatures by the digest that they are for.
 #[derive(Debug, Clone, Default)]

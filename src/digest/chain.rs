@@ -11,11 +11,11 @@ use super::carrier::{Carriers, Signature};
 use super::document::{Digest, LogFile};
 use super::file::{FoundFile, Stored};
 use super::finding::{Finding, FindingKind};
-use super::hash::Sha256;
 use super::key::{DigestKey, Named, Tail};
 use super::place::{Choice, choose, is_at};
 use super::public_key::{Known, PublicKeys};
 use super::verdict::{Evidence, Note, Reason, Severity, Verdict};
+use crate::source::Sha256;
 use crate::time::EventTime;
 
 /// Something that `CloudTrail` signed: a digest whose signature, or whose hash in a later signed digest, was checked,
@@ -162,7 +162,7 @@ impl<'f> Links<'f> {
         // A flat file's folders, and with them the organization, are known from its document only.
         let key = Named::parse(tail.as_str()).or_else(|| Named::parse(&file.name));
         let Some(Named::Digest(key)) = key else { return };
-        report_copies(&tail, is_ambiguous, &differing, findings);
+        report_copies(tail.as_str(), is_ambiguous, &differing, findings);
         let notes = if copies.is_empty() { Vec::new() } else { vec![Note::Duplicate] };
         let place = self.all.len();
         let link = Link { file, tail, key, copies, document: readable(file), verdict: UNJUDGED, verified: None, notes };
@@ -300,11 +300,11 @@ enum Word {
 }
 
 /// Adds what is to be said about files that stand for one tail beside the one that was taken.
-pub(super) fn report_copies(tail: &Tail, is_ambiguous: bool, differing: &[Arc<str>], findings: &mut Vec<Finding>) {
+pub(super) fn report_copies(tail: &str, is_ambiguous: bool, differing: &[Arc<str>], findings: &mut Vec<Finding>) {
     if is_ambiguous {
-        findings.push(Finding::new(FindingKind::AmbiguousPlace, Severity::Error).of_key(tail.as_str()));
+        findings.push(Finding::new(FindingKind::AmbiguousPlace, Severity::Error).of_key(tail));
     } else if !differing.is_empty() {
-        findings.push(Finding::new(FindingKind::DifferingCopy, Severity::Warning).of_key(tail.as_str()));
+        findings.push(Finding::new(FindingKind::DifferingCopy, Severity::Warning).of_key(tail));
     }
 }
 

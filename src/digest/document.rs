@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::hash::Sha256;
 use super::verdict::Reason;
+use crate::source::Sha256;
 use crate::time::EventTime;
 
 /// The most that the documents of digest chains may cost.

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::document::Digest;
-use super::hash::Sha256;
 use super::verdict::{Note, Reason};
+use crate::source::Sha256;
 use crate::source::gzip::{Damage, Summary};
 
 /// What a reader found in one file whose name [`Named`](super::Named) knows.

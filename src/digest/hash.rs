@@ -1,44 +1,4 @@
-//! [`Sha256`], and the other codings that digests, signatures and key files use: hex, base64, MD5.
-
-use std::fmt;
-
-use aws_lc_rs::digest::{SHA256, digest};
-
-/// A SHA-256, as 32 bytes.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Sha256([u8; 32]);
-
-impl Sha256 {
-    /// The hash of `bytes`.
-    pub fn of(bytes: &[u8]) -> Self {
-        Self(digest(&SHA256, bytes).as_ref().try_into().unwrap_or_default())
-    }
-
-    /// The hash that 64 hex digits of any case stand for.
-    pub fn from_hex(text: &str) -> Option<Self> {
-        (text.len() == 64).then(|| unhex(text)?.try_into().ok().map(Self)).flatten()
-    }
-}
-
-impl fmt::Display for Sha256 {
-    /// Lower-case hex.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
-impl fmt::Debug for Sha256 {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-/// The bytes that hex digits of any case stand for.
-pub(super) fn unhex(text: &str) -> Option<Vec<u8>> {
-    let (pairs, []) = text.as_bytes().as_chunks::<2>() else { return None };
-    let nibble = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-    pairs.iter().map(|[high, low]| Some(nibble(*high)? << 4 | nibble(*low)?)).collect()
-}
+//! Codings that signatures and key files use: base64, MD5.
 
 /// The bytes of base64 (RFC 4648, section 4); white space is passed over and padding may be absent.
 pub(super) fn unbase64(text: &str) -> Option<Vec<u8>> {
@@ -191,9 +151,6 @@ mod tests {
         // RFC 4648, section 10.
         assert_eq!(unbase64("Zm9vYmE=\n").as_deref(), Some(b"fooba".as_slice()));
         assert_eq!(unbase64("Zm9v\nYmFy").as_deref(), Some(b"foobar".as_slice()));
-        assert_eq!((unbase64("Zm9*"), unhex("abc"), unhex("é0"), Sha256::from_hex("00")), (None, None, None, None));
-        let hash = Sha256::of(b"abc").to_string();
-        assert_eq!(hash, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-        assert_eq!(Sha256::from_hex(&hash.to_uppercase()), Some(Sha256::of(b"abc")));
+        assert_eq!(unbase64("Zm9*"), None);
     }
 }

@@ -1,51 +1,62 @@
 //! The answer as JSON, in the form of `trailsift verify --format json`.
 
+use std::collections::BTreeMap;
+
+use serde::ser::SerializeMap as _;
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
 use super::finding::Finding;
+use super::key::Tail;
 use super::verification::{CoverageRow, FileReport, Verification};
 use crate::time::EventTime;
 
-impl Verification {
-    /// The answer as JSON, without the ledger and the schema's name, which are the caller's.
-    ///
-    /// # Shape
-    /// `range`, `verdict`, `files` by tail, `findings`, `coverage` and `trust`, each in a fixed order. A finding has only
-    /// the fields that it has a use for, a file `evidence` only where it is a valid digest and `hash` only where it is a
-    /// log that invalid digests alone list.
-    pub fn to_json(&self) -> Map<String, Value> {
-        let mut object = Map::new();
-        let mut add = |name: &str, value| object.insert(name.to_owned(), value);
-        add("range", json!({"start": time(self.range.start), "end": time(self.range.end)}));
-        add("verdict", json!(self.worst.overall()));
-        let files: Map<String, Value> = self.files.iter().map(|(tail, report)| (tail.as_str().to_owned(), file(report))).collect();
-        add("files", Value::Object(files));
-        add("findings", self.findings.iter().map(finding).collect());
-        add("coverage", self.coverage.iter().map(coverage).collect());
+/// The answer without the ledger and the schema's name, which are the caller's.
+///
+/// # Shape
+/// `range`, `verdict`, `files` by tail, `findings`, `coverage` and `trust`, each in a fixed order. A finding has only the
+/// fields that it has a use for, a file `evidence` only where it is a valid digest and `hash` only where it is a log that
+/// invalid digests alone list.
+impl Serialize for Verification {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut object = serializer.serialize_map(None)?;
+        object.serialize_entry("range", &json!({"start": time(self.range.start), "end": time(self.range.end)}))?;
+        object.serialize_entry("verdict", self.worst.overall())?;
+        object.serialize_entry("files", &Files(&self.files))?;
+        object.serialize_entry("findings", &self.findings.iter().map(finding).collect::<Vec<_>>())?;
+        object.serialize_entry("coverage", &self.coverage.iter().map(coverage).collect::<Vec<_>>())?;
         let trust = self.trust.iter().map(|file| {
             json!({"object": &*file.name, "sha256": file.sha256.to_string(), "fingerprints": file.fingerprints.iter().map(|text| &**text).collect::<Vec<_>>()})
         });
-        add("trust", trust.collect());
-        object
+        object.serialize_entry("trust", &trust.collect::<Vec<_>>())?;
+        object.end()
     }
 }
 
-fn file(report: &FileReport) -> Value {
-    let notes: Vec<_> = report.notes.iter().map(|note| note.name()).collect();
-    let reason = report.verdict.reason().map(super::verdict::Reason::name);
-    let mut object = Map::new();
-    let mut add = |name: &str, value| object.insert(name.to_owned(), value);
-    add("kind", json!(report.kind.name()));
-    add("status", json!(report.verdict.status()));
-    add("reason", json!(reason));
-    if let Some(evidence) = report.verdict.evidence() {
-        add("evidence", json!(evidence.name()));
+/// Files are many, so they are written as they are met.
+struct Files<'v>(&'v BTreeMap<Tail, FileReport>);
+
+impl Serialize for Files<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(tail, report)| (tail.as_str(), report)))
     }
-    if let Some(matches) = report.hash_matches {
-        add("hash", json!(if matches { "match" } else { "mismatch" }));
+}
+
+impl Serialize for FileReport {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut object = serializer.serialize_map(None)?;
+        object.serialize_entry("kind", self.kind.name())?;
+        object.serialize_entry("status", self.verdict.status())?;
+        object.serialize_entry("reason", &self.verdict.reason().map(super::verdict::Reason::name))?;
+        if let Some(evidence) = self.verdict.evidence() {
+            object.serialize_entry("evidence", evidence.name())?;
+        }
+        if let Some(matches) = self.hash_matches {
+            object.serialize_entry("hash", if matches { "match" } else { "mismatch" })?;
+        }
+        object.serialize_entry("notes", &self.notes.iter().map(|note| note.name()).collect::<Vec<_>>())?;
+        object.end()
     }
-    add("notes", json!(notes));
-    Value::Object(object)
 }
 
 fn finding(finding: &Finding) -> Value {

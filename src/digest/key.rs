@@ -2,9 +2,10 @@
 //!
 //! Keys come out of hostile documents. They are compared as text and parsed here; nothing ever opens one.
 
+use std::borrow::Cow;
 use std::fmt;
 
-use memchr::memmem;
+use memchr::memrchr;
 
 use crate::source;
 use crate::time::EventTime;
@@ -19,10 +20,7 @@ pub struct Tail(Box<str>);
 impl Tail {
     /// The tail of a path on disk or of a recorded key.
     pub fn of(path: &str) -> Self {
-        let mut path = packed_name(path);
-        let start = tail_start(&path);
-        path.drain(..start);
-        Self(path.into_boxed_str())
+        Self(tail_of(path).into())
     }
 
     /// The tail as text.
@@ -37,7 +35,7 @@ impl Tail {
 
     /// Whether it has no folders, so that only the name is known.
     pub fn is_flat(&self) -> bool {
-        !self.0.contains('/')
+        is_flat(&self.0)
     }
 }
 
@@ -115,6 +113,38 @@ impl Named {
     /// # Source
     /// `CloudTrail` User Guide, "`CloudTrail` digest file structure" and "Finding your `CloudTrail` log files".
     pub fn parse(path: &str) -> Option<Self> {
+        Some(match Parts::read(path)? {
+            Parts::Digest { place, trail, home_region, time, backfill } => {
+                let chain = ChainId {
+                    organization: place.organization.map(Box::from),
+                    account: place.account.into(),
+                    region: place.region.into(),
+                    trail: trail.into(),
+                    home_region: home_region.into(),
+                    backfill,
+                };
+                Self::Digest(DigestKey { chain, time })
+            }
+            Parts::Log { place, minute } => {
+                Self::Log(LogKey { account: place.account.into(), kind: place.kind.into(), region: place.region.into(), minute })
+            }
+        })
+    }
+
+    /// Whether [`Named::parse`] can read the name.
+    pub fn is_name(path: &str) -> bool {
+        Parts::read(path).is_some()
+    }
+}
+
+/// What a name says, still as parts of it.
+enum Parts<'a> {
+    Digest { place: Folders<'a>, trail: &'a str, home_region: &'a str, time: EventTime, backfill: bool },
+    Log { place: Folders<'a>, minute: EventTime },
+}
+
+impl<'a> Parts<'a> {
+    fn read(path: &'a str) -> Option<Self> {
         if path.len() > KEY_BYTES + PATH_BYTES {
             return None;
         }
@@ -126,11 +156,11 @@ impl Named {
         let (region, rest) = rest.split_once('_').filter(|(region, _)| !region.is_empty())?;
         let place = folders.unwrap_or(Folders { organization: None, account, kind, region });
         if kind == DIGEST_KIND {
-            return parse_digest(rest, &place).map(Self::Digest);
+            return parse_digest(rest, place);
         }
         let (stamp, unique) = rest.split_once('_')?;
         let minute = source::stamp(stamp).filter(|_| is_unique(unique) && stamp.len() == MINUTE_STAMP)?;
-        Some(Self::Log(LogKey { account: place.account.into(), kind: place.kind.into(), region: place.region.into(), minute }))
+        Some(Self::Log { place, minute })
     }
 }
 
@@ -144,14 +174,13 @@ struct Folders<'a> {
 
 impl<'a> Folders<'a> {
     fn parse(tail: &'a str) -> Option<Self> {
-        let parts: Vec<&str> = tail.split('/').take(10).collect();
-        let (organization, rest) = match parts.as_slice() {
-            ["AWSLogs", organization, rest @ ..] if organization.starts_with("o-") => (Some(*organization), rest),
-            ["AWSLogs", rest @ ..] => (None, rest),
-            _ => return None,
-        };
-        let [account, kind, region, _, _, _, _] = rest else { return None };
-        (is_account(account) && kind.starts_with("CloudTrail") && !region.is_empty()).then_some(Self {
+        let mut parts = tail.strip_prefix(ROOT)?.strip_prefix('/')?.split('/');
+        let first = parts.next()?;
+        let organization = first.starts_with("o-").then_some(first);
+        let account = if organization.is_some() { parts.next()? } else { first };
+        let (kind, region) = (parts.next()?, parts.next()?);
+        // Year, month, day and name.
+        (is_account(account) && kind.starts_with("CloudTrail") && !region.is_empty() && parts.take(5).count() == 4).then_some(Self {
             organization,
             account,
             kind,
@@ -161,20 +190,23 @@ impl<'a> Folders<'a> {
 }
 
 /// `TRAIL_HOME_YYYYMMDDThhmmssZ[_backfill]`; a trail's name may hold `_`, so the parts are taken from the end.
-fn parse_digest(text: &str, place: &Folders<'_>) -> Option<DigestKey> {
+fn parse_digest<'a>(text: &'a str, place: Folders<'a>) -> Option<Parts<'a>> {
     let (text, backfill) = text.strip_suffix("_backfill").map_or((text, false), |text| (text, true));
     let (text, stamp) = text.rsplit_once('_')?;
     let time = EventTime::parse(stamp).filter(|_| stamp.len() == 16 && stamp.ends_with('Z'))?;
     let (trail, home_region) = text.rsplit_once('_').filter(|(trail, home)| !trail.is_empty() && is_region(home))?;
-    let chain = ChainId {
-        organization: place.organization.map(Box::from),
-        account: place.account.into(),
-        region: place.region.into(),
-        trail: trail.into(),
-        home_region: home_region.into(),
-        backfill,
-    };
-    Some(DigestKey { chain, time })
+    Some(Parts::Digest { place, trail, home_region, time, backfill })
+}
+
+/// The text of [`Tail::of`].
+pub(super) fn tail_of(path: &str) -> Cow<'_, str> {
+    let tail = path.get(tail_start(path)..).unwrap_or_default();
+    if tail.strip_suffix(".json").is_some() { Cow::Owned([tail, ".gz"].concat()) } else { Cow::Borrowed(tail) }
+}
+
+/// Whether a tail has no folders.
+pub(super) fn is_flat(tail: &str) -> bool {
+    !tail.contains('/')
 }
 
 /// Whether `path` ends in `end`, and `end` begins where a component begins.
@@ -187,23 +219,33 @@ pub(super) fn packed_name(path: &str) -> String {
     if path.strip_suffix(".json").is_some() { format!("{path}.gz") } else { path.to_owned() }
 }
 
+/// The path without `.gz` at its end, where that leaves `.json`: two paths that differ only in this are one.
+pub(super) fn unpacked_name(path: &str) -> &str {
+    path.strip_suffix(".gz").filter(|path| path.strip_suffix(".json").is_some()).unwrap_or(path)
+}
+
 /// What stands before the tail.
 pub(super) fn leading(path: &str) -> &str {
     path.get(..tail_start(path)).unwrap_or_default()
 }
 
 fn tail_start(path: &str) -> usize {
-    let mut from = path.len();
-    while let Some(at) = path.as_bytes().get(..from).and_then(|head| memmem::rfind(head, ROOT.as_bytes())) {
-        if at == 0 || path.as_bytes().get(at - 1) == Some(&b'/') {
-            return at;
+    let Some(mut slash) = memrchr(b'/', path.as_bytes()) else { return 0 };
+    let name = slash + 1;
+    loop {
+        let head = path.as_bytes().get(..slash).unwrap_or_default();
+        let start = memrchr(b'/', head).map_or(0, |at| at + 1);
+        if head.get(start..) == Some(ROOT.as_bytes()) {
+            return start;
         }
-        from = at;
+        if start == 0 {
+            return name;
+        }
+        slash = start - 1;
     }
-    path.rfind('/').map_or(0, |at| at + 1)
 }
 
-fn last_component(path: &str) -> &str {
+pub(super) fn last_component(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }
 
@@ -232,7 +274,7 @@ fn is_region(text: &str) -> bool {
 /// Letters of a stamp without seconds.
 const MINUTE_STAMP: usize = "YYYYMMDDThhmmZ".len();
 /// The folder that begins every tail.
-const ROOT: &str = "AWSLogs/";
+const ROOT: &str = "AWSLogs";
 /// The folder and name part of digests.
 pub const DIGEST_KIND: &str = "CloudTrail-Digest";
 /// The longest key that S3 has (Amazon S3 User Guide, "Naming Amazon S3 objects").

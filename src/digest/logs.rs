@@ -1,21 +1,24 @@
 //! Section 7.2: logs against the digests that list them, and section 6 for where they lie.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use super::chain::{Link, Links, Verified, report_copies};
+use super::chain::{Link, Links, Proof, Verified, report_copies};
 use super::cover::{AskedRange, Cover, Spans};
 use super::document::{Digest, LogFile};
 use super::file::{FoundFile, Stored};
 use super::finding::{Finding, FindingKind};
-use super::key::{LogKey, Named, Tail};
-use super::place::{Choice, Places, Recorded, is_at};
+use super::key::{LogKey, Named, tail_of};
+use super::place::{Choice, Place, Places, Recorded, Walk, is_at};
 use super::verdict::{Note, Reason, Severity, Verdict};
+use crate::source::Sha256;
 use crate::time::EventTime;
 
 /// What was found out about one log.
 #[derive(Debug)]
 pub(super) struct JudgedLog<'f> {
+    pub(super) tail: Cow<'f, str>,
     pub(super) verdict: Verdict,
     pub(super) notes: Vec<Note>,
     /// Whether the content is the one that an invalid digest lists.
@@ -26,113 +29,160 @@ pub(super) struct JudgedLog<'f> {
     pub(super) is_in_range: bool,
 }
 
-/// All entries that name one log, by how far their digests are trusted.
-#[derive(Debug, Default)]
-pub(super) struct Entries<'f> {
-    trusted: Vec<(Verified<&'f LogFile>, &'f str)>,
-    unverified: Vec<(&'f LogFile, &'f str)>,
-    invalid: Vec<(&'f LogFile, &'f str)>,
+/// An entry of a digest's list of logs.
+#[derive(Debug)]
+pub(super) struct Entry<'f> {
+    /// The tail of the log.
+    pub(super) tail: Cow<'f, str>,
+    /// The place of its digest in [`Links::all`].
+    pub(super) link: usize,
+    file: &'f LogFile,
+    beside: &'f str,
+    trust: Trust<'f>,
     is_in_range: bool,
 }
 
-impl<'f> Entries<'f> {
-    /// Every entry of the digests that `is_asked`, by the tail of the log.
-    pub(super) fn gather(links: &Links<'f>, range: AskedRange, is_asked: impl Fn(&Link<'_>) -> bool) -> BTreeMap<Tail, Self> {
-        let mut logs: BTreeMap<Tail, Self> = BTreeMap::new();
-        for link in links.all.iter().filter(|link| is_asked(link)) {
+/// How far the digest of an entry is trusted.
+#[derive(Debug, Clone, Copy)]
+enum Trust<'f> {
+    Verified(Verified<&'f LogFile>),
+    Unverified,
+    Invalid,
+}
+
+impl<'f> Entry<'f> {
+    /// Every entry of the digests that `is_asked`, by the tail of the log and then in the order of the digests.
+    pub(super) fn gather(links: &Links<'f>, range: AskedRange, is_asked: impl Fn(&Link<'_>) -> bool) -> Vec<Self> {
+        let mut entries = Vec::new();
+        for (place, link) in links.all.iter().enumerate().filter(|(_, link)| is_asked(link)) {
             let is_in_range = range.has_window(link.window());
             let beside: &'f str = &link.file.name;
-            let mut add = |file: &LogFile, push: &mut dyn FnMut(&mut Self)| {
-                let entries = logs.entry(Tail::of(&file.object)).or_default();
-                entries.is_in_range |= is_in_range;
-                push(entries);
-            };
+            let entry = |file: &'f LogFile, trust| Self { tail: tail_of(&file.object), link: place, file, beside, trust, is_in_range };
             if let Some(verified) = link.verified {
-                verified.log_files().for_each(|file| add(file.entry(), &mut |entries| entries.trusted.push((file, beside))));
+                entries.extend(verified.log_files().map(|file| entry(file.entry(), Trust::Verified(file))));
                 continue;
             }
             let files = link.is_list_read().map(|document: &'f Digest| document.log_files.as_slice()).unwrap_or_default();
-            let is_invalid = matches!(link.verdict, Verdict::Invalid(_));
-            for file in files {
-                add(file, &mut |entries| if is_invalid { &mut entries.invalid } else { &mut entries.unverified }.push((file, beside)));
-            }
+            let trust = if matches!(link.verdict, Verdict::Invalid(_)) { Trust::Invalid } else { Trust::Unverified };
+            entries.extend(files.iter().map(|file| entry(file, trust)));
         }
-        logs
+        entries.sort_by(|a, b| a.tail.cmp(&b.tail));
+        entries
     }
 
-    /// Judges one log; `None` where nothing trustworthy says that it should be here, and it is not.
-    pub(super) fn judge(&self, tail: &Tail, places: &Places<'f>, is_strict: bool, findings: &mut Vec<Finding>) -> Option<JudgedLog<'f>> {
-        let recorded = self.recorded();
-        let choice = places.find(tail, &recorded);
-        let hashes: BTreeSet<_> = self.trusted.iter().filter_map(|(file, _)| file.entry().sha256).collect();
-        if hashes.len() > 1 && self.is_in_range {
-            findings.push(Finding::new(FindingKind::ConflictingEntries, Severity::Warning).of_key(tail.as_str()));
+    /// How little its word counts.
+    const fn rank(&self) -> u8 {
+        match self.trust {
+            Trust::Verified(_) => 0,
+            Trust::Unverified => 1,
+            Trust::Invalid => 2,
         }
-        let Some(Choice { file, copies, differing, is_ambiguous }) = choice else {
-            let is_due = !self.trusted.is_empty() || !self.unverified.is_empty();
-            return is_due.then(|| self.judged(Verdict::Missing(Reason::Listed), None, Vec::new()));
+    }
+
+    fn recorded(&self) -> Recorded<'f> {
+        Recorded { bucket: &self.file.bucket, object: &self.file.object, beside: self.beside }
+    }
+
+    fn proof(&self, content: Option<Sha256>) -> Option<Proof> {
+        if let Trust::Verified(file) = self.trust { file.prove(content) } else { None }
+    }
+}
+
+/// All entries that name one log.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Entries<'e, 'f> {
+    all: &'e [Entry<'f>],
+    /// The rank of those that count: those whose digests are trusted most.
+    rank: u8,
+}
+
+impl<'e, 'f> Entries<'e, 'f> {
+    /// The entries of each log, in the order of the tails.
+    pub(super) fn groups(entries: &'e [Entry<'f>]) -> impl Iterator<Item = Self> {
+        let group = |all: &'e [Entry<'f>]| Self { all, rank: all.iter().map(Entry::rank).min().unwrap_or_default() };
+        entries.chunk_by(|a, b| a.tail == b.tail).map(group)
+    }
+
+    /// Judges the log, in the order of the tails; `None` where nothing trustworthy says that it should be here, and it is
+    /// not.
+    pub(super) fn judge(self, places: &Places<'f>, walk: &mut Walk, is_strict: bool, findings: &mut Vec<Finding>) -> Option<JudgedLog<'f>> {
+        let tail = self.tail();
+        let is_in_range = self.all.iter().any(|entry| entry.is_in_range);
+        if is_in_range && self.is_conflicting() {
+            findings.push(Finding::new(FindingKind::ConflictingEntries, Severity::Warning).of_key(tail));
+        }
+        let mut judged = JudgedLog {
+            tail: self.all.first().map(|entry| entry.tail.clone()).unwrap_or_default(),
+            verdict: Verdict::Missing(Reason::Listed),
+            notes: Vec::new(),
+            hash_matches: None,
+            file: None,
+            copies: Vec::new(),
+            is_in_range,
         };
-        if self.is_in_range {
+        let recorded = self.counted().map(Entry::recorded);
+        let Some(Choice { file, copies, differing, is_ambiguous }) = places.find(tail, places.of(tail, walk), recorded.clone()) else {
+            return self.is_due().then_some(judged);
+        };
+        if is_in_range {
             report_copies(tail, is_ambiguous, &differing, findings);
         }
-        let (mut verdict, hash_matches) = self.verdict(file);
-        let mut judged = JudgedLog { hash_matches, ..self.judged(verdict, Some(file), copies) };
-        let is_proven = verdict.is_valid() || matches!(verdict.reason(), Some(Reason::DigestUnverified));
-        let is_there = recorded.iter().any(|key| is_at(&file.name, key.bucket, key.object));
-        if is_proven && !is_there {
+        (judged.file, judged.copies) = (Some(file), copies);
+        (judged.verdict, judged.hash_matches) = self.verdict(file);
+        let is_as_listed = judged.verdict.is_valid() || judged.verdict.reason() == Some(Reason::DigestUnverified);
+        if is_as_listed && !recorded.clone().any(|key| is_at(&file.name, key.bucket, key.object)) {
             if is_strict {
-                verdict = Verdict::Invalid(Reason::Moved);
+                judged.verdict = Verdict::Invalid(Reason::Moved);
             } else {
                 judged.notes.push(Note::Relocated);
             }
         }
-        if verdict.is_valid() || hash_matches == Some(true) || matches!(verdict.reason(), Some(Reason::DigestUnverified)) {
+        if (is_as_listed && judged.verdict.reason() != Some(Reason::Moved)) || judged.hash_matches == Some(true) {
             judged.notes.extend(file.stored.note());
         }
-        judged.notes.sort_unstable();
-        judged.verdict = verdict;
         judged.notes.extend((!judged.copies.is_empty()).then_some(Note::Duplicate));
         judged.notes.sort_unstable();
         Some(judged)
     }
 
-    fn judged(&self, verdict: Verdict, file: Option<&'f FoundFile>, copies: Vec<Arc<str>>) -> JudgedLog<'f> {
-        JudgedLog { verdict, notes: Vec::new(), hash_matches: None, file, copies, is_in_range: self.is_in_range }
+    pub(super) fn tail(self) -> &'e str {
+        self.all.first().map(|entry| &*entry.tail).unwrap_or_default()
     }
 
-    /// The entries that count: those of the digests that are trusted most.
-    fn counted(&self) -> Vec<(&'f LogFile, &'f str)> {
-        if !self.trusted.is_empty() {
-            self.trusted.iter().map(|(file, beside)| (file.entry(), *beside)).collect()
-        } else if self.unverified.is_empty() {
-            self.invalid.clone()
-        } else {
-            self.unverified.clone()
-        }
+    /// Whether a digest that may be genuine lists the log.
+    const fn is_due(self) -> bool {
+        self.rank < 2
     }
 
-    fn recorded(&self) -> Vec<Recorded<'f>> {
-        self.counted().into_iter().map(|(file, beside)| Recorded { bucket: &file.bucket, object: &file.object, beside }).collect()
+    /// The entries that count.
+    fn counted(self) -> impl Iterator<Item = &'e Entry<'f>> + Clone {
+        self.all.iter().filter(move |entry| entry.rank() == self.rank)
+    }
+
+    /// Whether verified digests list it with more than one hash.
+    fn is_conflicting(self) -> bool {
+        let mut hashes = self.all.iter().filter(|entry| entry.rank() == 0).filter_map(|entry| entry.file.sha256);
+        let first = hashes.next();
+        hashes.any(|hash| Some(hash) != first)
     }
 
     /// The verdict on a log that is on disk, and for one that only invalid digests list, whether its hash matches.
-    fn verdict(&self, file: &FoundFile) -> (Verdict, Option<bool>) {
+    fn verdict(self, file: &FoundFile) -> (Verdict, Option<bool>) {
         if let Some(reason) = file.stored.unread() {
             return (Verdict::Unverified(reason), None);
         }
-        let counted = self.counted();
-        let is_equal = file.sha256.is_some() && counted.iter().any(|(entry, _)| entry.is_known_algorithm && entry.sha256 == file.sha256);
-        if self.trusted.is_empty() && self.unverified.is_empty() {
+        let is_equal = |entry: &Entry<'_>| entry.file.is_known_algorithm && file.sha256.is_some() && entry.file.sha256 == file.sha256;
+        let is_equal = self.counted().any(is_equal);
+        if !self.is_due() {
             return (Verdict::Unverified(Reason::DigestInvalid), Some(is_equal));
         }
-        if !counted.iter().any(|(entry, _)| entry.is_known_algorithm) {
+        if !self.counted().any(|entry| entry.file.is_known_algorithm) {
             return (Verdict::Unverified(Reason::BadAlgorithm), None);
         }
         if let Some(reason) = file.stored.fault(is_equal) {
             return (Verdict::Invalid(reason), None);
         }
-        let proof = self.trusted.iter().find_map(|(entry, _)| entry.prove(file.sha256));
-        let verdict = match proof {
+        let verdict = match self.all.iter().find_map(|entry| entry.proof(file.sha256)) {
             Some(proof) => Verdict::Valid(proof),
             None if is_equal => Verdict::Unverified(Reason::DigestUnverified),
             None => Verdict::Invalid(Reason::HashMismatch),
@@ -195,21 +245,21 @@ impl RegionCover {
 }
 
 /// The judgement on logs of one tail that no digest lists.
-pub(super) fn undigested<'f>(files: &[&'f FoundFile], reason: Reason) -> Option<JudgedLog<'f>> {
-    let (file, others) = files.split_first()?;
-    let copies = others.iter().map(|other| other.name.clone()).collect();
-    let notes = if file.stored == (Stored::Plain { is_json: true }) { vec![Note::NotCompressed] } else { Vec::new() };
-    Some(JudgedLog { verdict: Verdict::Undigested(reason), notes, hash_matches: None, file: Some(file), copies, is_in_range: true })
+pub(super) fn undigested<'f>(places: &[&Place<'f>], reason: Reason) -> Option<JudgedLog<'f>> {
+    let (place, others) = places.split_first()?;
+    let copies = others.iter().map(|other| other.file.name.clone()).collect();
+    let notes = if place.file.stored == (Stored::Plain { is_json: true }) { vec![Note::NotCompressed] } else { Vec::new() };
+    let (tail, verdict) = (place.tail.clone(), Verdict::Undigested(reason));
+    Some(JudgedLog { tail, verdict, notes, hash_matches: None, file: Some(place.file), copies, is_in_range: true })
 }
 
 /// Whether any digest lists a log of the kind of which it is not known whether it is digested.
-pub(super) fn is_uncertain_kind_listed(logs: &BTreeMap<Tail, Entries<'_>>) -> bool {
-    let is_of_kind = |tail: &Tail| {
+pub(super) fn is_uncertain_kind_listed(entries: &[Entry<'_>]) -> bool {
+    let is_of_kind = |tail: &str| {
         // Most names need not be taken apart.
-        tail.as_str().contains(UNCERTAIN_KIND)
-            && matches!(Named::parse(tail.as_str()), Some(Named::Log(key)) if &*key.kind == UNCERTAIN_KIND)
+        tail.contains(UNCERTAIN_KIND) && matches!(Named::parse(tail), Some(Named::Log(key)) if &*key.kind == UNCERTAIN_KIND)
     };
-    logs.iter().any(|(tail, entries)| (!entries.trusted.is_empty() || !entries.unverified.is_empty()) && is_of_kind(tail))
+    entries.iter().any(|entry| entry.rank() < 2 && is_of_kind(&entry.tail))
 }
 
 /// Seconds after a name's minute in which the log was delivered.

@@ -35,7 +35,6 @@ pub use cover::{AskedRange, Chain, ChainDigest, Gap, MissingRun};
 pub use document::{Digest, Limits};
 pub use file::{FoundFile, Stored};
 pub use finding::{Finding, FindingKind};
-pub use hash::Sha256;
 pub use key::{ChainId, DIGEST_KIND, DigestKey, LogKey, Named, Tail};
 pub use public_key::{PublicKeys, TrustedFile};
 pub use verdict::{Evidence, Note, Reason, Severity, Verdict};

@@ -1,16 +1,34 @@
 //! [`Places`]: which file on disk stands for a recorded key, where several may.
 
-use std::collections::{BTreeSet, HashMap};
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::file::{FoundFile, Stored};
-use super::key::{Tail, ends_in, leading, packed_name};
+use super::key::{LogKey, ends_in, is_flat, last_component, leading, tail_of, unpacked_name};
 
-/// Files by tail, each list in the order of the names.
-#[derive(Debug, Default)]
-pub(super) struct Places<'f> {
-    by_tail: HashMap<Tail, Vec<&'f FoundFile>>,
+/// A log on disk.
+#[derive(Debug)]
+pub(super) struct Place<'f> {
+    pub(super) tail: Cow<'f, str>,
+    pub(super) file: &'f FoundFile,
+    /// What its name says.
+    pub(super) key: LogKey,
 }
+
+/// The logs on disk, by tail and then by name.
+///
+/// Lists and files come nearly in order, as digests and names do, so that both are sorted and walked side by side: no
+/// text is hashed, and most are compared once.
+#[derive(Debug)]
+pub(super) struct Places<'f> {
+    pub(super) all: Vec<Place<'f>>,
+    has_flat: bool,
+}
+
+/// How far a walk over [`Places`] has come.
+#[derive(Debug, Default)]
+pub(super) struct Walk(usize);
 
 /// A key as a digest records it, and where that digest lies.
 #[derive(Debug, Clone, Copy)]
@@ -33,21 +51,50 @@ pub(super) struct Choice<'f> {
 }
 
 impl<'f> Places<'f> {
-    /// Takes files in the order of their names.
-    pub(super) fn add(&mut self, file: &'f FoundFile) {
-        self.by_tail.entry(Tail::of(&file.name)).or_default().push(file);
+    /// Takes logs in the order of their names.
+    pub(super) fn new(logs: Vec<(&'f FoundFile, LogKey)>) -> Self {
+        let place = |(file, key): (&'f FoundFile, LogKey)| Place { tail: tail_of(&file.name), file, key };
+        let mut all: Vec<Place<'f>> = logs.into_iter().map(place).collect();
+        let has_flat = all.iter().any(|place| is_flat(&place.tail));
+        all.sort_by(|a, b| a.tail.cmp(&b.tail));
+        Self { all, has_flat }
     }
 
-    /// The file that stands for a key that is recorded in these ways.
-    pub(super) fn find(&self, tail: &Tail, recorded: &[Recorded<'_>]) -> Option<Choice<'f>> {
-        let in_tree = self.by_tail.get(tail);
-        // Digests' and logs' names are unique, so that the name is enough in a flat download.
-        let flat = if tail.is_flat() { None } else { self.by_tail.get(&Tail::of(tail.name())) };
-        let candidates: Vec<_> = in_tree.into_iter().chain(flat).flatten().copied().take(PLACES + 1).collect();
+    /// The logs of a tail; `walk` is over tails in their order.
+    pub(super) fn of(&self, tail: &str, walk: &mut Walk) -> &[Place<'f>] {
+        let rest = |from: usize| self.all.get(from..).unwrap_or_default();
+        walk.0 += rest(walk.0).iter().take_while(|place| *place.tail < *tail).count();
+        let count = rest(walk.0).iter().take_while(|place| *place.tail == *tail).count();
+        rest(walk.0).get(..count).unwrap_or_default()
+    }
+
+    /// The logs that lie in no folders and have the name of a tail that has some. Names of logs are unique, so that the
+    /// name is enough in a flat download.
+    pub(super) fn flat(&self, tail: &str) -> &[Place<'f>] {
+        let name = last_component(tail);
+        if !self.has_flat || is_flat(tail) {
+            return &[];
+        }
+        let from = self.all.partition_point(|place| *place.tail < *name);
+        self.of(name, &mut Walk(from))
+    }
+
+    /// The file that stands for a key that is recorded in these ways; `in_tree` are those of its tail.
+    pub(super) fn find<'r>(
+        &self,
+        tail: &str,
+        in_tree: &[Place<'f>],
+        recorded: impl Iterator<Item = Recorded<'r>> + Clone,
+    ) -> Option<Choice<'f>> {
+        let flat = self.flat(tail);
+        if let ([place], []) = (in_tree, flat) {
+            return Some(Choice { file: place.file, copies: Vec::new(), differing: Vec::new(), is_ambiguous: false });
+        }
+        let candidates: Vec<_> = in_tree.iter().chain(flat).map(|place| place.file).take(PLACES + 1).collect();
         choose(&candidates, |file, step| {
-            recorded.iter().any(|key| match step {
+            recorded.clone().any(|key| match step {
                 0 => is_at(&file.name, key.bucket, key.object),
-                1 => ends_in(&packed_name(&file.name), &packed_name(key.object)),
+                1 => ends_in(unpacked_name(&file.name), unpacked_name(key.object)),
                 _ => leading(&file.name) == leading(key.beside),
             })
         })
@@ -75,8 +122,7 @@ pub(super) fn choose<'f>(candidates: &[&'f FoundFile], fits: impl Fn(&FoundFile,
 
 /// Whether a file lies where the key was recorded, bucket and prefix included.
 pub(super) fn is_at(name: &str, bucket: &str, object: &str) -> bool {
-    let name = packed_name(name);
-    let folder = name.strip_suffix(packed_name(object).as_str()).and_then(|rest| rest.strip_suffix('/'));
+    let folder = unpacked_name(name).strip_suffix(unpacked_name(object)).and_then(|rest| rest.strip_suffix('/'));
     folder.is_some_and(|folder| ends_in(folder, bucket))
 }
 

@@ -10,8 +10,9 @@ use serde_json::{Map, Value};
 
 use super::document::Limits;
 use super::finding::{Finding, FindingKind};
-use super::hash::{Sha256, md5_hex, unbase64};
+use super::hash::{md5_hex, unbase64};
 use super::verdict::Severity;
+use crate::source::Sha256;
 use crate::time::EventTime;
 
 /// Public keys by fingerprint, of all key files together.

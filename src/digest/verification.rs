@@ -9,9 +9,9 @@ use super::chain::{Link, Links};
 use super::cover::{AskedRange, Chain, Cover, Gap};
 use super::file::FoundFile;
 use super::finding::{Finding, FindingKind};
-use super::key::{ChainId, LogKey, Named, Tail};
-use super::logs::{Entries, JudgedLog, RegionCover, is_uncertain_kind_listed, undigested};
-use super::place::Places;
+use super::key::{ChainId, Named, Tail, is_flat, tail_of};
+use super::logs::{Entries, Entry, JudgedLog, RegionCover, is_uncertain_kind_listed, undigested};
+use super::place::{Place, Places, Walk};
 use super::public_key::{PublicKeys, TrustedFile};
 use super::verdict::{Note, Reason, Severity, Verdict};
 use crate::error::Error;
@@ -188,20 +188,20 @@ pub fn verify(
     let mut links = Links::gather(&sorted.digests, &mut findings);
     let is_asked = |link: &Link<'_>| question.has_chain(&link.key.chain);
     let checked = links.judge(carriers, keys, question.strict_location, is_asked);
-    let logs = Entries::gather(&links, question.range, is_asked);
-    let judged: BTreeMap<&Tail, JudgedLog<'_>> = logs
-        .iter()
-        .filter_map(|(tail, entries)| Some((tail, entries.judge(tail, &sorted.places, question.strict_location, &mut findings)?)))
-        .collect();
+    let entries = Entry::gather(&links, question.range, is_asked);
+    let mut walk = Walk::default();
+    let judged: Vec<JudgedLog<'_>> =
+        Entries::groups(&entries).filter_map(|log| log.judge(&sorted.places, &mut walk, question.strict_location, &mut findings)).collect();
     let mut covers = covers(&links, question);
     for cover in &mut covers {
         settle_gaps(cover, &links, &judged, shows_stop);
     }
-    let rest = undigested_logs(&sorted, &logs, &judged, &covers, question);
+    let rest = undigested_logs(&sorted.places, &entries, &judged, &covers, question);
     let mut answer = Answer::new(question, Verification::empty(question, keys, sorted.ignored), findings);
     answer.add_digests(&links, &checked, &covers);
-    answer.add_logs(judged, rest);
-    answer.add_coverage(&links);
+    answer.suspect_other_trail(&judged, &rest, &sorted.places);
+    answer.add_coverage(&links, &entries, &judged, &rest);
+    answer.add_logs(judged.into_iter().filter(|log| log.is_in_range).chain(rest));
     answer.expect(&links);
     answer.finish(covers)
 }
@@ -241,10 +241,10 @@ impl Verification {
     }
 }
 
-/// The files by what they are, in the order of their names.
+/// The files by what they are.
 struct Sorted<'f> {
+    /// In the order of their names.
     digests: Vec<&'f FoundFile>,
-    logs: Vec<(&'f FoundFile, LogKey)>,
     places: Places<'f>,
     ignored: u64,
 }
@@ -253,18 +253,15 @@ impl<'f> Sorted<'f> {
     fn new(files: &'f [FoundFile]) -> Self {
         let mut by_name: Vec<&FoundFile> = files.iter().collect();
         by_name.sort_by(|a, b| a.name.cmp(&b.name));
-        let mut sorted = Self { digests: Vec::new(), logs: Vec::new(), places: Places::default(), ignored: 0 };
+        let (mut digests, mut logs, mut ignored) = (Vec::new(), Vec::with_capacity(files.len()), 0);
         for file in by_name {
             match Named::parse(&file.name) {
-                Some(Named::Digest(_)) => sorted.digests.push(file),
-                Some(Named::Log(key)) => {
-                    sorted.places.add(file);
-                    sorted.logs.push((file, key));
-                }
-                None => sorted.ignored += 1,
+                Some(Named::Digest(_)) => digests.push(file),
+                Some(Named::Log(key)) => logs.push((file, key)),
+                None => ignored += 1,
             }
         }
-        sorted
+        Self { digests, places: Places::new(logs), ignored }
     }
 }
 
@@ -278,16 +275,12 @@ fn covers(links: &Links<'_>, question: &Question) -> Vec<Cover> {
 }
 
 /// Asks whether each gap's stop is in the logs, and makes a finding of it.
-fn settle_gaps(
-    cover: &mut Cover,
-    links: &Links<'_>,
-    judged: &BTreeMap<&Tail, JudgedLog<'_>>,
-    shows_stop: &mut dyn FnMut(&Gap, &[Arc<str>]) -> bool,
-) {
+fn settle_gaps(cover: &mut Cover, links: &Links<'_>, judged: &[JudgedLog<'_>], shows_stop: &mut dyn FnMut(&Gap, &[Arc<str>]) -> bool) {
     for gap in &mut cover.chain.gaps {
         let last = links.find(&gap.last_digest).and_then(|link| link.document);
         let valid = |object: &str| {
-            let log = judged.get(&Tail::of(object)).filter(|log| tells_of_stops(log.verdict))?;
+            let place = judged.binary_search_by(|log| (*log.tail).cmp(&*tail_of(object))).ok()?;
+            let log = judged.get(place).filter(|log| tells_of_stops(log.verdict))?;
             log.file.map(|file| file.name.clone())
         };
         let logs: Vec<Arc<str>> = last.into_iter().flat_map(|digest| &digest.log_files).filter_map(|entry| valid(&entry.object)).collect();
@@ -304,34 +297,41 @@ const fn tells_of_stops(verdict: Verdict) -> bool {
     matches!(verdict, Verdict::Valid(_) | Verdict::Unverified(Reason::DigestUnverified))
 }
 
-/// The logs on disk that no digest lists, in the range, with the reason.
+/// The logs on disk that no digest lists, in the range, with the reason, by tail.
 fn undigested_logs<'f>(
-    sorted: &Sorted<'f>,
-    logs: &BTreeMap<Tail, Entries<'_>>,
-    judged: &BTreeMap<&Tail, JudgedLog<'f>>,
+    places: &Places<'f>,
+    entries: &[Entry<'f>],
+    judged: &[JudgedLog<'f>],
     covers: &[Cover],
     question: &Question,
-) -> Vec<(Tail, JudgedLog<'f>)> {
+) -> Vec<JudgedLog<'f>> {
     if !question.trails.is_empty() {
         return Vec::new();
     }
     let by_region = RegionCover::of(covers);
-    let is_kind_listed = is_uncertain_kind_listed(logs);
+    let is_kind_listed = is_uncertain_kind_listed(entries);
     // A flat file has no tail in common with the key that it stands for.
-    let taken: HashSet<&str> = judged.values().filter_map(|log| log.file.map(|file| &*file.name)).collect();
-    let taken_copies: HashSet<&str> = judged.values().flat_map(|log| log.copies.iter().map(|copy| &**copy)).collect();
-    let mut groups: BTreeMap<Tail, (Vec<&'f FoundFile>, Reason)> = BTreeMap::new();
-    for (file, key) in &sorted.logs {
-        let tail = Tail::of(&file.name);
-        let is_listed = logs.contains_key(&tail) || taken.contains(&*file.name) || taken_copies.contains(&*file.name);
-        if is_listed || !question.has_place(&key.account, &key.region) || !question.range.has(key.minute) {
+    let names = judged.iter().flat_map(|log| log.file.iter().map(|file| &*file.name).chain(log.copies.iter().map(|copy| &**copy)));
+    let taken: HashSet<&str> = names.filter(|name| is_flat(&tail_of(name))).collect();
+    let mut rest = Vec::new();
+    let mut listed = Entries::groups(entries).map(Entries::tail).peekable();
+    for group in places.all.chunk_by(|a, b| a.tail == b.tail) {
+        let tail = group.first().map(|place| &*place.tail).unwrap_or_default();
+        while listed.next_if(|listed| *listed < tail).is_some() {}
+        if listed.peek().is_some_and(|listed| *listed == tail) {
             continue;
         }
-        let cover = by_region.get(&(key.account.clone(), key.region.clone()));
-        let reason = RegionCover::reason(cover, key, is_kind_listed);
-        groups.entry(tail).or_insert_with(|| (Vec::new(), reason)).0.push(file);
+        let is_left = |place: &&Place<'f>| {
+            !taken.contains(&*place.file.name)
+                && question.has_place(&place.key.account, &place.key.region)
+                && question.range.has(place.key.minute)
+        };
+        let left: Vec<&Place<'f>> = group.iter().filter(is_left).collect();
+        let Some(first) = left.first() else { continue };
+        let cover = by_region.get(&(first.key.account.clone(), first.key.region.clone()));
+        rest.extend(undigested(&left, RegionCover::reason(cover, &first.key, is_kind_listed)));
     }
-    groups.into_iter().filter_map(|(tail, (files, reason))| Some((tail, undigested(&files, reason)?))).collect()
+    rest
 }
 
 fn holds(filter: &[String], value: &str) -> bool {

@@ -32,7 +32,8 @@ pub fn hash(objects: &[Object], options: &Options, progress: &Progress) -> Resul
         };
         unit.iter().map(&mut hash_next).collect::<Vec<_>>()
     };
-    Ok(pool(options)?.install(|| units.par_iter().map(hash_unit).collect::<Vec<_>>()).concat())
+    let done = pool(options)?.install(|| units.par_iter().map(hash_unit).collect::<Vec<_>>());
+    Ok(done.into_iter().flatten().collect())
 }
 
 fn hash_object(object: &Object, options: &Options, scratch: &mut Scratch, window: &mut Vec<u8>) -> ObjectReport {

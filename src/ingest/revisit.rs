@@ -13,7 +13,7 @@ use crate::event::csv;
 use crate::event::envelope::{Found, RecordSpan, Sink, Walker};
 use crate::problem::ProblemKind;
 use crate::source::gzip::{Inflate, Scratch};
-use crate::source::{Budget, Object, disk};
+use crate::source::{Budget, Object, Sha256, disk};
 
 /// The bytes of one record as they came.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,7 +52,7 @@ pub fn revisit(
 }
 
 /// The wanted records, and the SHA-256 of the whole object.
-fn read_records(object: &Object, wanted: &BTreeSet<u64>, budget: Budget) -> (Vec<RawRecord>, Option<String>) {
+fn read_records(object: &Object, wanted: &BTreeSet<u64>, budget: Budget) -> (Vec<RawRecord>, Option<Sha256>) {
     let Ok(reader) = disk::open(object) else { return (Vec::new(), None) };
     let mut scratch = Scratch::default();
     let mut stream = Inflate::new(reader, &mut scratch, budget);

@@ -1,10 +1,12 @@
 //! The JSON documents, one a command, each with its schema and the ledger.
 
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::case::{Case, Coverage, Verified};
 use crate::completeness::{Completeness, Silence};
 use crate::detect::Detections;
+use crate::digest::Verification;
 use crate::problem::{Ledger, Problem};
 
 /// The document of `detect`.
@@ -19,7 +21,7 @@ pub fn investigate(case: &Case, detections: &Detections) -> Value {
     let mut document = document("investigate", &case.ledger);
     document.insert("coverage".to_owned(), coverage(&case.coverage));
     let verification = case.integrity.as_ref().and_then(|integrity| integrity.verification.as_ref());
-    document.insert("integrity".to_owned(), verification.map_or(Value::Null, |verification| Value::Object(verification.to_json())));
+    document.insert("integrity".to_owned(), json!(verification));
     document.insert("completeness".to_owned(), case.completeness.as_ref().map_or(Value::Null, completeness));
     // No IAM state is replayed yet, so nothing is claimed.
     document.insert("drift".to_owned(), Value::Null);
@@ -28,10 +30,17 @@ pub fn investigate(case: &Case, detections: &Detections) -> Value {
 }
 
 /// The document of `verify`.
-pub fn verify(verified: &Verified) -> Value {
-    let mut document = document("verify", &verified.ledger);
-    document.extend(verified.verification.to_json());
-    Value::Object(document)
+pub fn verify(verified: &Verified) -> impl Serialize {
+    Verify { head: document("verify", &verified.ledger), verification: &verified.verification }
+}
+
+/// The one document that is as long as the input.
+#[derive(Serialize)]
+struct Verify<'v> {
+    #[serde(flatten)]
+    head: Map<String, Value>,
+    #[serde(flatten)]
+    verification: &'v Verification,
 }
 
 /// The document of a command whose answer is rows.

@@ -7,10 +7,10 @@
 
 use std::io::{self, Read};
 
-use aws_lc_rs::digest::{Context, Digest, SHA256, digest};
+use aws_lc_rs::digest::{Context, SHA256};
 use flate2::{Crc, Decompress, FlushDecompress, Status};
 
-use super::Budget;
+use super::{Budget, Sha256};
 
 /// What is wrong with the stream, with the number of stored bytes that were read before it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,8 +47,8 @@ pub enum Damage {
 /// What one object's bytes were, once they have been read.
 #[derive(Debug, Clone)]
 pub struct Summary {
-    /// SHA-256 of all inflated bytes, as lower-case hex; `None` where some were left unread.
-    pub sha256: Option<String>,
+    /// SHA-256 of all inflated bytes; `None` where some were left unread.
+    pub sha256: Option<Sha256>,
     /// Bytes as stored.
     pub stored_bytes: u64,
     /// Bytes after inflation.
@@ -86,9 +86,10 @@ pub struct Inflate<'s, R> {
     start: usize,
     end: usize,
     state: State,
-    hash: Context,
+    /// Of what is not inflated at once.
+    hash: Option<Context>,
     /// The hash of an object that was inflated at once.
-    whole: Option<Digest>,
+    whole: Option<Sha256>,
     /// Whether the reader has no more bytes.
     at_end: bool,
     crc: Crc,
@@ -126,7 +127,7 @@ impl<'s, R: Read> Inflate<'s, R> {
             start: 0,
             end: 0,
             state: State::Start,
-            hash: Context::new(&SHA256),
+            hash: None,
             whole: None,
             at_end: false,
             crc: Crc::new(),
@@ -158,8 +159,8 @@ impl<'s, R: Read> Inflate<'s, R> {
 
     /// What the bytes were; those that have not been asked for are left unread.
     pub fn finish(self) -> Summary {
-        let digest = self.whole.unwrap_or_else(|| self.hash.finish());
-        let sha256 = (self.state == State::Ended).then(|| super::hex(digest.as_ref()));
+        let hash = || self.whole.unwrap_or_else(|| Sha256::from_digest(self.hash.unwrap_or_else(new_hash).finish()));
+        let sha256 = (self.state == State::Ended).then(hash);
         Summary { sha256, stored_bytes: self.stored_bytes, inflated_bytes: self.inflated_bytes, members: self.members, damage: self.damage }
     }
 
@@ -189,7 +190,7 @@ impl<'s, R: Read> Inflate<'s, R> {
         if at_once.gzip_decompress(stored, out) != Ok(size) {
             return false;
         }
-        self.whole = Some(digest(&SHA256, out));
+        self.whole = Some(Sha256::of(out));
         self.inflated_bytes = to_u64(size);
         self.members = 1;
         self.start = self.end;
@@ -330,7 +331,7 @@ impl<'s, R: Read> Inflate<'s, R> {
     /// Hashes what has been appended since `before`, and asks the budget.
     fn account(&mut self, out: &[u8], before: usize) -> Result<(), Stop> {
         let new = out.get(before..).unwrap_or_default();
-        self.hash.update(new);
+        self.hash.get_or_insert_with(new_hash).update(new);
         if self.state == State::Member {
             self.crc.update(new);
         }
@@ -396,6 +397,10 @@ const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 /// Bytes of the size at a member's end (RFC 1952, section 2.3.1).
 const SIZE_BYTES: usize = 4;
 
+fn new_hash() -> Context {
+    Context::new(&SHA256)
+}
+
 fn to_u64(bytes: usize) -> u64 {
     u64::try_from(bytes).unwrap_or(u64::MAX)
 }
@@ -431,7 +436,7 @@ mod tests {
         assert_eq!((out == text, summary.members, summary.stored_bytes), (true, 0, summary.inflated_bytes));
         let (out, summary) = inflate(&[gzip(b"ab"), gzip(b""), gzip(b"c")].concat(), Budget::default());
         assert_eq!((out.as_slice(), summary.members, &summary.damage), (&b"abc"[..], 3, &None));
-        insta::assert_snapshot!(summary.sha256.unwrap_or_default(), @"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        insta::assert_snapshot!(summary.sha256.expect("all was read"), @"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     }
 
     #[test]

@@ -5,12 +5,16 @@
 pub mod disk;
 pub mod gzip;
 mod object_key;
+mod sha256;
 
+use std::io::{self, Read};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use object_key::ObjectKey;
 pub(crate) use object_key::stamp;
+pub(crate) use sha256::unhex;
+pub use sha256::{Sha256, hex, sha256_hex};
 
 use crate::problem::{Problem, Skipped};
 
@@ -36,15 +40,14 @@ pub enum Location {
     Memory(Arc<[u8]>),
 }
 
-/// The SHA-256 of bytes, in lower-case hex.
-pub fn sha256_hex(bytes: &[u8]) -> String {
-    hex(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes).as_ref())
-}
-
-/// Bytes in lower-case hex.
-pub fn hex(bytes: &[u8]) -> String {
-    let digit = |value: u8| char::from(if value < 10 { b'0' + value } else { b'a' + value - 10 });
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0x0f)]).collect()
+/// All bytes of a reader, or one more than `limit` where it has more.
+///
+/// # Errors
+/// What the system says.
+pub fn read_within(reader: impl Read, limit: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    reader.take(u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1)).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// What was found under the sources.

@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 
 use super::super::hash::md5_hex;
 use super::super::{
-    AskedRange, Carriers, Digest, Evidence, FileReport, FoundFile, Gap, Limits, Named, PublicKeys, Question, Reason, Sha256, Stored, Tail,
+    AskedRange, Carriers, Digest, Evidence, FileReport, FoundFile, Gap, Limits, Named, PublicKeys, Question, Reason, Stored, Tail,
     Verification, verify,
 };
-use crate::source::hex;
+use crate::source::{Sha256, hex};
 use crate::time::EventTime;
 
 pub(super) const ACCOUNT: &str = "111122223333";

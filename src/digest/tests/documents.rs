@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::bucket::Bucket;
-use crate::digest::{Digest, Limits, Reason, Sha256};
+use crate::digest::{Digest, Limits, Reason};
+use crate::source::Sha256;
 
 fn document() -> Value {
     Bucket::of("ok ok").hours[1].document.clone()

@@ -3,7 +3,8 @@
 use proptest::prelude::{ProptestConfig, any, prop_assert, proptest};
 
 use super::bucket::{Bucket, log_key};
-use crate::digest::{Digest, FoundFile, Limits, Named, Severity, Sha256, Stored};
+use crate::digest::{Digest, FoundFile, Limits, Named, Severity, Stored};
+use crate::source::Sha256;
 
 /// A file of the bucket with one bit of its content changed.
 fn flipped(bucket: &Bucket, file: &FoundFile, place: usize) -> FoundFile {
