@@ -87,9 +87,13 @@ pub(super) fn changes(special: Special, call: &Call<'_>) -> Vec<Change> {
             anchor(call).into_iter().map(|(attribute, value)| call.set(attribute, value, Implies::Nothing)).collect()
         }
         Special::CreateAnywhereProfile => {
-            let mut changes = create(call, "", anywhere_settings(call));
-            changes.extend(role_arns(call).into_iter().map(|replace| Change { is_quiet: true, ..replace }));
-            changes
+            let mut initial = anywhere_settings(call);
+            let keys = NAMED_BY_PROFILES.iter().flat_map(|(field, name)| {
+                let names = call.request.list(name).filter_map(Json::as_str);
+                names.map(|name| (Attribute::keyed(*field, name), Value::Present))
+            });
+            initial.extend(keys);
+            create(call, "", initial)
         }
         Special::UpdateAnywhereProfile => {
             let settings = anywhere_settings(call).into_iter();
@@ -291,12 +295,12 @@ fn anywhere_settings(call: &Call<'_>) -> Vec<(Attribute, Value)> {
     found
 }
 
+/// A list that the call has replaces the one before.
 fn role_arns(call: &Call<'_>) -> Vec<Change> {
-    let lists = [(Field::RoleArn, "roleArns"), (Field::ManagedPolicy, "managedPolicyArns")];
-    let named = lists.into_iter().filter(|(_, name)| call.request.get(name).is_some_and(Json::is_array));
-    let replace = |(field, name)| {
+    let named = NAMED_BY_PROFILES.iter().filter(|(_, name)| call.request.get(name).is_some_and(Json::is_array));
+    let replace = |(field, name): &(Field, &str)| {
         let keys = call.request.list(name).filter_map(Json::as_str).map(Arc::from).collect();
-        call.change(Effect::Replace { field, keys })
+        call.change(Effect::Replace { field: *field, keys })
     };
     named.map(replace).collect()
 }
@@ -317,3 +321,6 @@ fn tags(call: &Call<'_>) -> Vec<(Attribute, Value)> {
 
 /// IAM API Reference, `CreateRole`: the session length that a role has where none is given.
 const DEFAULT_SESSION_SECONDS: u32 = 3600;
+
+/// The lists of a profile of Roles Anywhere.
+const NAMED_BY_PROFILES: [(Field, &str); 2] = [(Field::RoleArn, "roleArns"), (Field::ManagedPolicy, "managedPolicyArns")];

@@ -8,6 +8,7 @@ use super::super::snapshot::Reading;
 use super::*;
 
 mod properties;
+mod scenes;
 
 /// Each has events, snapshots, and the items that are expected, of which eight fields count as a multiset.
 const CASES: [&str; 22] = [

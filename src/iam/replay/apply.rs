@@ -34,13 +34,12 @@ pub(in crate::iam) struct Applier<'s> {
 }
 
 impl Applier<'_> {
-    /// Applies one change. False where it left everything as it was.
-    pub(in crate::iam) fn apply(&mut self, change: &Change) -> bool {
-        let steps = self.steps.len();
+    /// Applies one change. One that leaves everything as it was makes no step.
+    pub(in crate::iam) fn apply(&mut self, change: &Change) {
         let reference = subject(self.state, &change.subject);
         if let Effect::Create { unique_id, initial } = &change.effect {
             self.create(change, &reference, unique_id.as_ref(), initial);
-            return true;
+            return;
         }
         // A call that finds nothing to delete may have nothing to be proven by.
         let implies_entity = !matches!(change.effect, Effect::Delete { implies: Implies::Nothing });
@@ -65,7 +64,6 @@ impl Applier<'_> {
                 self.push(change.kind, id, attribute, before, value.clone());
             }
         }
-        self.steps.len() > steps || change.is_quiet
     }
 
     fn create(&mut self, change: &Change, reference: &EntityRef, unique_id: Option<&Arc<str>>, initial: &[(Attribute, Value)]) {
