@@ -187,7 +187,7 @@ impl State {
         if let Some(entity) = self.entities.get_mut(id.0) {
             entity.reference = after.clone();
         }
-        if name.is_none() {
+        if after.name == before.name {
             return;
         }
         self.names.remove(&before.key());
@@ -197,8 +197,9 @@ impl State {
         for group in groups {
             let (old, new) = (Attribute::keyed(Field::Member, &before.name), Attribute::keyed(Field::Member, &after.name));
             if let Some(held) = self.entity(group).and_then(|group| group.held(&old)).cloned() {
-                self.set(group, &new, held.clone());
-                self.set(group, &old, Held { value: Value::Absent, ..held });
+                // In this order, as a name that differs in its case only has the same place in the index.
+                self.set(group, &old, Held { value: Value::Absent, ..held.clone() });
+                self.set(group, &new, held);
             }
         }
     }

@@ -51,6 +51,10 @@ fn memberships_follow_a_rename_and_the_old_name_lives_for_a_moment() {
     assert_eq!(state.rank(bob), Rank::Admin);
     let members: Vec<String> = state.entity(admins).expect("it").keys(Field::Member).map(|(member, _)| member.to_string()).collect();
     assert_eq!(members, ["members[rob]"]);
+    for name in ["rob", "Rob"] {
+        state.rename(bob, Some(&name.into()), None, time("2026-03-02T11:00:00Z"));
+        assert_eq!((state.rank(bob), state.find(&user("rob"))), (Rank::Admin, Some(bob)), "{name}");
+    }
 }
 
 #[test]
