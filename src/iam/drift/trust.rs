@@ -156,6 +156,7 @@ mod tests {
         Value::document(Some(&json!({"Version": "2012-10-17", "Statement": statements}).to_string()))
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "tests write values where they are used")]
     fn allow(principal: Json, condition: Json) -> Json {
         json!({"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": principal, "Condition": condition})
     }

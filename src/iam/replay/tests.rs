@@ -8,6 +8,7 @@ use super::super::event::tests::event;
 use super::super::kind::Kind;
 use super::*;
 
+#[expect(clippy::needless_pass_by_value, reason = "tests write values where they are used")]
 fn call(second: u32, id: &str, name: &str, request: Json) -> IamEvent {
     event(&json!({
         "eventID": id, "eventSource": "iam.amazonaws.com", "eventName": name, "recipientAccountId": "111122223333",

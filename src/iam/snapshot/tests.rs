@@ -70,7 +70,7 @@ fn a_credential_report_tells_counts_and_not_ids() {
 #[test]
 fn documents_in_each_form_and_counts_that_differ() {
     let document = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"}]}"#;
-    let encoded: String = document.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    let encoded: String = document.bytes().flat_map(|byte| ["%".to_owned(), crate::source::hex(&[byte])]).collect();
     let policy = |form: Json| {
         json!({"AccountId": "111122223333", "SnapshotTime": "2026-03-02T06:00:00Z", "UserDetailList": [], "GroupDetailList": [], "RoleDetailList": [],
             "Policies": [{"Arn": "arn:aws:iam::111122223333:policy/p", "DefaultVersionId": "v2", "AttachmentCount": 1,

@@ -6,6 +6,7 @@ use crate::iam::kind::{Kind, Severity};
 const ACCOUNT: &str = "111122223333";
 
 /// An event of IAM, or of the service before a colon, by the user mallory.
+#[expect(clippy::needless_pass_by_value, reason = "tests write values where they are used")]
 fn call(time: &str, name: &str, request: Json, response: Json) -> IamEvent {
     let (service, name) = name.split_once(':').unwrap_or(("iam", name));
     event(&json!({
@@ -15,6 +16,7 @@ fn call(time: &str, name: &str, request: Json, response: Json) -> IamEvent {
     }))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "tests write values where they are used")]
 fn taken(time: &str, more: Json) -> Snapshot {
     let mut json = json!({"AccountId": ACCOUNT, "SnapshotTime": format!("2026-03-02T{time}Z")});
     json.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
