@@ -288,6 +288,6 @@ impl User {
             Cell::time(acting.last),
         ];
         let events = [console, acting.first_key_use.clone(), acting.last_key_use.clone()];
-        StateRow { cells, evidence: evidence(events.into_iter().flatten()) }
+        StateRow { cells, evidence: evidence(events.into_iter().flatten()), snapshots: Vec::new() }
     }
 }

@@ -1,13 +1,16 @@
 //! What a recorded call changed: from an [`IamEvent`] to typed [`Change`]s.
 //!
 //! The tables ([`iam`], [`others`]) have a row for each operation: whom it changes, how, and the kind of drift that
-//! this is. [`read`] reads the parameters of a row's call, [`special`] those of calls that are like no other.
+//! this is. [`read`] reads the parameters of a row's call, [`special`] those of calls that are like no other. [`scan`]
+//! takes the events out of the frame.
 
 mod iam;
 mod operation;
 mod others;
 mod read;
+mod scan;
 mod special;
+mod witness;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -18,6 +21,7 @@ use super::event::IamEvent;
 use super::kind::Kind;
 use operation::Operation;
 pub(super) use read::caller;
+pub use scan::{Scanned, iam_events};
 pub(super) use special::password_defaults;
 
 /// One effect of a call on one entity.
@@ -151,7 +155,11 @@ pub fn is_operation(event: &IamEvent) -> bool {
 
 /// The row of an event's call.
 fn operation(event: &IamEvent) -> Option<&'static Operation> {
-    let table = match event.event_source.to_ascii_lowercase().as_str() {
+    operation_named(&event.event_source, &event.event_name)
+}
+
+fn operation_named(event_source: &str, event_name: &str) -> Option<&'static Operation> {
+    let table = match event_source.to_ascii_lowercase().as_str() {
         "iam.amazonaws.com" => iam::IAM,
         "organizations.amazonaws.com" => others::ORGANIZATIONS,
         "sso.amazonaws.com" => others::IDENTITY_CENTER,
@@ -161,7 +169,7 @@ fn operation(event: &IamEvent) -> Option<&'static Operation> {
         "account.amazonaws.com" | "signin.amazonaws.com" => others::CONTACTS,
         _ => return None,
     };
-    table.iter().find(|operation| operation.name == event.event_name)
+    table.iter().find(|operation| operation.name == event_name)
 }
 
 #[cfg(test)]

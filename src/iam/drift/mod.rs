@@ -20,6 +20,7 @@ use serde::Serialize;
 
 use super::event::IamEvent;
 use super::snapshot::Snapshot;
+use super::state::State;
 use crate::time::{EventTime, TimeRange};
 pub use approval::{ApprovedChange, NotApprovals, read_approvals};
 pub use document::StatementDiff;
@@ -73,6 +74,8 @@ pub struct Drift {
     pub duplicate_mismatches: Vec<(String, String)>,
     /// Approved changes that were not seen, by their ids.
     pub approved_not_observed: Vec<String>,
+    /// What is known at the end.
+    pub state: State,
 }
 
 /// How many attributes of later snapshots were compared.

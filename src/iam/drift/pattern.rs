@@ -216,6 +216,12 @@ pub struct Launch {
 }
 
 impl Launch {
+    /// Whether calls of that name may be launches.
+    pub(in crate::iam) fn is_one(event_source: &str, event_name: &str) -> bool {
+        let service = event_source.strip_suffix(".amazonaws.com").unwrap_or(event_source);
+        LAUNCHES.iter().any(|(_, source, names, _)| *source == service && names.contains(&event_name))
+    }
+
     /// The launches that a call of another service is.
     pub(super) fn of(state: &super::super::state::State, event: &IamEvent) -> Vec<Self> {
         if event.has_failed() {

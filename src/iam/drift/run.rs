@@ -42,7 +42,7 @@ pub(super) fn run(events: Vec<IamEvent>, setup: &Setup) -> Drift {
     run.checks.unseen(setup, &mut run.items);
     let Run { items, launches, tracks, state, coverage, noops, .. } = run;
     let (items, approved_not_observed) = finish(items, &tracks, &state, setup);
-    Drift { items, launches, coverage, noops, duplicates, duplicate_mismatches: mismatches, approved_not_observed }
+    Drift { items, launches, coverage, noops, duplicates, duplicate_mismatches: mismatches, approved_not_observed, state }
 }
 
 /// An item while the run goes on, with what it is about.

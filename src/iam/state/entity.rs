@@ -8,7 +8,7 @@ use super::super::entity::EntityRef;
 use crate::time::EventTime;
 
 /// An entity with what is known of it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Entity {
     /// Its name, as last known.
     pub reference: EntityRef,
@@ -19,7 +19,7 @@ pub struct Entity {
 }
 
 /// Of which fields an attribute that was not seen is absent.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Covered {
     /// Of none.
     Nothing,

@@ -20,7 +20,7 @@ pub(super) use rank::{holds_deny, is_quarantine};
 pub struct EntityId(usize);
 
 /// All entities, with indexes over them.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct State {
     entities: Vec<Entity>,
     /// Who has a name, or had it last.
