@@ -88,7 +88,7 @@ pub(crate) fn trust(args: &TrustArgs) -> Result<Trust, Error> {
 }
 
 /// The bytes of a file, and one more than `limit` where it has more.
-fn read_within(path: &Path, limit: usize) -> Result<Vec<u8>, Error> {
+pub(crate) fn read_within(path: &Path, limit: usize) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
     let limit = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
     let read = fs::File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes));
@@ -111,7 +111,7 @@ pub(crate) fn baseline(rules: &RuleArgs, now: EventTime) -> Result<Baseline, Err
     Ok(Baseline { until, seen })
 }
 
-fn no_time(flag: &str, text: &str) -> Error {
+pub(crate) fn no_time(flag: &str, text: &str) -> Error {
     Error::setting(flag, format!("`{text}` is no time: write 2026-03-01T00:00:00Z, 2026-03-01, or a span back from now such as 7d or 36h"))
 }
 
