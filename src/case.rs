@@ -161,10 +161,10 @@ impl Case {
     /// # Errors
     /// What the table engine says.
     pub fn detect(&self, catalog: &Catalog) -> Result<Detections, Error> {
+        type Make = fn(&Case) -> Result<StateTable, Error>;
         // They take time to make, so only those that a rule asks.
         let asked =
             |name: &str| catalog.rules().iter().any(|rule| matches!(&rule.logic, Logic::State { table, .. } if table.as_str() == name));
-        type Make = fn(&Case) -> Result<StateTable, Error>;
         let makers: [(&str, Make); 5] = [
             ("users", Self::user_table),
             ("sessions", Self::session_table),

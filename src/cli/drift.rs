@@ -1,6 +1,6 @@
 //! `trailsift drift`: how did identities change, who did it, and what does the log not explain?
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
 use anyhow::Result;
@@ -10,6 +10,7 @@ use trailsift::detect::{Integrity, Severity};
 use trailsift::iam::drift::{Evidence, Item};
 use trailsift::report::json;
 use trailsift::report::text::short_principal;
+use trailsift::time::EventTime;
 
 use super::args::{DriftArgs, FailOn, Format};
 use super::exit::Exit;
@@ -100,7 +101,7 @@ fn head_lines(case: &Case, replay: &Replay) -> Vec<String> {
             thousands(number(coverage.not_covered)),
         ));
     }
-    let time = |time: Option<trailsift::time::EventTime>| time.map_or_else(|| "-".to_owned(), |time| time.to_string());
+    let time = |time: Option<EventTime>| time.map_or_else(|| "-".to_owned(), |time| time.to_string());
     lines.extend(replay.gaps.iter().map(|gap| format!("gap {} to {}: {}", time(gap.range.since), time(gap.range.until), gap.reason)));
     lines
 }
@@ -180,7 +181,7 @@ pub(crate) fn summary(replay: &Replay) -> String {
 }
 
 fn count_line(replay: &Replay, shown: &[&Item]) -> String {
-    let entities: std::collections::BTreeSet<&str> = shown.iter().map(|item| item.entity.as_str()).collect();
+    let entities: BTreeSet<&str> = shown.iter().map(|item| item.entity.as_str()).collect();
     let inferred = shown.iter().filter(|item| item.net.is_none()).count();
     format!(
         "{} on {}, {} that the log does not explain; {} left all as it was",

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use trailsift::Error;
 use trailsift::case::{Case, EVENTS, SCHEMA, StoredEvents, as_case};
-use trailsift::detect::{Catalog, Detections, Finding, Integrity, SEEN_FILE};
+use trailsift::detect::{Catalog, Detections, EvidenceKind, Finding, Integrity, SEEN_FILE};
 use trailsift::event::redact;
 use trailsift::frame::Store;
 use trailsift::ingest::RawRecord;
@@ -162,7 +162,8 @@ fn command_line() -> Vec<String> {
 fn evidence(findings: &[Finding], records: &[RawRecord]) -> Vec<EvidenceLine> {
     let mut lines: BTreeMap<(&str, Option<u64>), EvidenceLine> = BTreeMap::new();
     for finding in findings {
-        for piece in &finding.evidence {
+        // Places in snapshots are not places of records.
+        for piece in finding.evidence.iter().filter(|piece| piece.kind == EvidenceKind::Event) {
             let line = lines.entry((&piece.object, piece.record_index)).or_insert_with(|| EvidenceLine {
                 object: piece.object.clone(),
                 record_index: piece.record_index,

@@ -172,7 +172,8 @@ fn text(flag: &'static str, path: &Path, files: &mut Vec<ComparedFile>) -> Resul
     }
     files.push(ComparedFile { flag, file: path.display().to_string(), sha256: sha256_hex(&bytes), bytes: bytes.len() });
     let text = String::from_utf8(bytes).map_err(|_| refuse(flag, path, "it is not UTF-8"))?;
-    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
+    // Some editors begin a file with a mark.
+    Ok(text.strip_prefix('\u{feff}').map_or_else(|| text.clone(), str::to_owned))
 }
 
 fn refuse(flag: &str, path: &Path, reason: impl Into<String>) -> Error {

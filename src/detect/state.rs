@@ -116,7 +116,7 @@ fn finding(rule: &Rule, rows: &[Row<'_>]) -> Finding {
     Finding {
         severity: rows.iter().map(|row| row.severity(rule)).max().unwrap_or(rule.severity.default),
         account_id: shared(&[Column::RecipientAccountId.name(), "account"]),
-        principal: shared(&[Column::Principal.name(), "actor_arn"]),
+        principal: shared(&[Column::Principal.name(), "session_issuer", "actor_arn"]),
         region: shared(&[Column::AwsRegion.name(), "region"]),
         source_ip_address: shared(&[Column::SourceIpAddress.name(), "source_ip"]),
         event_name: shared(&[Column::EventName.name()]),

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use serde_json::Value;
 
 use super::attribute::{Attribute, Field};
-use super::change::{Subject, attempted};
+use super::change::{Subject, attempted, is_operation};
 use super::drift::{Drift, Evidence, Item, Launch};
 use super::entity::{EntityKind, EntityRef};
 use super::event::IamEvent;
@@ -13,7 +14,7 @@ use super::kind::Risk;
 use super::policy::Rank;
 use super::state::{Entity, EntityId, State};
 use crate::schema::Kind;
-use crate::session::{Cell, EventPlace, SnapshotPlace, StateColumn, StateRow, StateTable};
+use crate::session::{Cell, EventPlace, SnapshotPlace, StateColumn, StateRow, StateTable, column};
 
 /// The columns of the table `iam_changes`.
 pub const CHANGE_COLUMNS: &[StateColumn] = &[
@@ -23,7 +24,12 @@ pub const CHANGE_COLUMNS: &[StateColumn] = &[
     column("event_name", Kind::Text, "event_name", "never"),
     column("recipient_account_id", Kind::Text, "recipient_account_id, else the file's or the caller's account", "none is known"),
     column("aws_region", Kind::Text, "aws_region", "absent"),
-    column("principal", Kind::Text, "the caller's ARN, else the service, else the user of Identity Center", "none is named"),
+    column(
+        "principal",
+        Kind::Text,
+        "the role of a session, else the caller's ARN, else the service, else the user of Identity Center",
+        "none is named",
+    ),
     column("user_type", Kind::Text, "user_type", "absent"),
     column("user_access_key_id", Kind::Text, "user_access_key_id", "absent"),
     column("session_issuer", Kind::Text, "issuer_arn", "no session of a role or user"),
@@ -103,10 +109,13 @@ pub const STATE_COLUMNS: &[StateColumn] = &[
 /// # Shape
 /// A row a call of [`CHANGE_COLUMNS`]; calls that failed are there too.
 pub fn changes(events: &[IamEvent], drift: &Drift) -> StateTable {
-    let mut items: BTreeMap<&str, Vec<&Item>> = BTreeMap::new();
+    // By their places, as edited records may share an id.
+    let mut items: BTreeMap<(&str, Option<u64>), Vec<&Item>> = BTreeMap::new();
     for item in &drift.items {
-        if let Some(event_id) = &item.event_id {
-            items.entry(event_id).or_default().push(item);
+        for evidence in &item.evidence {
+            if let Evidence::Record { object, record_index, .. } = evidence {
+                items.entry((object, *record_index)).or_default().push(item);
+            }
         }
     }
     let mut launches: BTreeMap<&str, &Launch> = BTreeMap::new();
@@ -118,7 +127,8 @@ pub fn changes(events: &[IamEvent], drift: &Drift) -> StateTable {
         }
     }
     let row = |event: &IamEvent| {
-        let (items, launch) = (items.get(event.event_id.as_str()), launches.get(event.event_id.as_str()).copied());
+        let launch = launches.get(event.event_id.as_str()).copied().filter(|_| Launch::is_one(&event.event_source, &event.event_name));
+        let items = items.get(&(&*event.place.object, event.place.record_index));
         change_row(event, items.map_or(&[], Vec::as_slice), launch, &drift.state)
     };
     StateTable { name: "iam_changes", columns: CHANGE_COLUMNS, rows: events.iter().filter_map(row).collect() }
@@ -154,10 +164,10 @@ pub fn state(start: &State, drift: &Drift) -> StateTable {
 
 /// A row; `None` for a call that only shows who is there.
 fn change_row(event: &IamEvent, items: &[&Item], launch: Option<&Launch>, end: &State) -> Option<StateRow> {
-    let change = attempted(event).into_iter().next();
-    if change.is_none() && launch.is_none() {
+    if launch.is_none() && !is_operation(event) {
         return None;
     }
+    let change = attempted(event).into_iter().next();
     let entity = items.first().map(|item| item.entity.clone()).or_else(|| match &change.as_ref()?.subject {
         Subject::Named(entity) | Subject::HolderOf { or_else: entity, .. } => Some(entity.to_string()),
     });
@@ -171,7 +181,7 @@ fn change_row(event: &IamEvent, items: &[&Item], launch: Option<&Launch>, end: &
         Cell::text(Some(&event.event_name)),
         Cell::text(Some(event.recipient_account_id.as_str()).filter(|account| !account.is_empty())),
         Cell::text(Some(event.aws_region.as_str()).filter(|region| !region.is_empty())),
-        Cell::text(event.actor.name()),
+        Cell::text(event.actor.session_issuer.as_deref().filter(|_| event.actor.kind == "AssumedRole").or_else(|| event.actor.name())),
         Cell::text(Some(event.actor.kind.as_str()).filter(|kind| !kind.is_empty())),
         text(&event.actor.access_key_id),
         text(&event.actor.session_issuer),
@@ -201,10 +211,14 @@ fn change_row(event: &IamEvent, items: &[&Item], launch: Option<&Launch>, end: &
     Some(StateRow { cells, evidence: vec![evidence], snapshots: Vec::new() })
 }
 
-/// A text among the request parameters, under exactly that name.
+/// A text among the request parameters, under exactly that name; of a list the first, as fields of rules have it.
 fn request_text(event: &IamEvent, name: &str) -> Option<String> {
-    let request: serde_json::Value = serde_json::from_str(event.request_parameters.as_deref()?).ok()?;
-    request.get(name)?.as_str().map(str::to_owned)
+    let request: Value = serde_json::from_str(event.request_parameters.as_deref()?).ok()?;
+    let mut value = request.get(name)?;
+    while let Value::Array(list) = value {
+        value = list.first()?;
+    }
+    value.as_str().map(str::to_owned)
 }
 
 /// The rank that a policy had when it was attached, as the item's risk tells.
@@ -348,11 +362,7 @@ fn json(value: &impl Serialize) -> Cell {
 /// The word that a value without fields is written as.
 fn word(value: &impl Serialize) -> Cell {
     match serde_json::to_value(value) {
-        Ok(serde_json::Value::String(word)) => Cell::Text(word),
+        Ok(Value::String(word)) => Cell::Text(word),
         _ => Cell::Null,
     }
-}
-
-const fn column(name: &'static str, kind: Kind, source: &'static str, null_means: &'static str) -> StateColumn {
-    StateColumn { name, kind, source, null_means }
 }

@@ -37,6 +37,7 @@ pub use creation::{Api, Creation, Verdict};
 pub use origin::{MAX_DEPTH, Sessions, resolve, sessions_of};
 pub use sessions::SESSION_COLUMNS;
 pub use users::USER_COLUMNS;
+pub(crate) use users::column;
 
 /// A table that a stage makes of the events: rows of state, each with the events that it rests on.
 #[derive(Debug, Clone, PartialEq)]
