@@ -1,5 +1,6 @@
 //! [`Case`]: runs the stages over a [`Scope`] and owns all of their results.
 
+mod drift;
 mod integrity;
 mod stored;
 
@@ -11,6 +12,7 @@ use std::sync::{Arc, OnceLock};
 
 use serde_json::{Map, Value, json};
 
+pub use drift::Replay;
 pub use integrity::{Integrity, Trust, Verified, tally, verify_scope};
 pub use stored::{EVENTS, MANIFEST, SCHEMA, StoredEvents, as_case};
 
@@ -20,6 +22,7 @@ use crate::digest::{DIGEST_KIND, Tail};
 use crate::error::Error;
 use crate::frame::{ByPlace, DIFFERING, EventFrame, Store};
 use crate::iam;
+use crate::iam::drift::Setup;
 use crate::ingest::{self, ObjectReport, Progress, RawRecord, Status, Unread, revisit};
 use crate::problem::{Filtered, Ledger, ObjectCounts, RecordCounts, Skipped};
 use crate::schema::Column;
@@ -40,6 +43,8 @@ pub struct Scope {
     pub baseline: Baseline,
     /// What digests are held against; without it none are looked at.
     pub trust: Option<Trust>,
+    /// What identities are compared with; what the log and its digests tell is added to it.
+    pub drift: Setup,
 }
 
 /// All that is known after the sources have been read.
@@ -57,6 +62,8 @@ pub struct Case {
     pub events: EventFrame,
     /// Where temporary credentials came from, once that was asked.
     sessions: OnceLock<Sessions>,
+    /// What changed in identities, once that was asked.
+    replay: OnceLock<Replay>,
     /// Where every object and record ended.
     pub ledger: Ledger,
     /// What the events cover.
@@ -154,16 +161,18 @@ impl Case {
     /// # Errors
     /// What the table engine says.
     pub fn detect(&self, catalog: &Catalog) -> Result<Detections, Error> {
+        type Make = fn(&Case) -> Result<StateTable, Error>;
         // They take time to make, so only those that a rule asks.
         let asked =
             |name: &str| catalog.rules().iter().any(|rule| matches!(&rule.logic, Logic::State { table, .. } if table.as_str() == name));
-        let mut tables = Vec::new();
-        if asked("users") {
-            tables.push(self.user_table()?);
-        }
-        if asked("sessions") {
-            tables.push(self.session_table()?);
-        }
+        let makers: [(&str, Make); 5] = [
+            ("users", Self::user_table),
+            ("sessions", Self::session_table),
+            ("iam_changes", Self::change_table),
+            ("iam_state", Self::iam_state_table),
+            ("drift", Self::drift_table),
+        ];
+        let tables = makers.iter().filter(|(name, _)| asked(name)).map(|(_, make)| make(self)).collect::<Result<Vec<_>, _>>()?;
         let options = DetectOptions { baseline: &self.scope.baseline, tables: &tables };
         let mut detections = detect::detect(catalog, &self.events, &options)?;
         self.scope.accepted.apply(&mut detections, &self.events)?;
@@ -206,8 +215,8 @@ impl Case {
 
     fn from_parts(scope: Scope, inputs: Inputs, events: EventFrame, ledger: Ledger, coverage: Coverage) -> Self {
         let Inputs { objects, reports, unread } = inputs;
-        let (sessions, integrity, completeness) = (OnceLock::new(), None, None);
-        Self { scope, objects, unread, reports, events, sessions, ledger, coverage, integrity, completeness }
+        let (sessions, replay, integrity, completeness) = (OnceLock::new(), OnceLock::new(), None, None);
+        Self { scope, objects, unread, reports, events, sessions, replay, ledger, coverage, integrity, completeness }
     }
 
     /// The raw records that the findings rest on, in the order of their places.

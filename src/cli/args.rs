@@ -39,6 +39,8 @@ pub(crate) enum Command {
     Verify(VerifyArgs),
     /// Run the detection rules and print what they find
     Detect(DetectArgs),
+    /// Show how identities changed, who did it, and what the log does not explain
+    Drift(DriftArgs),
     /// Show events in the order of time, with the findings that rest on them
     Timeline(TimelineArgs),
     /// Show who was there: one row a principal, address, key or agent
@@ -71,6 +73,66 @@ pub(crate) struct InvestigateArgs {
     pub(crate) html: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) trust: TrustArgs,
+    #[command(flatten)]
+    pub(crate) compare: CompareArgs,
+}
+
+/// `trailsift drift`.
+#[derive(Debug, Args)]
+#[command(
+    before_long_help = "Examples:
+  trailsift drift ./AWSLogs
+  trailsift drift ./AWSLogs --baseline monday.json --after friday.json --approved changes.json
+  trailsift drift ./AWSLogs --entity arn:aws:iam::111122223333:role/deploy --format json",
+    after_help = "Snapshots come from: aws iam get-account-authorization-details\nNext: trailsift timeline SOURCE --event-id ID"
+)]
+pub(crate) struct DriftArgs {
+    /// Folders, files, or - for standard input
+    #[arg(value_name = "SOURCE", required = true, help_heading = "Input")]
+    pub(crate) sources: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) compare: CompareArgs,
+    /// Only what is still there at the end
+    #[arg(long, help_heading = "Filter")]
+    pub(crate) net: bool,
+    /// Only what concerns this user, role or other entity, as the answer names it (repeatable)
+    #[arg(long, value_name = "ARN", help_heading = "Filter")]
+    pub(crate) entity: Vec<String>,
+    #[command(flatten)]
+    pub(crate) filter: FilterArgs,
+    #[command(flatten)]
+    pub(crate) trust: TrustArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+}
+
+/// What identities are compared with.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Identities")]
+pub(crate) struct CompareArgs {
+    /// Account authorization details from before the log (JSON; repeatable for pages and accounts)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) baseline: Vec<PathBuf>,
+    /// Account authorization details from after the log: what the log does not explain is shown (repeatable)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) after: Vec<PathBuf>,
+    /// Take snapshots of which pages are missing: nothing in them is then proof of absence
+    #[arg(long, hide_short_help = true)]
+    pub(crate) partial_snapshot: bool,
+    /// The credential report that was taken with a baseline (CSV; repeatable for accounts)
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
+    pub(crate) credential_report: Vec<PathBuf>,
+    /// The state of the log at this time is the baseline; only later changes are shown
+    #[arg(long, value_name = "TIME")]
+    pub(crate) at: Option<String>,
+    /// Changes that were approved (JSON)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) approved: Option<PathBuf>,
+    /// Accounts that are one's own, with commas between
+    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = input::account, hide_short_help = true)]
+    pub(crate) trusted_accounts: Vec<String>,
 }
 
 /// `trailsift verify`.
@@ -248,7 +310,7 @@ impl From<SummaryBy> for By {
   trailsift sql --schema
   trailsift sql ./AWSLogs -c \"select event_time, event_name from events where user_type = 'Root' order by event_time\"
   trailsift sql ./AWSLogs --file question.sql --format csv -o answer.csv",
-    after_help = "Tables: events, files, digests, findings, problems, notices.\nNext: trailsift sql --schema",
+    after_help = "Tables: events, files, digests, findings, users, sessions, iam_changes, iam_state, drift, problems, notices.\nNext: trailsift sql --schema",
     group(clap::ArgGroup::new("statement").required(true).args(["command", "file", "schema"]))
 )]
 pub(crate) struct SqlArgs {
@@ -399,8 +461,8 @@ pub(crate) struct RunArgs {
     /// Memory to aim at, such as 2GiB [default: half of the machine's]
     #[arg(long, value_name = "LIMIT", value_parser = super::memory::parse)]
     pub(crate) memory: Option<u64>,
-    /// Exit with 1 on a finding this severe, or on tampering (invalid)
-    #[arg(long, value_name = "LEVEL|invalid")]
+    /// Exit with 1 on a finding this severe, on tampering (invalid), or on changes nobody approved (drift)
+    #[arg(long, value_name = "LEVEL|invalid|drift")]
     pub(crate) fail_on: Option<FailOn>,
     /// Exit with 0, not 3, where evidence is damaged
     #[arg(long)]
@@ -417,6 +479,8 @@ pub(crate) enum FailOn {
     Severity(Severity),
     /// Files that the digests prove to be altered, missing or added.
     Invalid,
+    /// Changes of identities that were not approved.
+    Drift,
 }
 
 impl FromStr for FailOn {
@@ -426,7 +490,10 @@ impl FromStr for FailOn {
         if text.eq_ignore_ascii_case("invalid") {
             return Ok(Self::Invalid);
         }
-        text.parse().map(Self::Severity).map_err(|error: <Severity as FromStr>::Err| format!("{error}, or invalid"))
+        if text.eq_ignore_ascii_case("drift") {
+            return Ok(Self::Drift);
+        }
+        text.parse().map(Self::Severity).map_err(|error: <Severity as FromStr>::Err| format!("{error}, or invalid or drift"))
     }
 }
 
@@ -511,7 +578,7 @@ mod tests {
 
     #[test]
     fn short_help_fits_a_screen() {
-        for name in ["investigate", "verify", "detect", "timeline", "summary", "sql", "rules"] {
+        for name in ["investigate", "verify", "detect", "drift", "timeline", "summary", "sql", "rules"] {
             let mut root = Cli::command();
             let command = root.find_subcommand_mut(name).expect("a command");
             let help = command.render_help().to_string();
@@ -527,8 +594,9 @@ mod tests {
     }
 
     #[test]
-    fn levels_of_later_versions_are_refused() {
-        assert!(Cli::try_parse_from(["trailsift", "detect", ".", "--fail-on", "drift"]).is_err());
+    fn what_a_run_may_fail_on() {
+        assert!(Cli::try_parse_from(["trailsift", "detect", ".", "--fail-on", "dri"]).is_err());
+        assert!(Cli::try_parse_from(["trailsift", "detect", ".", "--fail-on", "drift"]).is_ok());
         assert!(Cli::try_parse_from(["trailsift", "detect", ".", "--fail-on", "high"]).is_ok());
         assert!(Cli::try_parse_from(["trailsift", "detect", ".", "--fail-on", "invalid"]).is_ok());
     }

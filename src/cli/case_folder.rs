@@ -173,6 +173,15 @@ impl CaseFolder {
         self.write(name, |out| write_jsonl(out, values))
     }
 
+    /// Has a file written by `fill`, which gets its path.
+    pub(crate) fn write_by(&mut self, name: &str, fill: impl FnOnce(&Path) -> Result<(), Error>) -> Result<(), Error> {
+        let path = self.temporary.as_deref().unwrap_or(&self.path).join(name);
+        fill(&path)?;
+        let bytes = fs::read(&path).map_err(|cause| Error::io("read", &path, cause))?;
+        self.outputs.push(json!({"name": name, "sha256": sha256_hex(&bytes), "bytes": bytes.len()}));
+        Ok(())
+    }
+
     /// Writes a text.
     pub(crate) fn write_text(&mut self, name: &str, text: &str) -> Result<(), Error> {
         self.write(name, |out| out.write_all(text.as_bytes()))

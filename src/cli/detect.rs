@@ -33,5 +33,5 @@ pub(crate) fn run(args: &DetectArgs) -> Result<Exit> {
     found.write(&session.output, |detections| json::detect(&case, detections), table)?;
     findings::say_tables(session.messages, session.output.format, &found);
     findings::say_rules(session.messages, &found.detections);
-    Ok(session.end(&case, found.alert, true, "-v, or --format json"))
+    Ok(session.end(&case, found.alert, true, "-v, or --format json")?)
 }

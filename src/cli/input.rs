@@ -74,21 +74,23 @@ pub(crate) fn trust(args: &TrustArgs) -> Result<Trust, Error> {
         expect_regions: args.expect_region.clone(),
         ..Trust::default()
     };
-    let read = |path: &Path, limit| {
-        let bytes = fs::File::open(path).and_then(|file| read_within(file, limit));
-        bytes.map_err(|cause| Error::io("read", path, cause))
-    };
     for path in &args.keys {
-        let bytes = read(path, limits.key_file_bytes)?;
+        let bytes = read_file(path, limits.key_file_bytes)?;
         let refuse = |reason| Error::setting(format!("--keys {}", path.display()), reason);
         trust.keys.add_file(&path.display().to_string(), &bytes, &limits).map_err(refuse)?;
     }
     if let Some(path) = &args.signatures {
-        let bytes = read(path, limits.manifest_bytes)?;
+        let bytes = read_file(path, limits.manifest_bytes)?;
         let refuse = |reason| Error::setting(format!("--signatures {}", path.display()), reason);
         trust.carriers.add_manifest(&bytes, &limits).map_err(refuse)?;
     }
     Ok(trust)
+}
+
+/// The bytes of a file, and one more than `limit` where it has more.
+pub(crate) fn read_file(path: &Path, limit: usize) -> Result<Vec<u8>, Error> {
+    let bytes = fs::File::open(path).and_then(|file| read_within(file, limit));
+    bytes.map_err(|cause| Error::io("read", path, cause))
 }
 
 /// Reads the file of accepted things, if there is one.
@@ -106,7 +108,7 @@ pub(crate) fn baseline(rules: &RuleArgs, now: EventTime) -> Result<Baseline, Err
     Ok(Baseline { until, seen })
 }
 
-fn no_time(flag: &str, text: &str) -> Error {
+pub(crate) fn no_time(flag: &str, text: &str) -> Error {
     Error::setting(flag, format!("`{text}` is no time: write 2026-03-01T00:00:00Z, 2026-03-01, or a span back from now such as 7d or 36h"))
 }
 

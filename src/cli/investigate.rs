@@ -9,11 +9,12 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use trailsift::Error;
 use trailsift::case::{Case, EVENTS, SCHEMA, StoredEvents, as_case};
-use trailsift::detect::{Catalog, Detections, Finding, Integrity, SEEN_FILE};
+use trailsift::detect::{Catalog, Detections, EvidenceKind, Finding, Integrity, SEEN_FILE};
 use trailsift::event::redact;
 use trailsift::frame::Store;
 use trailsift::ingest::RawRecord;
 use trailsift::problem::{Ledger, Problem};
+use trailsift::query;
 use trailsift::report;
 use trailsift::report::build::{Run, Sources};
 use trailsift::report::model::Report;
@@ -21,10 +22,12 @@ use trailsift::time::EventTime;
 
 use super::args::{InvestigateArgs, LogArgs};
 use super::case_folder::CaseFolder;
+use super::drift;
 use super::exit::Exit;
 use super::findings::{self, Found};
 use super::output::{check_target, jsonl_bytes, write_file};
 use super::session::Session;
+use super::snapshots::ComparedFile;
 use super::summary::Summary;
 use super::text::{count, number};
 
@@ -37,6 +40,7 @@ pub(crate) fn run(args: &InvestigateArgs) -> Result<Exit> {
     let LogArgs { sources, rules, output, run, .. } = &args.logs;
     let (mut session, catalog) = Session::with_rules(&args.logs)?;
     session.verifying(&args.trust)?;
+    let compared = session.comparing(&args.compare)?;
     if let Some(path) = &args.html {
         check_target(path, output.force)?;
     }
@@ -60,22 +64,34 @@ pub(crate) fn run(args: &InvestigateArgs) -> Result<Exit> {
     display.stage("detecting");
     // The case holds all that was found; --min-severity is about what is shown.
     let all = case.detect(&catalog)?;
+    display.stage("replaying identities");
+    let replay = case.replay()?;
+    let items = report::json::drift_items(&case, replay);
     display.stage("writing the case");
     let records = case.evidence(&all.findings)?;
     let evidence = evidence(&all.findings, &records);
     let page = page(&session, &folder.name(), &catalog, &case, &all, &records)?;
     let lost = evidence.iter().filter(|line| line.raw.is_none()).count();
     let problems = problems(&case.ledger);
-    let manifest = manifest(&session, args, &catalog, &case, &all);
+    let manifest = manifest(&session, args, &compared, &catalog, &case, &all)?;
     let verification = case.integrity.as_ref().and_then(|integrity| integrity.verification.as_ref());
     let integrity = verification.into_iter().collect::<Vec<_>>();
     let lines = jsonl_bytes(&all.findings) + jsonl_bytes(&all.suppressed) + jsonl_bytes(&evidence) + jsonl_bytes(&problems);
-    folder.need(lines + jsonl_bytes(&integrity) + jsonl_bytes(&all.seen) + number(page.len()) + PRETTY * jsonl_bytes(&[&manifest]))?;
+    folder.need(
+        lines
+            + jsonl_bytes(&items)
+            + jsonl_bytes(&integrity)
+            + jsonl_bytes(&all.seen)
+            + number(page.len())
+            + PRETTY * jsonl_bytes(&[&manifest]),
+    )?;
     folder.note_files(EVENTS)?;
     folder.write_lines("findings.jsonl", &all.findings)?;
     folder.write_lines("suppressed.jsonl", &all.suppressed)?;
     folder.write_lines("evidence.jsonl", &evidence)?;
     folder.write_lines("problems.jsonl", &problems)?;
+    folder.write_lines("drift.jsonl", &items)?;
+    folder.write_by("iam_changes.parquet", |path| query::write_state(&case.change_table()?, path))?;
     folder.write_lines(SEEN_FILE, &all.seen)?;
     if !integrity.is_empty() {
         folder.write_lines("integrity.json", &integrity)?;
@@ -91,8 +107,16 @@ pub(crate) fn run(args: &InvestigateArgs) -> Result<Exit> {
     drop(display);
     let mut found = Found::new(all, rules.min_severity, run.fail_on);
     found.hide_tables(&catalog);
-    let summary = Summary { name: &name, folder: &path, session: &session, catalog: &catalog, case: &case, found: &found };
-    found.write(&session.output, |detections| report::json::investigate(&case, detections), |out| summary.write(out))?;
+    let summary = Summary {
+        name: &name,
+        folder: &path,
+        session: &session,
+        catalog: &catalog,
+        case: &case,
+        found: &found,
+        drift: drift::summary(replay),
+    };
+    found.write(&session.output, |detections| report::json::investigate(&case, replay, detections), |out| summary.write(out))?;
     findings::say_tables(session.messages, session.output.format, &found);
     findings::say_rules(session.messages, &found.detections);
     if lost > 0 {
@@ -100,7 +124,7 @@ pub(crate) fn run(args: &InvestigateArgs) -> Result<Exit> {
         session.messages.say(&format!("{records} could not be read again: the files changed during the run"));
     }
     let more = format!("{}", path.join("problems.jsonl").display());
-    Ok(session.end(&case, found.alert, lost == 0, &more))
+    Ok(session.end(&case, found.alert, lost == 0, &more)?)
 }
 
 fn out(args: &InvestigateArgs, now: EventTime) -> PathBuf {
@@ -138,7 +162,8 @@ fn command_line() -> Vec<String> {
 fn evidence(findings: &[Finding], records: &[RawRecord]) -> Vec<EvidenceLine> {
     let mut lines: BTreeMap<(&str, Option<u64>), EvidenceLine> = BTreeMap::new();
     for finding in findings {
-        for piece in &finding.evidence {
+        // Places in snapshots are not places of records.
+        for piece in finding.evidence.iter().filter(|piece| piece.kind == EvidenceKind::Event) {
             let line = lines.entry((&piece.object, piece.record_index)).or_insert_with(|| EvidenceLine {
                 object: piece.object.clone(),
                 record_index: piece.record_index,
@@ -179,11 +204,18 @@ fn problems(ledger: &Ledger) -> Vec<Value> {
 }
 
 /// `case.json`, but for the files of the folder.
-fn manifest(session: &Session, args: &InvestigateArgs, catalog: &Catalog, case: &Case, detections: &Detections) -> Value {
-    let InvestigateArgs { logs: LogArgs { rules, .. }, trust, .. } = args;
+fn manifest(
+    session: &Session,
+    args: &InvestigateArgs,
+    compared: &[ComparedFile],
+    catalog: &Catalog,
+    case: &Case,
+    detections: &Detections,
+) -> Result<Value, Error> {
+    let InvestigateArgs { logs: LogArgs { rules, .. }, trust, compare, .. } = args;
     let filter = &case.scope.options.filter;
-    let document = report::json::investigate(case, detections);
-    json!({
+    let document = report::json::investigate(case, case.replay()?, detections);
+    Ok(json!({
         "schema": SCHEMA,
         "version": env!("CARGO_PKG_VERSION"),
         "run": {
@@ -211,7 +243,11 @@ fn manifest(session: &Session, args: &InvestigateArgs, catalog: &Catalog, case: 
             "strict_location": trust.strict_location,
             "expect_account": trust.expect_account,
             "expect_region": trust.expect_region,
+            "partial_snapshot": compare.partial_snapshot,
+            "at": compare.at,
+            "trusted_accounts": compare.trusted_accounts,
         },
+        "compared": compared,
         "rules": rule_rows(catalog, detections),
         "keys": document.pointer("/integrity/trust").cloned().unwrap_or_else(|| json!([])),
         "integrity": case.integrity.as_ref().map(|integrity| json!({"verdict": integrity.worst.overall()})),
@@ -220,7 +256,7 @@ fn manifest(session: &Session, args: &InvestigateArgs, catalog: &Catalog, case: 
         "inputs": case.file_rows(),
         "coverage": document.get("coverage"),
         "ledger": document.get("ledger"),
-    })
+    }))
 }
 
 /// Every rule with what became of it, and its hash.

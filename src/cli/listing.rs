@@ -56,5 +56,5 @@ pub(crate) fn run<L: Listing>(listing: &L, args: &LogArgs, limit: Option<usize>)
         session.messages.say(&format!("{} more: {}", count(number(cut), "row"), L::MORE));
     }
     findings::say_rules(session.messages, &found.detections);
-    Ok(session.end(&case, found.alert, true, "-v, or --format json"))
+    Ok(session.end(&case, found.alert, true, "-v, or --format json")?)
 }

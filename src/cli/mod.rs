@@ -8,6 +8,7 @@ mod answer;
 pub(crate) mod args;
 mod case_folder;
 mod detect;
+mod drift;
 pub(crate) mod exit;
 mod explain;
 mod findings;
@@ -21,6 +22,7 @@ mod output;
 mod progress;
 mod rules;
 mod session;
+mod snapshots;
 mod space;
 mod sql;
 mod summarize;
@@ -42,6 +44,7 @@ pub(crate) fn run(cli: &Cli) -> Result<Exit> {
         Command::Investigate(args) => investigate::run(args),
         Command::Verify(args) => verify::run(args),
         Command::Detect(args) => detect::run(args),
+        Command::Drift(args) => drift::run(args),
         Command::Timeline(args) => timeline::run(args),
         Command::Summary(args) => summarize::run(args),
         Command::Sql(args) => sql::run(args),

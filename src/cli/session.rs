@@ -14,7 +14,7 @@ use trailsift::ingest::Progress;
 use trailsift::source::Object;
 use trailsift::time::EventTime;
 
-use super::args::{FailOn, FilterArgs, LogArgs, OutputArgs, RunArgs, TrustArgs};
+use super::args::{CompareArgs, FailOn, FilterArgs, LogArgs, OutputArgs, RunArgs, TrustArgs};
 use super::exit::Exit;
 use super::findings;
 use super::input;
@@ -22,6 +22,7 @@ use super::memory;
 use super::messages::Messages;
 use super::output::Output;
 use super::progress::Display;
+use super::snapshots::{self, ComparedFile};
 use super::text::count;
 
 /// One run over logs: flags that are settled, nothing read yet.
@@ -61,6 +62,13 @@ impl Session {
         Ok(())
     }
 
+    /// Has identities compared too; yields the files that they are compared with.
+    pub(crate) fn comparing(&mut self, args: &CompareArgs) -> Result<Vec<ComparedFile>, Error> {
+        let (setup, files) = snapshots::setup(args, self.now)?;
+        self.scope.drift = setup;
+        Ok(files)
+    }
+
     /// Reads the logs, or a case in their place; the display goes on until it is dropped, and nothing else may be
     /// written before.
     pub(crate) fn read(&mut self) -> Result<(Case, Display), Error> {
@@ -88,7 +96,10 @@ impl Session {
     }
 
     /// Says where everything ended, and yields the exit code; `whole` is false where evidence was lost after the reading.
-    pub(crate) fn end(&self, case: &Case, alert: bool, whole: bool, more: &str) -> Exit {
+    ///
+    /// # Errors
+    /// Those of replaying identities, where the run may fail on drift.
+    pub(crate) fn end(&self, case: &Case, alert: bool, whole: bool, more: &str) -> Result<Exit, Error> {
         let ledger = &case.ledger;
         self.messages.ledger(ledger, more);
         if !ledger.is_clean() {
@@ -100,7 +111,12 @@ impl Session {
         if let Some(verdict) = worst_text {
             self.messages.say(&format!("the digests' verdict is {verdict}: not all files are proven to be what CloudTrail delivered"));
         }
-        let alert = alert || (self.run.fail_on == Some(FailOn::Invalid) && worst == Some(Severity::Error));
-        Exit::of(alert, self.run.allow_problems || (whole && ledger.is_clean() && worst_text.is_none()))
+        let alert = alert
+            || match self.run.fail_on {
+                Some(FailOn::Invalid) => worst == Some(Severity::Error),
+                Some(FailOn::Drift) => case.replay()?.drift.items.iter().any(|item| item.approved_by.is_none()),
+                Some(FailOn::Severity(_)) | None => false,
+            };
+        Ok(Exit::of(alert, self.run.allow_problems || (whole && ledger.is_clean() && worst_text.is_none())))
     }
 }

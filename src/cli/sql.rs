@@ -10,8 +10,11 @@ use trailsift::Error;
 use trailsift::case::Case;
 use trailsift::detect::Catalog;
 use trailsift::problem::{Ledger, Problem};
-use trailsift::query::{self, DIGESTS, FILES, FINDINGS, NOTICES, PROBLEMS, SESSIONS, USERS, json_table, state_frame};
+use trailsift::query::{
+    self, DIGESTS, DRIFT, FILES, FINDINGS, IAM_CHANGES, IAM_STATE, NOTICES, PROBLEMS, SESSIONS, Table, USERS, json_table, state_frame,
+};
 use trailsift::report::json;
+use trailsift::session::StateTable;
 
 use super::answer::{Answer, TERMINAL_ROWS};
 use super::args::{Format, SqlArgs};
@@ -48,7 +51,7 @@ pub(crate) fn run(args: &SqlArgs) -> Result<Exit> {
         session.messages.say(&format!("cut after {rows}: --limit N shows more"));
     }
     let alert = found.is_some_and(|found| found.alert);
-    Ok(session.end(&case, alert, true, "the table problems, or -v"))
+    Ok(session.end(&case, alert, true, "the table problems, or -v")?)
 }
 
 fn schema(output: &Output, messages: Messages) -> Result<Exit> {
@@ -98,12 +101,16 @@ fn answer(statement: &str, case: &Case, found: Option<&Found>, limit: Option<usi
         (NOTICES.name, json_table(&NOTICES.columns(), &problems(&case.ledger.notices))?),
         (FINDINGS.name, json_table(&FINDINGS.columns(), &findings)?),
     ];
-    for table in [SESSIONS, USERS] {
-        let frame = match table.name {
-            name if !names_table(statement, name) => json_table(&table.columns(), &[])?,
-            name if name == SESSIONS.name => state_frame(&case.session_table()?)?,
-            _ => state_frame(&case.user_table()?)?,
-        };
+    let made: [(Table, fn(&Case) -> Result<StateTable, Error>); 5] = [
+        (SESSIONS, Case::session_table),
+        (USERS, Case::user_table),
+        (IAM_CHANGES, Case::change_table),
+        (IAM_STATE, Case::iam_state_table),
+        (DRIFT, Case::drift_table),
+    ];
+    for (table, make) in made {
+        let is_named = names_table(statement, table.name);
+        let frame = if is_named { state_frame(&make(case)?)? } else { json_table(&table.columns(), &[])? };
         tables.push((table.name, frame));
     }
     let (frame, cut) = query::run_limited(statement, &tables, limit)?;

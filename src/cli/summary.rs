@@ -31,6 +31,8 @@ pub(crate) struct Summary<'s> {
     pub(crate) catalog: &'s Catalog,
     pub(crate) case: &'s Case,
     pub(crate) found: &'s Found,
+    /// What changed in identities, in a line.
+    pub(crate) drift: String,
 }
 
 impl Summary<'_> {
@@ -85,6 +87,7 @@ impl Summary<'_> {
         lines.extend(self.case.completeness.iter().flat_map(completeness_lines).map(|line| ("", line)));
         lines.extend([("Coverage", loaded), ("", read)]);
         lines.extend(archive_lines(ledger).into_iter().map(|archives| ("", archives)));
+        lines.push(("Identities", self.drift.clone()));
         lines.extend([("First event", time(coverage.first_event)), ("Last event", time(coverage.last_event))]);
         lines.iter().try_for_each(|(label, text)| labelled(out, label, text, screen))
     }
@@ -100,7 +103,7 @@ impl Summary<'_> {
         line(out, "")?;
         let integrity = if self.case.integrity.is_some() { "integrity.json, " } else { "" };
         let files = format!(
-            "report.html, case.json, {integrity}findings.jsonl, suppressed.jsonl, evidence.jsonl, problems.jsonl, seen.jsonl, events/"
+            "report.html, case.json, {integrity}findings.jsonl, suppressed.jsonl, evidence.jsonl, drift.jsonl, iam_changes.parquet, problems.jsonl, seen.jsonl, events/"
         );
         labelled(out, "Written to", &format!("{}: {files}", self.folder.display()), screen)?;
         let worst = self.found.detections.findings.first();

@@ -10,7 +10,7 @@ use super::finding::{RunStatus, Severity};
 use super::predicate::{Operand, Predicate, Scope, is_plain_name, unknown};
 use super::rule::{Absent, Kind, KnownBy, Logic, Owner, RollUp, Rule, Sequence, SeverityRule, Step, Sum};
 use super::rule_file::{RuleFile, SeverityForm, StepForm, refused};
-use super::state::columns_of;
+use super::state::{TABLES, columns_of};
 use super::template::{Placeholder, Template, Word};
 use crate::error::Error;
 use crate::schema::{Column, Kind as ColumnKind};
@@ -24,8 +24,6 @@ const MAX_STEPS: usize = 16;
 const MAX_OPTIONAL: usize = 4;
 /// The most events that one step can ask for: so many are looked at again for each further event.
 const MAX_AT_LEAST: u64 = 1_000;
-/// Tables of state that later versions make.
-const LATER_TABLES: [&str; 3] = ["iam_changes", "iam_state", "drift"];
 
 impl Rule {
     /// The rule of that file, where `accepted` are the lists that every rule can name.
@@ -193,11 +191,9 @@ impl Compiler<'_> {
     fn table(&mut self, kind: Kind) -> Result<(), Error> {
         let Some(table) = self.file.table.as_ref().filter(|_| kind == Kind::State) else { return Ok(()) };
         let name = table.value.as_str();
-        if LATER_TABLES.contains(&name) {
-            return Err(self.refuse(table, format!("table `{name}` is not built yet")));
-        }
-        let known = ["users", "sessions"].into_iter().chain(LATER_TABLES);
-        let unknown = || self.refuse(table, unknown("table", name, known, "use users or sessions"));
+        let unknown = || {
+            self.refuse(table, unknown("table", name, TABLES.map(|(name, _)| name), "use users, sessions, iam_changes, iam_state or drift"))
+        };
         self.scope.table = Some(columns_of(name).ok_or_else(unknown)?);
         if let Some((name, path)) = self.file.fields.iter().next() {
             return Err(self.refuse(path, format!("field `{name}`: the rows of a table have no fields")));

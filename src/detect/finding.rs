@@ -115,6 +115,11 @@ impl Integrity {
         }
     }
 
+    /// What is to be said of several pieces of evidence: never better than of any of them.
+    pub fn worst(all: impl Iterator<Item = Self>) -> Option<Self> {
+        all.max_by_key(|integrity| integrity.doubt())
+    }
+
     /// How little the evidence proves: 0 for what is valid, the most for what was altered.
     const fn doubt(self) -> u8 {
         match self {
@@ -230,7 +235,7 @@ impl Finding {
 
     /// What the digests say of the worst piece of its evidence; `None` without evidence.
     pub fn integrity(&self) -> Option<Integrity> {
-        self.evidence.iter().map(|evidence| evidence.integrity).max_by_key(|integrity| integrity.doubt())
+        Integrity::worst(self.evidence.iter().map(|evidence| evidence.integrity))
     }
 
     /// A finding of that rule, without any event yet.

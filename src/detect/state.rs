@@ -1,26 +1,32 @@
 //! Rules of kind `state`: rows of a table that is made of all events together.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::finding::{Evidence, EvidenceKind, Finding, Integrity, Severity};
 use super::predicate::{Datum, Predicate};
 use super::rule::Rule;
 use super::template::{Facts, Word};
+use crate::iam::tables::{CHANGE_COLUMNS, DRIFT_COLUMNS, STATE_COLUMNS};
 use crate::schema::Column;
-use crate::session::{Cell, EventPlace, SESSION_COLUMNS, StateColumn, StateRow, StateTable, USER_COLUMNS};
+use crate::session::{Cell, EventPlace, SESSION_COLUMNS, SnapshotPlace, StateColumn, StateRow, StateTable, USER_COLUMNS};
+
+/// The tables that can be asked, with their columns.
+pub(super) const TABLES: [(&str, &[StateColumn]); 5] = [
+    ("users", USER_COLUMNS),
+    ("sessions", SESSION_COLUMNS),
+    ("iam_changes", CHANGE_COLUMNS),
+    ("iam_state", STATE_COLUMNS),
+    ("drift", DRIFT_COLUMNS),
+];
 
 /// The columns of the table of that name, if it can be asked.
 pub(super) fn columns_of(table: &str) -> Option<&'static [StateColumn]> {
-    match table {
-        "users" => Some(USER_COLUMNS),
-        "sessions" => Some(SESSION_COLUMNS),
-        _ => None,
-    }
+    TABLES.into_iter().find(|(name, _)| *name == table).map(|(_, columns)| columns)
 }
 
 /// The findings of a `state` rule: one for each row that matches, or for the rows that share the values of `by`.
 ///
-/// A finding's evidence are the events that its rows rest on, each once, in the order of time.
+/// A finding's evidence are the events that its rows rest on, each once, in the order of time, and then places in snapshots.
 pub(super) fn findings(rule: &Rule, table: &StateTable, condition: &Predicate, by: &[String]) -> Vec<Finding> {
     let rows = table.rows.iter().map(|row| Row { table, row }).filter(|row| row.matches(condition));
     if by.is_empty() {
@@ -100,21 +106,26 @@ fn finding(rule: &Rule, rows: &[Row<'_>]) -> Finding {
     places.retain(|place| known.insert((&place.object, place.record_index)));
     let mut ids = HashSet::new();
     let event_ids = places.iter().filter_map(|place| place.event_id.as_deref()).filter(|id| ids.insert(*id)).map(str::to_owned).collect();
-    let shared = |column: Column| {
-        let mut values = rows.iter().map(|row| shown(row.cell(column.name())));
-        let first = values.next().flatten()?;
-        values.all(|value| value.as_ref() == Some(&first)).then_some(first)
+    let snapshots: BTreeSet<&SnapshotPlace> = rows.iter().flat_map(|row| &row.row.snapshots).collect();
+    // Items of drift have names of their own for some columns.
+    let shared = |names: &[&str]| {
+        let of_row = |row: &Row<'_>| names.iter().find_map(|name| shown(row.cell(name)));
+        let first = rows.first().and_then(of_row)?;
+        rows.iter().all(|row| of_row(row).as_ref() == Some(&first)).then_some(first)
     };
     Finding {
         severity: rows.iter().map(|row| row.severity(rule)).max().unwrap_or(rule.severity.default),
-        account_id: shared(Column::RecipientAccountId),
-        principal: shared(Column::Principal),
+        account_id: shared(&[Column::RecipientAccountId.name(), "account"]),
+        principal: shared(&[Column::Principal.name(), "session_issuer", "actor_arn"]),
+        region: shared(&[Column::AwsRegion.name(), "region"]),
+        source_ip_address: shared(&[Column::SourceIpAddress.name(), "source_ip"]),
+        event_name: shared(&[Column::EventName.name()]),
         first_time: places.iter().find_map(|place| place.time),
         last_time: places.iter().rev().find_map(|place| place.time),
         count: u64::try_from(rows.len()).unwrap_or(u64::MAX),
         message: rule.message.as_ref().map(|message| message.fill(&Told(rows))).unwrap_or_default(),
         event_ids,
-        evidence: places.into_iter().map(evidence).collect(),
+        evidence: places.into_iter().map(evidence).chain(snapshots.into_iter().map(snapshot_evidence)).collect(),
         ..Finding::of(rule)
     }
 }
@@ -126,6 +137,17 @@ fn evidence(place: &EventPlace) -> Evidence {
         record_index: Some(place.record_index),
         pointer: None,
         event_id: place.event_id.as_deref().map(str::to_owned),
+        integrity: Integrity::NotChecked,
+    }
+}
+
+fn snapshot_evidence(place: &SnapshotPlace) -> Evidence {
+    Evidence {
+        kind: EvidenceKind::Snapshot,
+        object: place.file.clone(),
+        record_index: None,
+        pointer: Some(place.pointer.clone()),
+        event_id: None,
         integrity: Integrity::NotChecked,
     }
 }

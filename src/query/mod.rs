@@ -39,7 +39,10 @@ use polars::prelude::{DataFrame, LazyFrame};
 use crate::error::Error;
 
 pub use rows::rows;
-pub use tables::{DIGESTS, FILES, FINDINGS, NOTICES, PROBLEMS, SESSIONS, Table, USERS, json_table, schema_rows, state_frame};
+pub use tables::{
+    DIGESTS, DRIFT, FILES, FINDINGS, IAM_CHANGES, IAM_STATE, NOTICES, PROBLEMS, SESSIONS, Table, USERS, json_table, schema_rows,
+    state_frame, write_state,
+};
 pub use tokens::bind;
 
 /// Whether the statement may run on `events` and the small tables, without running it.

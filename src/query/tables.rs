@@ -1,5 +1,7 @@
 //! The tables that SQL sees: what their columns hold, and frames made of JSON rows.
 
+use std::path::Path;
+
 use polars::prelude::{
     Column as FrameColumn, DataFrame, DataType, IntoLazy as _, LazyFrame, NamedFrom as _, PlSmallStr, Series, TimeUnit, TimeZone,
 };
@@ -7,6 +9,8 @@ use serde_json::{Map, Value};
 
 use crate::error::Error;
 use crate::frame::data_type;
+use crate::frame::parquet::{MAX_GROUP_ROWS, SegmentWriter};
+use crate::iam::tables::{CHANGE_COLUMNS, DRIFT_COLUMNS, STATE_COLUMNS};
 use crate::schema::{Column, Kind};
 use crate::session::{Cell, SESSION_COLUMNS, StateColumn, StateTable, USER_COLUMNS};
 use crate::time::EventTime;
@@ -125,7 +129,16 @@ pub const SESSIONS: Table = Table { name: "sessions", fields: SESSION_COLUMNS };
 /// The users of IAM.
 pub const USERS: Table = Table { name: "users", fields: USER_COLUMNS };
 
-const TABLES: [Table; 7] = [FILES, DIGESTS, PROBLEMS, NOTICES, FINDINGS, SESSIONS, USERS];
+/// The calls that replay of identities took.
+pub const IAM_CHANGES: Table = Table { name: "iam_changes", fields: CHANGE_COLUMNS };
+
+/// What changed in identities.
+pub const DRIFT: Table = Table { name: "drift", fields: DRIFT_COLUMNS };
+
+/// Who can hold rights, and what they are at the start and at the end.
+pub const IAM_STATE: Table = Table { name: "iam_state", fields: STATE_COLUMNS };
+
+const TABLES: [Table; 10] = [FILES, DIGESTS, PROBLEMS, NOTICES, FINDINGS, SESSIONS, USERS, IAM_CHANGES, DRIFT, IAM_STATE];
 
 /// All tables with their columns' names, as the guard wants them where no frames are at hand.
 pub(super) fn known_tables() -> Vec<(&'static str, Vec<String>)> {
@@ -176,6 +189,19 @@ pub fn state_frame(table: &StateTable) -> Result<LazyFrame, Error> {
         columns.push(FrameColumn::from(cell_series(column, cells)?));
     }
     Ok(DataFrame::new(table.rows.len(), columns)?.lazy())
+}
+
+/// Writes the rows of a state table into a Parquet file.
+///
+/// # Errors
+/// [`Error::Frame`], and those of writing.
+pub fn write_state(table: &StateTable, path: &Path) -> Result<(), Error> {
+    let frame = state_frame(table)?.collect()?;
+    let mut writer = SegmentWriter::create(path, frame.schema(), &[])?;
+    for start in (0..frame.height()).step_by(MAX_GROUP_ROWS) {
+        writer.write(&frame.slice(i64::try_from(start).unwrap_or(i64::MAX), MAX_GROUP_ROWS))?;
+    }
+    writer.finish().map(|_| ())
 }
 
 fn cell_series<'c>(column: &StateColumn, cells: impl Iterator<Item = &'c Cell>) -> Result<Series, Error> {

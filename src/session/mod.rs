@@ -37,6 +37,7 @@ pub use creation::{Api, Creation, Verdict};
 pub use origin::{MAX_DEPTH, Sessions, resolve, sessions_of};
 pub use sessions::SESSION_COLUMNS;
 pub use users::USER_COLUMNS;
+pub(crate) use users::column;
 
 /// A table that a stage makes of the events: rows of state, each with the events that it rests on.
 #[derive(Debug, Clone, PartialEq)]
@@ -69,6 +70,17 @@ pub struct StateRow {
     pub cells: Vec<Cell>,
     /// The events that the row rests on.
     pub evidence: Vec<EventPlace>,
+    /// The places in snapshots that it rests on.
+    pub snapshots: Vec<SnapshotPlace>,
+}
+
+/// A place in a file that says what an account's identities were.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SnapshotPlace {
+    /// The file.
+    pub file: String,
+    /// A JSON pointer, or the row of a report.
+    pub pointer: String,
 }
 
 /// One value of a [`StateRow`].
@@ -166,7 +178,7 @@ fn keep_first_time(known: &mut Option<EventTime>, other: Option<EventTime>) {
 }
 
 /// The events in their order, each once.
-fn evidence(events: impl IntoIterator<Item = EventPlace>) -> Vec<EventPlace> {
+pub(crate) fn evidence(events: impl IntoIterator<Item = EventPlace>) -> Vec<EventPlace> {
     let mut events: Vec<EventPlace> = events.into_iter().collect();
     events.sort_by(EventPlace::order);
     events.dedup();
@@ -174,15 +186,15 @@ fn evidence(events: impl IntoIterator<Item = EventPlace>) -> Vec<EventPlace> {
 }
 
 impl Cell {
-    fn text(text: Option<&str>) -> Self {
+    pub(crate) fn text(text: Option<&str>) -> Self {
         text.map_or(Self::Null, |text| Self::Text(text.to_owned()))
     }
 
-    fn time(time: Option<EventTime>) -> Self {
+    pub(crate) fn time(time: Option<EventTime>) -> Self {
         time.map_or(Self::Null, Self::Time)
     }
 
-    fn count(count: u64) -> Self {
+    pub(crate) fn count(count: u64) -> Self {
         Self::Int(i64::try_from(count).unwrap_or(i64::MAX))
     }
 }

@@ -66,7 +66,7 @@ fn row(all: &Sessions, key: &str, session: &Session) -> StateRow {
         Cell::count(used.map_or(0, |used| used.addresses)),
     ];
     let events = made.map(|made| &made.place).into_iter().chain(used.into_iter().flat_map(|used| [&used.first, &used.last]));
-    StateRow { cells, evidence: evidence(events.cloned()) }
+    StateRow { cells, evidence: evidence(events.cloned()), snapshots: Vec::new() }
 }
 
 fn kind(made: Option<&Creation>, used: Option<&Used>) -> &'static str {

@@ -36,7 +36,7 @@ pub const USER_COLUMNS: &[StateColumn] = &[
 /// Keys of a user that are told apart; AWS allows two at a time.
 const MAX_KEYS: usize = 1_000;
 
-pub(super) const fn column(name: &'static str, kind: Kind, source: &'static str, null_means: &'static str) -> StateColumn {
+pub(crate) const fn column(name: &'static str, kind: Kind, source: &'static str, null_means: &'static str) -> StateColumn {
     StateColumn { name, kind, source, null_means }
 }
 
@@ -288,6 +288,6 @@ impl User {
             Cell::time(acting.last),
         ];
         let events = [console, acting.first_key_use.clone(), acting.last_key_use.clone()];
-        StateRow { cells, evidence: evidence(events.into_iter().flatten()) }
+        StateRow { cells, evidence: evidence(events.into_iter().flatten()), snapshots: Vec::new() }
     }
 }

@@ -20,6 +20,7 @@ mod conservation;
 mod determinism;
 mod differential;
 mod digest;
+mod drift;
 mod filters;
 mod forms;
 mod golden;

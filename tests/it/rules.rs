@@ -1,11 +1,12 @@
 //! Each rule of the pack on its own samples: hits, near misses, hostile records.
 
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::support::{check_ledger, detect_with, findings, project, shared, trailsift};
+use crate::support::{Folder, check_ledger, detect_with, findings, project, shared, trailsift};
 
 /// The ids of all built-in rules, with their kinds.
 fn rules() -> Vec<(String, String)> {
@@ -23,9 +24,20 @@ fn expected(id: &str) -> Value {
     serde_json::from_str(&std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))).expect("JSON")
 }
 
-/// The rule alone on a file, with the baseline and the parameters that its samples ask for.
+/// The rule alone on a file, with the baseline and the parameters that its samples ask for; with the snapshots among
+/// them, where there are some, which only `investigate` takes.
 fn run(id: &str, file: &Path) -> Value {
     let wanted = expected(id);
+    let snapshots = [("--baseline", "baseline.json"), ("--after", "after.json")].map(|(flag, name)| (flag, samples(id).join(name)));
+    if snapshots.iter().any(|(_, path)| path.exists()) {
+        let folder = Folder::new();
+        let (out, file) = (folder.path().join("case"), file.to_owned());
+        let mut args: Vec<OsString> =
+            ["investigate", "--only", id, "--format", "json", "--allow-problems", "--out"].map(Into::into).to_vec();
+        args.extend([out.into(), file.into()]);
+        args.extend(snapshots.into_iter().filter(|(_, path)| path.exists()).flat_map(|(flag, path)| [flag.into(), path.into()]));
+        return trailsift(args).expect(0).json();
+    }
     let mut args = vec!["--only", id];
     args.extend(wanted["baseline"].as_str().into_iter().flat_map(|until| ["--baseline-until", until]));
     args.extend(wanted["set"].as_str().into_iter().flat_map(|setting| ["--set", setting]));
@@ -132,7 +144,7 @@ fn shuffled_lines_give_the_same_findings() {
         let mut lines: Vec<&str> = text.lines().collect();
         lines.reverse();
         lines.rotate_left(2);
-        let folder = crate::support::Folder::new().with("shuffled.jsonl", lines.join("\n"));
+        let folder = Folder::new().with("shuffled.jsonl", lines.join("\n"));
         // Findings of one moment stand in the order of their places, which the lines have changed.
         let found = |document: &Value| findings(document).into_iter().collect::<BTreeSet<_>>();
         let wanted = found(&run(id, &samples(id).join("hit.jsonl")));

@@ -32,7 +32,11 @@ fn user(name: &str, uses: i64, without_mfa: i64, evidence: &[i64]) -> StateRow {
         event_id: Some(format!("e{index}").into()),
         time: EventTime::from_micros((1_767_225_600 + index) * 1_000_000),
     };
-    StateRow { cells: USER_COLUMNS.iter().map(|column| cell(column.name)).collect(), evidence: evidence.iter().map(place).collect() }
+    StateRow {
+        cells: USER_COLUMNS.iter().map(|column| cell(column.name)).collect(),
+        evidence: evidence.iter().map(place).collect(),
+        snapshots: Vec::new(),
+    }
 }
 
 fn found(rule: &str, rows: Vec<StateRow>) -> Vec<Finding> {
@@ -84,7 +88,7 @@ fn a_table_that_is_not_there_is_told() {
 fn bad_rules_are_refused() {
     let bad = |from: &str, to: &str| refusal(&[&KEYED.replacen(from, to, 1)], &CatalogOptions::default());
     insta::assert_snapshot!(bad("table: users\n", ""), @"rule rule0.yml:5: a rule of kind state needs the key `table`");
-    insta::assert_snapshot!(bad("table: users", "table: iam_changes"), @"rule rule0.yml:6: table `iam_changes` is not built yet");
+    insta::assert_snapshot!(bad("table: users", "table: identities"), @"rule rule0.yml:6: no table `identities`: use users, sessions, iam_changes, iam_state or drift");
     insta::assert_snapshot!(bad("table: users", "table: user"), @"rule rule0.yml:6: no table `user`: did you mean `users`?");
     insta::assert_snapshot!(bad("where: has_console", "where: has_consol"), @"rule rule0.yml:7: where: no column `has_consol`: did you mean `has_console`?");
     insta::assert_snapshot!(bad("where: has_console", "where: event_name = 'x'"), @"rule rule0.yml:7: where: no column `event_name`: see the columns of the rule's table");

@@ -1,0 +1,265 @@
+//! [`iam_events`]: the rows of the event frame that replay needs.
+//!
+//! A pass over the columns, in which of each batch only the wanted rows are taken out. What is kept grows with the
+//! calls that can change identities and with the identities themselves, not with the log.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use polars::prelude::{BooleanChunked, DataFrame, Int64Chunked, PolarsResult, StringChunked};
+
+use super::super::drift::Launch;
+use super::super::event::{Actor, IamEvent};
+use super::super::snapshot::Snapshot;
+use super::operation_named;
+use super::witness::Sought;
+use crate::error::Error;
+use crate::frame::EventFrame;
+use crate::problem::Place;
+use crate::schema::Column;
+use crate::time::EventTime;
+
+/// What [`iam_events`] found.
+#[derive(Debug, Clone, Default)]
+pub struct Scanned {
+    /// Calls that replay takes, and of all others those that show who was there; in the order of time, id and place.
+    pub events: Vec<IamEvent>,
+    /// Calls that were left out, as no time of theirs could be read.
+    pub untimed: u64,
+}
+
+/// Takes out of the log what [`drift`](super::super::drift::drift) replays: calls of the services that identities
+/// depend on, sign-ins, calls that run something under a role, and of all others the first of each caller and long-term
+/// key, the first after each removal of one, and the first near to each use that `later` snapshots tell of.
+///
+/// A second pass is made only where something was removed or is called used.
+///
+/// # Errors
+/// Those of reading a batch.
+pub fn iam_events(frame: &EventFrame, later: &[Snapshot]) -> Result<Scanned, Error> {
+    let each = |_, batch: &DataFrame| Ok(Part::of(&View::new(batch)?));
+    let found = frame.fold(&columns(), Found::default(), each, Found::add)?;
+    let sought = Sought::of(&found.events, later);
+    let mut events = found.events;
+    events.extend(found.sightings.into_values());
+    if !sought.is_empty() {
+        let each = |_, batch: &DataFrame| Ok(sought.in_batch(&View::new(batch)?));
+        events.extend(frame.fold(&columns(), BTreeMap::new(), each, add_first)?.into_values());
+    }
+    events.sort_by(|left, right| order(left).cmp(&order(right)));
+    // A call may be found for more than one reason.
+    events.dedup_by(|left, right| left.place == right.place);
+    Ok(Scanned { events, untimed: found.untimed })
+}
+
+/// Keeps the first call of each number.
+fn add_first(all: &mut BTreeMap<usize, IamEvent>, found: BTreeMap<usize, IamEvent>) {
+    for (number, event) in found {
+        match all.get(&number) {
+            Some(known) if order(known) <= order(&event) => {}
+            _ => _ = all.insert(number, event),
+        }
+    }
+}
+
+/// The total order of events.
+fn order(event: &IamEvent) -> (EventTime, &str, &Place) {
+    (event.event_time, &event.event_id, &event.place)
+}
+
+/// What all batches so far have.
+#[derive(Debug, Default)]
+struct Found {
+    events: Vec<IamEvent>,
+    sightings: BTreeMap<Identity<String>, IamEvent>,
+    untimed: u64,
+}
+
+impl Found {
+    fn add(&mut self, part: Part) {
+        self.untimed += part.untimed;
+        self.events.extend(part.events);
+        for (identity, event) in part.sightings {
+            match self.sightings.get(&identity) {
+                Some(known) if order(known) <= order(&event) => {}
+                _ => _ = self.sightings.insert(identity, event),
+            }
+        }
+    }
+}
+
+/// Who made a call: the ARN of the caller or of the role, its unique id, and the long-term key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Identity<T>(T, T, T);
+
+/// What one batch has.
+#[derive(Debug, Default)]
+struct Part {
+    events: Vec<IamEvent>,
+    sightings: Vec<(Identity<String>, IamEvent)>,
+    untimed: u64,
+}
+
+impl Part {
+    fn of(view: &View) -> Self {
+        let mut part = Self::default();
+        let mut wanted: HashMap<(&str, &str), bool> = HashMap::new();
+        let mut first: HashMap<Identity<&str>, usize> = HashMap::new();
+        for row in 0..view.rows {
+            let call = (view.text(Column::EventSource, row).unwrap_or_default(), view.text(Column::EventName, row).unwrap_or_default());
+            if *wanted.entry(call).or_insert_with(|| is_wanted(call.0, call.1)) {
+                match view.event(row) {
+                    Some(event) => part.events.push(event),
+                    None => part.untimed += 1,
+                }
+            } else if let Some(identity) = view.identity(row) {
+                let known = first.entry(identity).or_insert(row);
+                if view.order(row) < view.order(*known) {
+                    *known = row;
+                }
+            }
+        }
+        let kept = |(Identity(caller, id, key), row): (Identity<&str>, usize)| {
+            Some((Identity(caller.to_owned(), id.to_owned(), key.to_owned()), view.event(row)?))
+        };
+        part.sightings = first.into_iter().filter_map(kept).collect();
+        part
+    }
+}
+
+/// Whether replay takes all calls of that name: those that change identities, sign-ins, those that take snapshots, changes
+/// of trails, and launches.
+fn is_wanted(event_source: &str, event_name: &str) -> bool {
+    let others = [
+        ("signin.amazonaws.com", &["ConsoleLogin"][..]),
+        ("iam.amazonaws.com", &["GetAccountAuthorizationDetails"]),
+        ("cloudtrail.amazonaws.com", &["StopLogging", "StartLogging", "DeleteTrail", "UpdateTrail", "PutEventSelectors"]),
+    ];
+    let is_other = others.iter().any(|(source, names)| *source == event_source && names.contains(&event_name));
+    is_other || operation_named(event_source, event_name).is_some() || Launch::is_one(event_source, event_name)
+}
+
+/// The columns of one batch. It shares their bytes with the frame.
+pub(super) struct View {
+    pub(super) rows: usize,
+    times: Int64Chunked,
+    indices: Int64Chunked,
+    mfa: BooleanChunked,
+    /// In the order of [`TEXTS`].
+    texts: Vec<StringChunked>,
+}
+
+impl View {
+    fn new(batch: &DataFrame) -> PolarsResult<Self> {
+        let text = |column: &Column| batch.column(column.name())?.str().cloned();
+        Ok(Self {
+            rows: batch.height(),
+            times: batch.column(Column::EventTime.name())?.datetime()?.physical().clone(),
+            indices: batch.column(Column::RecordIndex.name())?.i64()?.clone(),
+            mfa: batch.column(Column::SessionMfaAuthenticated.name())?.bool()?.clone(),
+            texts: TEXTS.iter().map(text).collect::<PolarsResult<_>>()?,
+        })
+    }
+
+    pub(super) fn text(&self, column: Column, row: usize) -> Option<&str> {
+        let place = TEXTS.iter().position(|known| *known == column)?;
+        self.texts.get(place)?.get(row)
+    }
+
+    fn owned(&self, column: Column, row: usize) -> Option<String> {
+        self.text(column, row).filter(|text| !text.is_empty()).map(str::to_owned)
+    }
+
+    pub(super) fn time(&self, row: usize) -> Option<EventTime> {
+        self.times.get(row).and_then(EventTime::from_micros)
+    }
+
+    /// By time, those without one last, id and place.
+    pub(super) fn order(&self, row: usize) -> (bool, Option<i64>, Option<&str>, Option<&str>, Option<i64>) {
+        let time = self.times.get(row);
+        (time.is_none(), time, self.text(Column::EventId, row), self.text(Column::Object, row), self.indices.get(row))
+    }
+
+    /// Who made a call that came through; `None` where the record does not tell.
+    fn identity(&self, row: usize) -> Option<Identity<&str>> {
+        if self.text(Column::ErrorCode, row).is_some() {
+            return None;
+        }
+        let caller = self.text(Column::IssuerArn, row).or_else(|| self.text(Column::UserArn, row))?;
+        let unique_id = self.text(Column::UserPrincipalId, row).and_then(|id| id.split(':').next()).unwrap_or_default();
+        let key = self.text(Column::UserAccessKeyId, row).filter(|key| key.starts_with("AKIA")).unwrap_or_default();
+        Some(Identity(caller, unique_id, key))
+    }
+
+    /// The event of a row; `None` where it has no time.
+    pub(super) fn event(&self, row: usize) -> Option<IamEvent> {
+        let name = |column| self.owned(column, row).unwrap_or_default();
+        let account = [Column::RecipientAccountId, Column::FileAccountId, Column::UserAccountId];
+        Some(IamEvent {
+            event_id: self.owned(Column::EventId, row).or_else(|| self.owned(Column::RecordSha256, row)).unwrap_or_default(),
+            event_source: name(Column::EventSource),
+            event_name: name(Column::EventName),
+            event_time: self.time(row)?,
+            recipient_account_id: account.iter().find_map(|column| self.owned(*column, row)).unwrap_or_default(),
+            aws_region: name(Column::AwsRegion),
+            source_ip_address: self.owned(Column::SourceIpAddress, row),
+            user_agent: self.owned(Column::UserAgent, row),
+            error_code: self.owned(Column::ErrorCode, row),
+            request_parameters: self.owned(Column::RequestParameters, row),
+            response_elements: self.owned(Column::ResponseElements, row),
+            mfa_used: self.text(Column::MfaUsed, row).map(|used| used.eq_ignore_ascii_case("yes")),
+            actor: self.actor(row),
+            place: Place {
+                object: Arc::from(self.text(Column::Object, row).unwrap_or_default()),
+                record_index: self.indices.get(row).and_then(|index| u64::try_from(index).ok()),
+                offset: None,
+            },
+        })
+    }
+
+    fn actor(&self, row: usize) -> Actor {
+        Actor {
+            kind: self.owned(Column::UserType, row).unwrap_or_default(),
+            arn: self.owned(Column::UserArn, row),
+            account_id: self.owned(Column::UserAccountId, row),
+            principal_id: self.owned(Column::UserPrincipalId, row),
+            user_name: self.owned(Column::UserName, row),
+            access_key_id: self.owned(Column::UserAccessKeyId, row),
+            session_issuer: self.owned(Column::IssuerArn, row),
+            invoked_by: self.owned(Column::UserInvokedBy, row),
+            on_behalf_of: self.owned(Column::UserOnBehalfOfId, row),
+            mfa: self.mfa.get(row),
+        }
+    }
+}
+
+/// The columns that are looked at.
+fn columns() -> Vec<Column> {
+    [Column::EventTime, Column::RecordIndex, Column::SessionMfaAuthenticated].into_iter().chain(TEXTS).collect()
+}
+
+const TEXTS: [Column; 23] = [
+    Column::EventSource,
+    Column::EventName,
+    Column::EventId,
+    Column::RecipientAccountId,
+    Column::FileAccountId,
+    Column::AwsRegion,
+    Column::SourceIpAddress,
+    Column::UserAgent,
+    Column::ErrorCode,
+    Column::RequestParameters,
+    Column::ResponseElements,
+    Column::MfaUsed,
+    Column::UserType,
+    Column::UserArn,
+    Column::UserAccountId,
+    Column::UserPrincipalId,
+    Column::UserName,
+    Column::UserAccessKeyId,
+    Column::IssuerArn,
+    Column::UserInvokedBy,
+    Column::UserOnBehalfOfId,
+    Column::RecordSha256,
+    Column::Object,
+];

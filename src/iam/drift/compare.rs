@@ -1,0 +1,191 @@
+//! Compares what replay predicts with a later snapshot: what differs has no event.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::super::attribute::{Attribute, Field, Value};
+
+use super::super::kind::Kind;
+use super::super::policy::PolicyDocument;
+use super::super::snapshot::{Described, Snapshot};
+use super::super::state::{Entity, EntityId, Held, State};
+use super::item::{Evidence, Item};
+use super::run::{Draft, SLACK_SECONDS};
+use super::{Coverage, Setup};
+use crate::time::EventTime;
+
+/// Compares, counts, and adds an item for each attribute that differs.
+pub(super) fn compare(state: &State, snapshot: &Snapshot, setup: &Setup, coverage: &mut Coverage, items: &mut Vec<Draft>) {
+    let baseline = setup.baselines.iter().filter(|baseline| baseline.account == snapshot.account && baseline.taken <= snapshot.taken);
+    let since = baseline.map(|baseline| baseline.taken.0).max();
+    let mut comparison = Comparison { state, snapshot, since, coverage, found: Vec::new() };
+    comparison.all();
+    items.extend(comparison.found.into_iter().map(|item| Draft { item, key: None }));
+}
+
+struct Comparison<'c> {
+    state: &'c State,
+    snapshot: &'c Snapshot,
+    /// When the earlier snapshot was taken.
+    since: Option<EventTime>,
+    coverage: &'c mut Coverage,
+    found: Vec<Item>,
+}
+
+impl Comparison<'_> {
+    fn all(&mut self) {
+        let mut matched: BTreeSet<EntityId> = BTreeSet::new();
+        for described in &self.snapshot.entities {
+            if let Some(id) = self.described(described) {
+                matched.insert(id);
+            }
+        }
+        for (id, entity) in self.state.entities() {
+            let reference = &entity.reference;
+            let is_here = reference.account == self.snapshot.account || reference.account.is_empty();
+            if is_here && self.snapshot.complete.contains(&reference.kind) && !matched.contains(&id) && entity.exists() == Some(true) {
+                let exists = Attribute::plain(Field::Exists);
+                self.differ(Some(entity), &exists, &Value::Present, &Value::Absent, entity.reference.to_string(), "");
+            }
+        }
+    }
+
+    /// Compares one entity; yields whom of the state it was compared with.
+    fn described(&mut self, described: &Described) -> Option<EntityId> {
+        let by_id = described.unique_id.as_deref().and_then(|unique_id| self.state.find_unique(unique_id));
+        let id = by_id.or_else(|| self.state.find(&described.reference));
+        let exists = Attribute::plain(Field::Exists);
+        let held = id.map_or_else(|| self.state.existence(&described.reference), |id| self.state.value(id, &exists));
+        let entity = id.and_then(|id| self.state.entity(id));
+        let name = described.reference.to_string();
+        match (entity, held.presence()) {
+            (entity, Some(false)) => {
+                self.differ(entity, &exists, &held, &Value::Present, name, &described.pointer);
+                // The time that the snapshot says it was made at is exact.
+                if let (Some(item), Some(created)) = (self.found.last_mut(), described.created)
+                    && let Some(window) =
+                        item.window.as_mut().filter(|(since, until)| since.is_none_or(|since| since <= created) && created <= *until)
+                {
+                    *window = (Some(created), created);
+                }
+            }
+            (Some(entity), Some(true)) => {
+                if let (Some(old), Some(new)) = (&entity.unique_id, &described.unique_id)
+                    && old != new
+                {
+                    self.recreated(entity, old, new, &name, &described.pointer);
+                } else {
+                    self.attributes(entity, described, &name);
+                }
+            }
+            _ => self.coverage.not_covered += 1,
+        }
+        id
+    }
+
+    fn recreated(&mut self, entity: &Entity, old: &Arc<str>, new: &Arc<str>, name: &str, pointer: &Arc<str>) {
+        let attribute = Attribute::plain(Field::UniqueId);
+        self.differ(Some(entity), &attribute, &Value::text(old), &Value::text(new), name.to_owned(), pointer);
+        if let Some(item) = self.found.last_mut() {
+            item.kind = Kind::IdentityRecreated;
+            item.severity = Kind::IdentityRecreated.severity(item.risk);
+        }
+    }
+
+    fn attributes(&mut self, entity: &Entity, described: &Described, name: &str) {
+        if entity.reference.name != described.reference.name {
+            let attribute = Attribute::plain(Field::Name);
+            let (before, after) = (Value::text(&entity.reference.name), Value::text(&described.reference.name));
+            self.differ(Some(entity), &attribute, &before, &after, name.to_owned(), &described.pointer);
+        }
+        let covered = self.snapshot.covered(described);
+        let seen = entity.attributes().map(|(attribute, _)| attribute).filter(|attribute| covered.contains(&attribute.field));
+        let all: BTreeSet<&Attribute> = described.attributes.keys().chain(seen).collect();
+        for attribute in all {
+            let before = entity.value(attribute);
+            let after = described.attributes.get(attribute).unwrap_or(&Value::Absent);
+            let is_known = |value: &Value| !matches!(value, Value::Unknown | Value::Ambiguous | Value::Redacted | Value::Secret);
+            if !is_known(&before)
+                || !is_known(after)
+                || (before == Value::Present && !attribute.is_flag() && after.presence() == Some(true))
+            {
+                self.coverage.not_covered += 1;
+            } else if before == *after || self.is_same_document(&before, after) {
+                self.coverage.explained += 1;
+            } else {
+                self.differ(Some(entity), attribute, &before, after, name.to_owned(), &described.pointer);
+            }
+        }
+        self.counts(entity, described, name);
+    }
+
+    /// A credential report has no ids: only numbers can be compared.
+    fn counts(&mut self, entity: &Entity, described: &Described, name: &str) {
+        if let Some((active, inactive)) = described.access_keys.filter(|_| entity.covers(Field::AccessKey)) {
+            let held = |status: &str| entity.keys(Field::AccessKey).filter(|(_, value)| value.as_text() == Some(status)).count();
+            for (status, here) in [("Active", active), ("Inactive", inactive)] {
+                let attribute = Attribute::keyed(Field::AccessKey, &format!("count {status}"));
+                self.number(entity, &attribute, held(status), here, name, &described.pointer);
+            }
+        }
+        if let Some(has_mfa) = described.has_mfa.filter(|_| entity.covers(Field::MfaDevice)) {
+            let held = entity.keys(Field::MfaDevice).next().is_some();
+            if held == has_mfa {
+                self.coverage.explained += 1;
+            } else {
+                let flag = |is_on| if is_on { Value::Present } else { Value::Absent };
+                let any = Attribute::keyed(Field::MfaDevice, "*");
+                self.differ(Some(entity), &any, &flag(held), &flag(has_mfa), name.to_owned(), &described.pointer);
+            }
+        }
+    }
+
+    fn number(&mut self, entity: &Entity, attribute: &Attribute, held: usize, here: usize, name: &str, pointer: &Arc<str>) {
+        if held == here {
+            self.coverage.explained += 1;
+        } else {
+            let value = |number: usize| Value::Json(number.into());
+            self.differ(Some(entity), attribute, &value(held), &value(here), name.to_owned(), pointer);
+        }
+    }
+
+    /// IAM writes the id of a deleted principal in place of its ARN: a document with the one is that with the other.
+    fn is_same_document(&self, before: &Value, after: &Value) -> bool {
+        let (Some(before), Some(after)) = (before.policy(), after.policy()) else { return false };
+        let named = |policy: &PolicyDocument| {
+            let mut text = policy.canonical();
+            let ids: BTreeSet<String> = text.split('"').filter(|word| is_unique_id(word)).map(str::to_owned).collect();
+            let entities = ids.into_iter().filter_map(|id| Some((self.state.entity(self.state.find_unique(&id)?)?, id)));
+            for (entity, id) in entities {
+                text = text.replace(&id, &entity.reference.to_string());
+            }
+            PolicyDocument::parse(&text).ok().map(|policy| policy.sha256())
+        };
+        named(before) == named(after)
+    }
+
+    /// An attribute that the log does not lead to, unless a snapshot was being taken when it changed.
+    fn differ(&mut self, entity: Option<&Entity>, attribute: &Attribute, before: &Value, after: &Value, name: String, pointer: &str) {
+        let held: Option<&Held> = entity.and_then(|entity| entity.held(attribute));
+        let changed = held.and_then(|held| held.since).filter(|_| held.is_some_and(|held| held.event_id.is_some()));
+        let start = self.snapshot.taken.0.epoch().saturating_sub(SLACK_SECONDS);
+        if changed.is_some_and(|changed| changed.epoch() >= start) {
+            self.coverage.uncertain += 1;
+            return;
+        }
+        self.coverage.unexplained += 1;
+        let (written_before, written_after) = (before.written(attribute), after.written(attribute));
+        let account = self.snapshot.account.to_string();
+        let mut item = Item::inferred(name, account, Kind::UnexplainedChange, attribute.to_string(), written_before, written_after);
+        item.event_time = Some(self.snapshot.taken.1);
+        item.window = Some((held.and_then(|held| held.since).or(self.since), self.snapshot.taken.1));
+        item.contradicts = held.and_then(|held| held.event_id.as_deref()).map(str::to_owned);
+        item.evidence.push(Evidence::Snapshot { file: self.snapshot.file.to_string(), pointer: pointer.into() });
+        item.statements = super::StatementDiff::between(before, after);
+        self.found.push(item);
+    }
+}
+
+fn is_unique_id(word: &str) -> bool {
+    ["AIDA", "AROA"].iter().any(|start| word.starts_with(start)) && word.bytes().all(|letter| letter.is_ascii_alphanumeric())
+}

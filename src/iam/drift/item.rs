@@ -1,0 +1,234 @@
+//! One item of drift.
+
+use serde::{Serialize, Serializer};
+use serde_json::Value as Json;
+
+use super::super::attribute::Value;
+use super::super::event::IamEvent;
+use super::super::kind::{Kind, Risk, Severity};
+use super::document::StatementDiff;
+use crate::time::EventTime;
+
+/// A transition of one attribute, or what the log does not explain.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Item {
+    /// The entity's printed key.
+    pub entity: String,
+    /// What kind of change.
+    pub kind: Kind,
+    /// The attribute's path.
+    pub attribute: String,
+    /// Its value before: a document in its normal form, `null` where it was absent, `"<unknown>"` where it is not known.
+    pub before: Json,
+    /// Its value after.
+    pub after: Json,
+    /// Who did it; `None` of what was inferred.
+    pub actor_arn: Option<String>,
+    /// The event that did it or revealed it; `None` where a snapshot did.
+    pub event_id: Option<String>,
+    /// What it is about.
+    pub risk: Risk,
+    /// The account of the entity.
+    pub account: String,
+    /// When; of what was inferred, when it was revealed.
+    #[serde(serialize_with = "as_text")]
+    pub event_time: Option<EventTime>,
+    /// From where.
+    pub source_ip: Option<String>,
+    /// With what.
+    pub user_agent: Option<String>,
+    /// In which region.
+    pub region: Option<String>,
+    /// `type` of the identity.
+    pub actor_type: Option<String>,
+    /// The role or user whose session it was.
+    pub session_issuer: Option<String>,
+    /// The key that signed.
+    pub access_key_id: Option<String>,
+    /// Whether the session had MFA; `None` where the record does not say.
+    pub mfa: Option<bool>,
+    /// Where to look it up.
+    pub evidence: Vec<Evidence>,
+    /// What makes it less than certain.
+    pub confidence: Vec<Doubt>,
+    /// How bad.
+    pub severity: Severity,
+    /// Ways to more rights that it is part of, by their ids.
+    pub patterns: Vec<&'static str>,
+    /// Techniques of ATT&CK v18.
+    pub attack: Vec<&'static str>,
+    /// Controls of the CIS AWS Foundations Benchmark v3.0.0.
+    pub cis: Vec<&'static str>,
+    /// Whether the attribute ends with another value than it began with; `None` of what was inferred.
+    pub net: Option<bool>,
+    /// The event that brought the value back.
+    pub reverted_by: Option<String>,
+    /// The event of Identity Center that this follows from.
+    pub caused_by: Option<String>,
+    /// The approved change that it is.
+    pub approved_by: Option<String>,
+    /// The approved change that it would be with another value or in another number.
+    pub near_miss: Option<String>,
+    /// How sure its place among others of the same time is.
+    pub order: Ordering,
+    /// What differs between two documents.
+    pub statements: Option<StatementDiff>,
+    /// Of what a snapshot shows: from when to when it can have happened.
+    #[serde(serialize_with = "as_texts")]
+    pub window: Option<(Option<EventTime>, EventTime)>,
+    /// Of what a snapshot shows: the event that said otherwise.
+    pub contradicts: Option<String>,
+    /// Of what a snapshot shows: how certain it is that an event is missing.
+    pub certainty: Option<super::Certainty>,
+    /// Gaps of the log that the window has in it.
+    pub gaps: Vec<String>,
+}
+
+/// Where something is to be looked up.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Evidence {
+    /// A record.
+    Record {
+        /// The file's path or key.
+        object: String,
+        /// The record's place among those of the file, from 0.
+        record_index: Option<u64>,
+        /// `eventID`.
+        event_id: String,
+    },
+    /// A place in a snapshot.
+    Snapshot {
+        /// The file.
+        file: String,
+        /// A JSON pointer, or the row of a report.
+        pointer: String,
+    },
+}
+
+/// What makes an item less than certain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Doubt {
+    /// The entity's path was never seen, and is printed as `/`.
+    PathAssumed,
+    /// The call only starts what the service does later.
+    Pending,
+    /// A snapshot was being taken at that time.
+    UncertainOrder,
+    /// The value before is not known, so that all of the value after counts as new.
+    BeforeUnknown,
+    /// The document was not in the record, or could not be read.
+    DocumentUnknown,
+    /// What is used without a call need not be logged.
+    Medium,
+}
+
+/// How sure the order of calls is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ordering {
+    /// Its second has no other call on the same entities.
+    Exact,
+    /// Its second has, and an order was found.
+    SameSecond,
+    /// No order within its second works, and calls of the seconds after it were put before it.
+    Reordered,
+}
+
+impl Item {
+    /// An item that nobody is known to have done.
+    pub(super) fn inferred(entity: String, account: String, kind: Kind, attribute: String, before: Json, after: Json) -> Self {
+        Self {
+            entity,
+            kind,
+            attribute,
+            before,
+            after,
+            actor_arn: None,
+            event_id: None,
+            risk: Risk::LogIntegrity,
+            account,
+            event_time: None,
+            source_ip: None,
+            user_agent: None,
+            region: None,
+            actor_type: None,
+            session_issuer: None,
+            access_key_id: None,
+            mfa: None,
+            evidence: Vec::new(),
+            confidence: Vec::new(),
+            severity: kind.severity(Risk::LogIntegrity),
+            patterns: Vec::new(),
+            attack: kind.attack().to_vec(),
+            cis: kind.cis().to_vec(),
+            net: None,
+            reverted_by: None,
+            caused_by: None,
+            approved_by: None,
+            near_miss: None,
+            order: Ordering::Exact,
+            statements: None,
+            window: None,
+            contradicts: None,
+            certainty: None,
+            gaps: Vec::new(),
+        }
+    }
+
+    /// Notes the event that revealed the item.
+    pub(super) fn revealed_by(mut self, event: &IamEvent) -> Self {
+        let event_id = event.event_id.clone();
+        let (object, record_index) = (event.place.object.to_string(), event.place.record_index);
+        self.evidence.push(Evidence::Record { object, record_index, event_id: event_id.clone() });
+        self.event_id = Some(event_id);
+        self.event_time = Some(event.event_time);
+        self
+    }
+
+    /// Notes who did it, and how, with the risk that it has.
+    pub(super) fn done_by(mut self, event: &IamEvent, risk: Risk) -> Self {
+        let actor = &event.actor;
+        self.actor_arn = actor.name().map(str::to_owned);
+        self.source_ip.clone_from(&event.source_ip_address);
+        self.user_agent.clone_from(&event.user_agent);
+        self.region = Some(event.aws_region.clone());
+        self.actor_type = Some(actor.kind.clone());
+        self.session_issuer.clone_from(&actor.session_issuer);
+        self.access_key_id.clone_from(&actor.access_key_id);
+        self.mfa = actor.mfa;
+        self.risk = risk;
+        self.severity = self.kind.severity(risk);
+        let extra = match (self.kind, risk) {
+            (Kind::RoleTrustChanged, Risk::ExternalTrust) => "T1199",
+            (Kind::RoleTrustChanged, Risk::FederatedTrust) => "T1484.002",
+            (Kind::RoleTrustChanged, Risk::PrivilegeEscalation) => "T1548.005",
+            (Kind::RoleTrustChanged, Risk::GuardrailWeakening | Risk::MfaWeakening) => "T1556.009",
+            _ => "",
+        };
+        self.attack.extend(Some(extra).filter(|extra| !extra.is_empty()));
+        self
+    }
+
+    /// Adds what there is to doubt about the values.
+    pub(super) fn doubting(mut self, before: &Value, after: &Value) -> Self {
+        if *before == Value::Unknown {
+            self.confidence.push(Doubt::BeforeUnknown);
+        }
+        if *after == Value::Unknown {
+            self.confidence.push(Doubt::DocumentUnknown);
+        }
+        self
+    }
+}
+
+#[expect(clippy::ref_option, reason = "serde passes the field by reference")]
+fn as_text<S: Serializer>(time: &Option<EventTime>, serializer: S) -> Result<S::Ok, S::Error> {
+    time.map(|time| time.to_string()).serialize(serializer)
+}
+
+#[expect(clippy::ref_option, reason = "serde passes the field by reference")]
+fn as_texts<S: Serializer>(window: &Option<(Option<EventTime>, EventTime)>, serializer: S) -> Result<S::Ok, S::Error> {
+    window.map(|(since, until)| (since.map(|time| time.to_string()), until.to_string())).serialize(serializer)
+}

@@ -1,0 +1,114 @@
+//! What changed, who changed it, whether it was allowed, and what the log does not explain.
+//!
+//! [`drift`] is the entry: events and snapshots in, [`Drift`] out. It never says that somebody tampered with a log: it
+//! says that a change has no event, and how certain that is.
+
+mod approval;
+mod check;
+mod compare;
+mod document;
+mod finish;
+mod item;
+mod pattern;
+mod risk;
+mod run;
+mod trust;
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use super::event::IamEvent;
+use super::snapshot::Snapshot;
+use super::state::State;
+use crate::time::{EventTime, TimeRange};
+pub use approval::{ApprovedChange, NotApprovals, read_approvals};
+pub use document::StatementDiff;
+pub use item::{Doubt, Evidence, Item, Ordering};
+pub use pattern::Launch;
+
+/// What events are compared with.
+#[derive(Debug, Clone, Default)]
+pub struct Setup {
+    /// States that replay begins with, one for each account.
+    pub baselines: Vec<Snapshot>,
+    /// What was replayed until then is the baseline; only later changes are items.
+    pub t0: Option<EventTime>,
+    /// States that replay has to arrive at.
+    pub later: Vec<Snapshot>,
+    /// Accounts that are one's own, beside that of a role.
+    pub trusted_accounts: BTreeSet<String>,
+    /// Changes that were approved.
+    pub approved: Vec<ApprovedChange>,
+    /// When the log is known to lack something, and why.
+    pub gaps: Vec<Gap>,
+    /// When the digest chain is intact and verified.
+    pub verified: Vec<TimeRange>,
+    /// The events are all that the accounts recorded, of all services: only then does the lack of one tell something.
+    pub has_all_events: bool,
+}
+
+/// A time in which the log is known to lack something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gap {
+    /// When.
+    pub range: TimeRange,
+    /// What shows it.
+    pub reason: String,
+}
+
+/// Everything that was found, in the order of replay.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Drift {
+    /// The items.
+    pub items: Vec<Item>,
+    /// Calls of other services that run something under a role.
+    pub launches: Vec<Launch>,
+    /// How much of the later snapshots the log explains.
+    pub coverage: Coverage,
+    /// Calls that left everything as it was.
+    pub noops: usize,
+    /// Events that were there more than once.
+    pub duplicates: usize,
+    /// Events of one id with more than one body, by account and id: a record was edited.
+    pub duplicate_mismatches: Vec<(String, String)>,
+    /// Approved changes that were not seen, by their ids.
+    pub approved_not_observed: Vec<String>,
+    /// What is known at the end.
+    pub state: State,
+}
+
+/// How many attributes of later snapshots were compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Coverage {
+    /// The log and the earlier snapshot lead to their values.
+    pub explained: usize,
+    /// They do not.
+    pub unexplained: usize,
+    /// A snapshot was being taken when they changed.
+    pub uncertain: usize,
+    /// What they were is not known.
+    pub not_covered: usize,
+}
+
+/// How certain it is that an event is missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Certainty {
+    /// The log is known to lack something in that time.
+    ProvenGap,
+    /// Nothing that was delivered is missing or altered: the event was never delivered, or the snapshot is wrong.
+    Contradiction,
+    /// Nothing is known about what was delivered.
+    Unbounded,
+    /// AWS changes such things without an event: a service owns the role.
+    ExplainedByAws,
+}
+
+/// Replays events and says what changed, by the rules of the section that each part names.
+pub fn drift(events: Vec<IamEvent>, setup: &Setup) -> Drift {
+    run::run(events, setup)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,94 @@
+//! The ranks of what entities hold, as far as it is known.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::super::attribute::{Attribute, Document, Field, Value};
+use super::super::entity::{EntityKind, EntityRef, is_aws_managed};
+use super::super::policy::Rank;
+use super::{EntityId, State};
+
+impl State {
+    /// The rank of a managed policy by its ARN; `None` where its document is not known.
+    ///
+    /// # Source
+    /// AWS Managed Policy Reference, for the two that have a rank by their names.
+    pub fn policy_rank(&self, arn: &str) -> Option<Rank> {
+        if is_aws_managed(arn) {
+            return Some(match name_of(arn) {
+                "AdministratorAccess" => Rank::Admin,
+                "IAMFullAccess" => Rank::Privesc,
+                _ => Rank::None,
+            });
+        }
+        self.policy_document(arn)?.rank()
+    }
+
+    /// The default document of a customer's policy.
+    pub fn policy_document(&self, arn: &str) -> Option<Value> {
+        let id = self.find(&EntityRef::from_arn(arn)?)?;
+        Some(self.value(id, &Attribute::plain(Field::DefaultDocument)))
+    }
+
+    /// The highest rank of what an entity is known to hold, of users by their groups too; the root user has all.
+    pub fn rank(&self, id: EntityId) -> Rank {
+        let Some(entity) = self.entity(id) else { return Rank::None };
+        if entity.reference.kind == EntityKind::Root {
+            return Rank::Admin;
+        }
+        let groups = || self.groups_of(&entity.reference).map(|group| self.own_rank(group));
+        let by_groups = if entity.reference.kind == EntityKind::User { groups().max() } else { None };
+        self.own_rank(id).max(by_groups.unwrap_or(Rank::None))
+    }
+
+    /// The highest rank of what somebody of an identity store is assigned; `None` where nothing is known.
+    pub fn assigned_rank(&self, principal: &str) -> Option<Rank> {
+        self.assigned.get(principal)?.iter().filter_map(|set| self.permission_set_rank(set)).max()
+    }
+
+    /// The rank of a permission set; `None` where it was never seen.
+    pub fn permission_set_rank(&self, arn: &str) -> Option<Rank> {
+        self.find(&EntityRef::by_id(EntityKind::PermissionSet, arn)).map(|id| self.own_rank(id))
+    }
+
+    fn own_rank(&self, id: EntityId) -> Rank {
+        let Some(entity) = self.entity(id) else { return Rank::None };
+        let attached = entity.keys(Field::AttachedPolicy).filter_map(|(attribute, _)| self.policy_rank(&attribute.key));
+        let inline = entity.keys(Field::InlinePolicy).filter_map(|(_, value)| value.rank());
+        let of_set = entity.value(&Attribute::plain(Field::SetInlinePolicy)).rank();
+        attached.chain(inline).chain(of_set).max().unwrap_or(Rank::None)
+    }
+}
+
+/// Whether AWS attaches that policy to contain a leaked key.
+pub(in crate::iam) fn is_quarantine(arn: &str) -> bool {
+    is_aws_managed(arn) && name_of(arn).starts_with("AWSCompromisedKeyQuarantine")
+}
+
+/// Whether a value is a document that denies something.
+pub(in crate::iam) fn holds_deny(value: &Value) -> bool {
+    value.policy().is_some_and(|policy| policy.denies() > 0)
+}
+
+/// The permission set and the principal in the key of an assignment.
+pub(super) fn assignment(key: &str) -> Option<(Arc<str>, Arc<str>)> {
+    let (rest, principal) = key.rsplit_once(':')?;
+    let (set, _) = rest.rsplit_once(':')?;
+    Some((set.into(), principal.into()))
+}
+
+/// The tags that a document's conditions ask for, in lower case.
+pub(super) fn tag_keys(document: &Document) -> BTreeSet<String> {
+    let text = document.policy.canonical();
+    let mut found = BTreeSet::new();
+    for operator in ["aws:principaltag/", "aws:resourcetag/", "iam:resourcetag/"] {
+        // In the canonical form a condition's key is in lower case, and ends with a quotation mark.
+        let after = text.split(operator).skip(1);
+        found.extend(after.filter_map(|rest| rest.split(['"', '}', '/']).next()).map(str::to_owned));
+    }
+    found
+}
+
+fn name_of(arn: &str) -> &str {
+    arn.rsplit('/').next().unwrap_or(arn)
+}
