@@ -30,7 +30,7 @@ pub struct Days {
 /// What folders say of a key that is not looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct LeftOut {
-    /// The shortest prefix of which this is so, as a length in bytes.
+    /// The shortest prefix of which this is so, as a length in bytes; for a day the month that it is in.
     pub(super) length: usize,
     /// Why.
     pub(super) why: Why,
@@ -45,8 +45,10 @@ pub(super) enum Why {
     Account(String),
     /// The same.
     Region(String),
-    /// The same.
-    Day,
+    /// The same: a year or month.
+    Time,
+    /// The same: some days of a month.
+    Days,
 }
 
 /// How deep in `CloudTrail`'s folders a prefix leads.
@@ -86,6 +88,11 @@ impl Asked {
         }
     }
 
+    /// Whether a key is in a folder that is not looked into.
+    pub(crate) fn excludes(&self, key: &str) -> bool {
+        self.leaves_out(key).is_some()
+    }
+
     /// What a prefix or key is left out for; `None` where it is looked at.
     pub(super) fn leaves_out(&self, path: &str) -> Option<LeftOut> {
         let folders = Folders::of(path);
@@ -104,8 +111,10 @@ impl Asked {
         }
         let days = self.days_of(kind);
         (1..=3).find_map(|count| {
-            let (date, end) = folders.date(count)?;
-            days.excludes(date).then_some(LeftOut { length: end, why: Why::Day })
+            let (date, _) = folders.date(count)?;
+            let (_, end) = folders.date(count.min(2))?;
+            let why = if count < 3 { Why::Time } else { Why::Days };
+            days.excludes(date).then_some(LeftOut { length: end, why })
         })
     }
 
@@ -257,7 +266,7 @@ mod tests {
             (&format!("{account}vpcflowlogs/eu-west-1/2026/"), Some("p/AWSLogs/o-a1/111122223333/vpcflowlogs/")),
             (&format!("{account}CloudTrail/eu-west-1/2025/12/31/x"), Some("p/AWSLogs/o-a1/111122223333/CloudTrail/eu-west-1/2025/")),
             (&format!("{account}CloudTrail/eu-west-1/2026/01/"), Some("p/AWSLogs/o-a1/111122223333/CloudTrail/eu-west-1/2026/01/")),
-            (&format!("{account}CloudTrail/eu-west-1/2026/03/06/x"), Some("p/AWSLogs/o-a1/111122223333/CloudTrail/eu-west-1/2026/03/06/")),
+            (&format!("{account}CloudTrail/eu-west-1/2026/03/06/x"), Some("p/AWSLogs/o-a1/111122223333/CloudTrail/eu-west-1/2026/03/")),
             (&format!("{account}CloudTrail/eu-west-1/2026/03/05/x"), None),
             (&format!("{account}CloudTrail-Digest/eu-west-1/2026/03/06/x"), None),
             ("AWSLogs/x.json.gz", None),

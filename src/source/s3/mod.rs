@@ -23,8 +23,9 @@ pub use ahead::Ahead;
 pub use asked::{Asked, Days};
 pub use object::{Reader, RemoteObject, Told};
 pub use url::S3Url;
-pub use walk::{Found, LeftOutPrefix};
+pub use walk::Found;
 
+use super::Listing;
 use crate::error::Error;
 use client::Bucket;
 use failure::Failure;
@@ -141,6 +142,33 @@ impl S3 {
         let walked = self.runtime.block_on(work).map_err(failed)?;
         Ok(walked.into_found(&self.runtime))
     }
+}
+
+/// Lists what is asked for under all of these URLs; what is under two of them is listed once.
+///
+/// # Problems
+/// A folder that cannot be listed.
+///
+/// # Errors
+/// Those of [`S3::new`] and [`S3::list`].
+pub fn list<'u>(urls: impl IntoIterator<Item = &'u S3Url>, settings: &Settings, asked: &Asked) -> Result<Listing, Error> {
+    let mut urls = urls.into_iter().peekable();
+    let mut all = Listing::default();
+    if urls.peek().is_none() {
+        return Ok(all);
+    }
+    let s3 = S3::new(settings.clone())?;
+    for url in urls {
+        all.join(s3.list(url, asked)?.listing);
+    }
+    all.objects.dedup_by(|a, b| a.name == b.name);
+    all.skipped.sort();
+    all.skipped.dedup();
+    for list in [&mut all.problems, &mut all.notices] {
+        list.sort();
+        list.dedup();
+    }
+    Ok(all)
 }
 
 /// Threads that wait for the network; inflating and parsing have their own.

@@ -14,11 +14,6 @@ pub struct S3Url {
 }
 
 impl S3Url {
-    /// Whether a source is meant for S3 and not for the disk.
-    pub fn is_s3(source: &str) -> bool {
-        source.starts_with(SCHEME)
-    }
-
     /// Reads `s3://bucket/prefix`.
     ///
     /// # Errors
@@ -49,6 +44,11 @@ impl S3Url {
             return Err(wrong("a bucket's name has only letters, digits, dots and hyphens"));
         }
         Ok(Self { bucket: bucket.to_owned(), prefix: prefix.to_owned() })
+    }
+
+    /// Whether the bucket is named by an access point of it.
+    pub(crate) fn is_access_point(&self) -> bool {
+        self.bucket.starts_with(ARN)
     }
 
     /// The prefix as a folder, with its last `/`; empty for the whole bucket.
@@ -100,6 +100,5 @@ mod tests {
         for source in ["s3://", "s3:///p", "s3://b?x/p", "s3://b c", "b/p", "S3://b"] {
             assert!(S3Url::parse(source).is_err(), "{source}");
         }
-        assert!(!S3Url::is_s3("./s3:/b") && S3Url::is_s3("s3://b"));
     }
 }

@@ -22,21 +22,11 @@ use crate::source::{Listing, Location, Object, ObjectKey};
 /// What was found under a URL.
 #[derive(Debug, Default)]
 pub struct Found {
-    /// Objects, folders of other services (skipped), and folders that could not be listed (problems).
+    /// Objects, folders of other services (skipped), folders that could not be listed (problems), and folders that were
+    /// not looked into (notices); each list in the order of the names.
     pub listing: Listing,
-    /// Folders that were not looked into, in the order of their names.
-    pub left_out: Vec<LeftOutPrefix>,
     /// Listing requests that were sent, without the SDK's repetitions.
     pub requests: u64,
-}
-
-/// A folder that was not looked into, as the user asks for something else.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LeftOutPrefix {
-    /// `s3://bucket/prefix/`.
-    pub prefix: String,
-    /// What its name says that is not asked for.
-    pub reason: String,
 }
 
 /// What was listed, before it is sorted and judged.
@@ -108,6 +98,9 @@ async fn walk_folder(bucket: Arc<Bucket>, url: &S3Url, asked: &Asked) -> Result<
         let Some(done) = tasks.join_next().await else { return Ok(walked) };
         let visit = done.map_err(|_| Failure::new("listing failed; this is a defect in trailsift"))?;
         walked.requests += visit.requests;
+        if asked.bounds(&visit.prefix) != (None, None) {
+            walked.left_out.insert(visit.prefix.clone(), Why::Days);
+        }
         if let Some(failure) = visit.failure {
             if visit.prefix == root && visit.entries.is_empty() {
                 return Err(failure);
@@ -159,18 +152,20 @@ impl Walked {
             found.listing.objects.push(Object { key: ObjectKey::parse(&name), name, size, location });
         }
         for (prefix, why) in self.left_out {
-            let prefix = name_of(&bucket.name, &prefix);
-            let reason = match why {
+            let prefix: Arc<str> = name_of(&bucket.name, &prefix).into();
+            let what = match why {
                 Why::Service(service) => {
                     let reason = format!("not CloudTrail: what {service} delivers");
-                    found.listing.skipped.push(Skipped { object: prefix.into(), reason });
+                    found.listing.skipped.push(Skipped { object: prefix, reason });
                     continue;
                 }
-                Why::Account(account) => format!("filtered: of account {account}"),
-                Why::Region(region) => format!("filtered: of region {region}"),
-                Why::Day => "filtered: delivered before or after what is asked for".to_owned(),
+                Why::Account(account) => format!("it is of account {account}"),
+                Why::Region(region) => format!("it is of region {region}"),
+                Why::Time => "it was delivered before or after what is asked for".to_owned(),
+                Why::Days => "some days were delivered before or after what is asked for".to_owned(),
             };
-            found.left_out.push(LeftOutPrefix { prefix, reason });
+            let place = Place { object: prefix, record_index: None, offset: None };
+            found.listing.notices.push(Problem { place, kind: ProblemKind::NotListed, message: format!("filtered: {what}") });
         }
         for (prefix, failure) in self.failures {
             let place = Place { object: name_of(&bucket.name, &prefix).into(), record_index: None, offset: None };
