@@ -20,7 +20,7 @@ use trailsift::event::envelope::{Found, RecordSpan, Sink, Walker};
 use trailsift::frame::{Batch, BatchBuilder, EventFrame, Store};
 use trailsift::ingest::{Options, Progress, ingest};
 use trailsift::source::gzip::{Inflate, Scratch};
-use trailsift::source::{Budget, Listing, Object, disk};
+use trailsift::source::{Budget, Listing, Object, disk, open};
 
 /// The files of the corpus, as stored and inflated.
 struct Corpus {
@@ -35,12 +35,12 @@ impl Corpus {
     fn load() -> Self {
         let folder = std::env::var_os("TRAILSIFT_BENCH_CORPUS")
             .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("sample-logs/AWSLogs"), PathBuf::from);
-        let Listing { objects, .. } = disk::list(&[folder], &Budget::default()).unwrap_or_default();
+        let Listing { objects, .. } = disk::list(&[&folder], &Budget::default()).unwrap_or_default();
         let mut corpus = Self { objects, stored: Vec::new(), texts: Vec::new(), bytes: 0, events: 0 };
         let mut scratch = Scratch::default();
         for object in &corpus.objects {
             let mut stored = Vec::new();
-            if let Ok(mut reader) = disk::open(object) {
+            if let Ok(mut reader) = open(object) {
                 let _ = reader.read_to_end(&mut stored);
             }
             let mut text = Vec::new();

@@ -6,7 +6,7 @@ mod stored;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 
@@ -27,14 +27,19 @@ use crate::ingest::{self, ObjectReport, Progress, RawRecord, Status, Unread, rev
 use crate::problem::{Filtered, Ledger, ObjectCounts, RecordCounts, Skipped};
 use crate::schema::Column;
 use crate::session::{self, Sessions, StateTable};
-use crate::source::{Object, disk, sha256_hex};
+#[cfg(feature = "s3")]
+use crate::source::s3;
+use crate::source::{Listing, Object, Source, disk, sha256_hex};
 use crate::time::EventTime;
 
 /// What to look at.
 #[derive(Debug, Clone, Default)]
 pub struct Scope {
-    /// Files, folders, or `-` for standard input.
-    pub sources: Vec<PathBuf>,
+    /// Files, folders, buckets, or standard input.
+    pub sources: Vec<Source>,
+    /// How buckets are to be reached.
+    #[cfg(feature = "s3")]
+    pub s3: s3::Settings,
     /// How to read them, and what to leave out.
     pub options: ingest::Options,
     /// What is known and answered for; its accounts count as one's own beside those that the logs are of.
@@ -45,6 +50,42 @@ pub struct Scope {
     pub trust: Option<Trust>,
     /// What identities are compared with; what the log and its digests tell is added to it.
     pub drift: Setup,
+}
+
+impl Scope {
+    /// Lists all that is in the scope; of buckets only the folders in which the filter may find something.
+    fn list(&self) -> Result<Listing, Error> {
+        let paths: Vec<&Path> = self.sources.iter().filter_map(Source::as_path).collect();
+        let listing = disk::list(&paths, &self.options.budget)?;
+        #[cfg(feature = "s3")]
+        let listing = {
+            let mut all = listing;
+            all.join(s3::list(self.urls(), &self.s3, &self.options.filter.asked())?);
+            all
+        };
+        Ok(listing)
+    }
+
+    /// Whether files of that tail were not looked for, as they would lie in folders that the filter leaves out.
+    #[cfg(feature = "s3")]
+    fn leaves_out(&self) -> impl Fn(&Tail) -> bool {
+        let asked = self.urls().next().map(|_| self.options.filter.asked());
+        move |tail| asked.as_ref().is_some_and(|asked| asked.excludes(tail.as_str()))
+    }
+
+    /// The same without buckets, where all folders are looked into.
+    #[cfg(not(feature = "s3"))]
+    fn leaves_out(&self) -> impl Fn(&Tail) -> bool {
+        |_| false
+    }
+
+    #[cfg(feature = "s3")]
+    fn urls(&self) -> impl Iterator<Item = &s3::S3Url> {
+        self.sources.iter().filter_map(|source| match source {
+            Source::S3(url) => Some(url),
+            Source::Path(_) => None,
+        })
+    }
 }
 
 /// All that is known after the sources have been read.
@@ -104,7 +145,7 @@ impl Case {
     /// That of `place`, and those of keeping events; [`Error::NoLogs`] where nothing in the scope is a `CloudTrail` file, [`Error::Io`] where a
     /// source cannot be reached, [`Error::Ledger`] where a record is unaccounted for.
     pub fn read(scope: Scope, progress: &Progress, place: impl FnOnce(&[Object]) -> Result<Store, Error>) -> Result<Self, Error> {
-        let listing = disk::list(&scope.sources, &scope.options.budget)?;
+        let listing = scope.list()?;
         let (objects, unread) = scope.options.filter.divide(listing.objects);
         progress.total_objects.store(to_u64(objects.len()), Ordering::Relaxed);
         progress.total_bytes.store(objects.iter().map(|object| object.size).sum(), Ordering::Relaxed);
@@ -134,6 +175,7 @@ impl Case {
         }
         let mut ledger = Ledger { skipped: listing.skipped, problems: listing.problems, notices: duplicates.notices, ..Ledger::default() };
         ledger.notices.extend(odd_signatures);
+        ledger.notices.extend(listing.notices);
         let (skipped, problems) = (to_u64(ledger.skipped.len()), to_u64(ledger.problems.len()));
         ledger.objects = ObjectCounts { listed: to_u64(objects.len()) + skipped + problems, read: 0, skipped, problems };
         ledger.filtered.objects = to_u64(unread.len());
@@ -148,7 +190,7 @@ impl Case {
             return Err(no_logs(&scope, &ledger));
         }
         let completeness = match &scope.trust {
-            Some(_) => Some(completeness(&events, &objects, &unread)?),
+            Some(_) => Some(completeness(&scope, &events, &objects, &unread)?),
             None => None,
         };
         let inputs = Inputs { objects, reports: read.reports, unread };
@@ -273,11 +315,12 @@ impl Case {
 }
 
 /// What the events tell of logs that are not among the objects.
-fn completeness(events: &EventFrame, objects: &[Object], unread: &[Unread]) -> Result<Completeness, Error> {
+fn completeness(scope: &Scope, events: &EventFrame, objects: &[Object], unread: &[Unread]) -> Result<Completeness, Error> {
     let names = objects.iter().chain(unread.iter().map(|unread| &unread.object)).map(|object| &object.name);
     let tails: BTreeSet<Tail> = names.map(|name| Tail::of(name)).collect();
+    let is_left_out = scope.leaves_out();
     // In a flat download the name is all of the tail.
-    Completeness::of(events, |tail| tails.contains(tail) || tails.contains(&Tail::of(tail.name())))
+    Completeness::of(events, |tail| tails.contains(tail) || tails.contains(&Tail::of(tail.name())) || is_left_out(tail))
 }
 
 /// One's own accounts: those of the records and of the files' names, and those that are said to be.
@@ -329,7 +372,7 @@ fn no_logs(scope: &Scope, ledger: &Ledger) -> Error {
     if kinds.len() > shown {
         why.push(format!("{} other kinds", kinds.len() - shown));
     }
-    let sources: Vec<String> = scope.sources.iter().map(|source| source.display().to_string()).collect();
+    let sources: Vec<String> = scope.sources.iter().map(ToString::to_string).collect();
     Error::NoLogs { sources: sources.join(", "), listed: ledger.objects.listed, why: why.join("; ") }
 }
 

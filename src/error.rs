@@ -95,10 +95,15 @@ pub(crate) fn counted<N: Copy + Display + PartialEq + From<u8>>(number: N, noun:
     format!("{number} {noun}{plural}")
 }
 
-/// The system's sentence without the number that Rust adds to it.
+/// The system's sentence without the number that Rust adds to it, with a small letter in front unless it begins with a
+/// name such as S3.
 pub(crate) fn plain_cause(cause: &io::Error) -> String {
     let text = cause.to_string();
     let text = text.split(" (os error").next().unwrap_or(&text);
     let mut letters = text.chars();
-    letters.next().map(|first| first.to_lowercase().chain(letters).collect()).unwrap_or_default()
+    let Some(first) = letters.next() else { return String::new() };
+    if letters.as_str().starts_with(|second: char| second.is_uppercase() || second.is_ascii_digit()) {
+        return text.to_owned();
+    }
+    first.to_lowercase().chain(letters).collect()
 }

@@ -15,7 +15,7 @@
 //!
 //! [`error`], [`problem`], [`schema`] and [`time`] stand left of all of them, and [`iam::policy`], which the
 //! reader ranks policies with, left of [`event`].
-//! Nothing is printed here, no clock is read and no socket opened.
+//! Nothing is printed here and no clock is read; only `source::s3` opens sockets.
 
 pub mod case;
 pub mod completeness;

@@ -58,6 +58,8 @@ pub enum ProblemKind {
     AccountIdLost,
     /// Digests are without signatures that this file should hold.
     BadSignatures,
+    /// A folder that was not looked into, as the filter asks for something else.
+    NotListed,
     /// Loaded: root is inferred from a user name, as the download has no identity.
     RootInferred,
     /// Loaded: a sign-in whose record does not say whether MFA was used.
@@ -66,7 +68,7 @@ pub enum ProblemKind {
 
 impl ProblemKind {
     /// Every kind with its name.
-    const NAMES: [(Self, &'static str); 24] = [
+    const NAMES: [(Self, &'static str); 25] = [
         (Self::Unreadable, "unreadable"),
         (Self::Empty, "empty"),
         (Self::GzipCut, "gzip_cut"),
@@ -89,6 +91,7 @@ impl ProblemKind {
         (Self::UnknownVersion, "unknown_version"),
         (Self::AccountIdLost, "account_id_lost"),
         (Self::BadSignatures, "bad_signatures"),
+        (Self::NotListed, "not_listed"),
         (Self::RootInferred, "root_inferred"),
         (Self::MfaUnknown, "mfa_unknown"),
     ];

@@ -11,8 +11,8 @@ use serde_json::{Map, Value, json};
 use super::{Scope, row, to_u64};
 use crate::detect;
 use crate::digest::{
-    AskedRange, Carriers, Digest, Evidence, FileKind, FileReport, FoundFile, Gap, Limits, Named, PublicKeys, Question, Reason, Severity,
-    Stored, Tail, Verification, verify,
+    AskedRange, Carriers, DIGEST_KIND, Digest, Evidence, FileKind, FileReport, FoundFile, Gap, Limits, Named, PublicKeys, Question, Reason,
+    Severity, Stored, Tail, Verification, verify,
 };
 use crate::error::{Error, plain_cause};
 use crate::event::reader::lookup;
@@ -20,7 +20,7 @@ use crate::frame::{EventFrame, Filter, INTEGRITY, Store};
 use crate::ingest::{self, ObjectReport, Options, Progress, Status, Unread, hash, ingest};
 use crate::problem::{Ledger, ObjectCounts, Place, Problem, ProblemKind, Skipped};
 use crate::schema::Column;
-use crate::source::{Object, disk, read_within};
+use crate::source::{Object, Opener, read_within};
 
 /// What digests are held against, and what is expected of them.
 #[derive(Debug, Clone, Default)]
@@ -177,8 +177,8 @@ pub struct Verified {
 /// [`Error::NoLogs`] where nothing in the scope is a log or digest by its name, [`Error::Io`] where a source cannot be
 /// reached, [`Error::Ledger`] where an object is unaccounted for.
 pub fn verify_scope(scope: &Scope, trust: &Trust, progress: &Progress) -> Result<Verified, Error> {
-    let listing = disk::list(&scope.sources, &scope.options.budget)?;
-    let mut ledger = Ledger { skipped: listing.skipped, problems: listing.problems, ..Ledger::default() };
+    let listing = scope.list()?;
+    let mut ledger = Ledger { skipped: listing.skipped, problems: listing.problems, notices: listing.notices, ..Ledger::default() };
     let (named, others): (Vec<Object>, Vec<Object>) =
         listing.objects.into_iter().partition(|object| object.key.is_some() && Named::is_name(&object.name));
     let (mut objects, unread) = scope.options.filter.divide(named);
@@ -188,8 +188,8 @@ pub fn verify_scope(scope: &Scope, trust: &Trust, progress: &Progress) -> Result
     let (listed, unread) = listed_unread(unread, &reports, &scope.options.filter);
     reports.extend(hash(&listed, &scope.options, progress)?);
     objects.extend(listed);
-    let (carriers, notices) = carriers(&others, trust);
-    ledger.notices = notices;
+    let (carriers, notices) = carriers(&others, &objects, trust);
+    ledger.notices.extend(notices);
     let skipped_for = |object: &Object| if is_carrier(&object.name) { "signatures of digests" } else { NO_NAME };
     ledger.skipped.extend(others.iter().map(|object| Skipped { object: object.name.clone(), reason: skipped_for(object).to_owned() }));
     let (skipped, mut problems) = (to_u64(ledger.skipped.len()), to_u64(ledger.problems.len()));
@@ -234,7 +234,7 @@ pub(super) fn integrity(
     let (listed, _) = listed_unread(unread.to_vec(), reports, &scope.options.filter);
     let mut more = hash(&listed, &scope.options, &Progress::default())?;
     let others: Vec<Object> = objects.iter().filter(|object| is_carrier(&object.name)).cloned().collect();
-    let (carriers, notices) = carriers(&others, trust);
+    let (carriers, notices) = carriers(&others, objects, trust);
     let files: Vec<FoundFile> = reports.iter_mut().chain(&mut more).map(found_file).collect();
     let all: Vec<Object> = objects.iter().chain(&listed).cloned().collect();
     let verification = check(&files, &all, &carriers, scope, trust)?;
@@ -273,17 +273,22 @@ fn listed_unread(unread: Vec<Unread>, reports: &[ObjectReport], filter: &Filter)
     (listed.into_iter().map(|unread| unread.object).collect(), rest)
 }
 
-/// The signatures that lie among the logs, beside those that were given, and what is wrong with some.
-fn carriers(objects: &[Object], trust: &Trust) -> (Carriers, Vec<Problem>) {
+/// The signatures that lie among the logs or were read with them, beside those that were given, and what is wrong with some.
+fn carriers(others: &[Object], read: &[Object], trust: &Trust) -> (Carriers, Vec<Problem>) {
     let (mut carriers, mut notices) = (trust.carriers.clone(), Vec::new());
     let limits = Limits::default();
-    for object in objects.iter().filter(|object| is_carrier(&object.name)) {
+    for digest in read.iter().filter(|object| object.key.as_ref().is_some_and(|key| key.kind == DIGEST_KIND)) {
+        carriers.add_metadata(&digest.name, digest.metadata().iter().map(|(name, value)| (name.as_str(), value.as_str())));
+    }
+    let files: Vec<&Object> = others.iter().filter(|object| is_carrier(&object.name)).collect();
+    let mut opener = Opener::new(files.iter().copied());
+    for object in files {
         let is_sidecar = Carriers::sidecar_target(&object.name).is_some();
         let limit = if is_sidecar { limits.sidecar_bytes } else { limits.manifest_bytes };
-        let taken =
-            disk::open(object).and_then(|reader| read_within(reader, limit)).map_err(|cause| plain_cause(&cause)).and_then(|bytes| {
-                if is_sidecar { carriers.add_sidecar(&object.name, &bytes, &limits) } else { carriers.add_manifest(&bytes, &limits) }
-            });
+        let bytes = opener.open_next(object).and_then(|reader| read_within(reader, limit)).map_err(|cause| plain_cause(&cause));
+        let taken = bytes.and_then(|bytes| {
+            if is_sidecar { carriers.add_sidecar(&object.name, &bytes, &limits) } else { carriers.add_manifest(&bytes, &limits) }
+        });
         if let Err(reason) = taken {
             let place = Place { object: object.name.clone(), record_index: None, offset: None };
             let message = format!("no signature is taken from it, or not all: {reason}");

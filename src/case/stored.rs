@@ -17,7 +17,7 @@ use crate::frame::{EventFrame, StoredBatch, layout_id};
 use crate::ingest::{ObjectReport, Status, Unread};
 use crate::problem::{Filtered, Ledger, ObjectCounts, Place, Problem, ProblemKind, RecordCounts, Skipped};
 use crate::source::gzip::Summary;
-use crate::source::{Location, Object, ObjectKey, Sha256, disk};
+use crate::source::{Location, Object, ObjectKey, Sha256, Source, disk};
 use crate::time::EventTime;
 
 /// The file that makes a folder a case.
@@ -180,8 +180,8 @@ impl Case {
 /// # Errors
 /// [`Error::Setting`] where it has the manifest of a case and something besides that is not part of one: whoever could
 /// write among logs could put a manifest there, so that the logs would not be read.
-pub fn as_case(sources: &[PathBuf]) -> Result<Option<&Path>, Error> {
-    let [folder] = sources else { return Ok(None) };
+pub fn as_case(sources: &[Source]) -> Result<Option<&Path>, Error> {
+    let [Source::Path(folder)] = sources else { return Ok(None) };
     if !folder.is_dir() || !disk::is_case(folder) {
         return Ok(None);
     }

@@ -22,7 +22,7 @@ use super::input;
   trailsift verify ./AWSLogs --keys public-keys.json --only-bad
   trailsift detect ./AWSLogs --min-severity high --format jsonl
   trailsift sql ./AWSLogs -c 'select event_name, count(*) as n from events group by event_name order by n desc'",
-    after_help = "SOURCE is a folder, a file, or - for standard input; nothing is sent anywhere.\nNext: trailsift investigate SOURCE"
+    after_help = "SOURCE is a folder, a file, s3://bucket/prefix, or - for standard input; nothing but S3 is asked for anything.\nNext: trailsift investigate SOURCE"
 )]
 pub(crate) struct Cli {
     /// What to do.
@@ -145,9 +145,11 @@ pub(crate) struct CompareArgs {
     after_help = "The keys come from: aws cloudtrail list-public-keys --start-time T --end-time T --region R\nNext: trailsift investigate SOURCE --keys FILE"
 )]
 pub(crate) struct VerifyArgs {
-    /// Folders or files: logs, digests and what is kept beside them
+    /// Folders, files or s3://bucket/prefix: logs, digests and what is kept beside them
     #[arg(value_name = "SOURCE", required = true, help_heading = "Input")]
     pub(crate) sources: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) aws: AwsArgs,
     #[command(flatten)]
     pub(crate) trust: TrustArgs,
     /// Exit with 1 also where something could not be proven
@@ -194,10 +196,10 @@ pub(crate) struct TrustArgs {
     /// Signatures of digests, an object a line with key and signature; signatures.jsonl beside the logs is read by itself
     #[arg(long, value_name = "FILE", hide_short_help = true)]
     pub(crate) signatures: Option<PathBuf>,
-    /// Call a file moved that does not lie under its recorded bucket and key
+    /// Call a file moved that does not lie under its recorded bucket and key; so it is for buckets in any case
     #[arg(long, overrides_with = "no_strict_location", hide_short_help = true)]
     pub(crate) strict_location: bool,
-    /// Let files lie under another bucket and prefix; so it is for folders in any case
+    /// Let files lie under another bucket and prefix, as they do in a copy; so it is for folders in any case
     #[arg(long, overrides_with = "strict_location", hide_short_help = true)]
     pub(crate) no_strict_location: bool,
     /// Account that must have digests (repeatable)
@@ -314,9 +316,11 @@ impl From<SummaryBy> for By {
     group(clap::ArgGroup::new("statement").required(true).args(["command", "file", "schema"]))
 )]
 pub(crate) struct SqlArgs {
-    /// Folders, files, or - for standard input
+    /// Folders, files, s3://bucket/prefix, or - for standard input
     #[arg(value_name = "SOURCE", required_unless_present = "schema", help_heading = "Input")]
     pub(crate) sources: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) aws: AwsArgs,
     /// The statement
     #[arg(short, long, value_name = "SQL", help_heading = "Query")]
     pub(crate) command: Option<String>,
@@ -389,9 +393,11 @@ pub(crate) enum RulesCommand {
 /// What every command takes that reads logs and runs rules over them.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct LogArgs {
-    /// Folders, files, or - for standard input
+    /// Folders, files, s3://bucket/prefix, or - for standard input
     #[arg(value_name = "SOURCE", required = true, help_heading = "Input")]
     pub(crate) sources: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) aws: AwsArgs,
     #[command(flatten)]
     pub(crate) filter: FilterArgs,
     #[command(flatten)]
@@ -400,6 +406,28 @@ pub(crate) struct LogArgs {
     pub(crate) output: OutputArgs,
     #[command(flatten)]
     pub(crate) run: RunArgs,
+}
+
+/// How S3 is reached.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "S3")]
+pub(crate) struct AwsArgs {
+    /// Profile of the AWS configuration [default: what the environment names]
+    #[cfg(feature = "s3")]
+    #[arg(long, value_name = "NAME", hide_short_help = true)]
+    pub(crate) profile: Option<String>,
+    /// Address of an S3-compatible store
+    #[cfg(feature = "s3")]
+    #[arg(long, value_name = "URL", hide_short_help = true)]
+    pub(crate) endpoint_url: Option<String>,
+    /// Send no credentials, as for public buckets
+    #[cfg(feature = "s3")]
+    #[arg(long, hide_short_help = true)]
+    pub(crate) no_sign_request: bool,
+    /// Pay for the requests, where the bucket's owner asks for that
+    #[cfg(feature = "s3")]
+    #[arg(long, hide_short_help = true)]
+    pub(crate) request_payer: bool,
 }
 
 /// Which events to keep.

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use trailsift::Error;
 use trailsift::case::{EVENTS, MANIFEST, SCHEMA};
-use trailsift::source::sha256_hex;
+use trailsift::source::{Source, sha256_hex};
 use trailsift::time::EventTime;
 
 use super::output::{fill_file, sibling, write_jsonl};
@@ -74,9 +74,10 @@ impl CaseFolder {
     ///
     /// # Errors
     /// [`Error::Setting`], which names the source.
-    pub(crate) fn keep_off(&self, sources: &[PathBuf]) -> Result<(), Error> {
+    pub(crate) fn keep_off(&self, sources: &[Source]) -> Result<(), Error> {
         let Ok(path) = fs::canonicalize(&self.path) else { return Ok(()) };
-        match sources.iter().find(|source| fs::canonicalize(source).is_ok_and(|source| source.starts_with(&path))) {
+        let mut paths = sources.iter().filter_map(Source::as_path);
+        match paths.find(|source| fs::canonicalize(source).is_ok_and(|source| source.starts_with(&path))) {
             Some(source) => {
                 Err(Error::setting("--out", format!("{} holds the source {}: give another folder", self.path.display(), source.display())))
             }
@@ -85,9 +86,9 @@ impl CaseFolder {
     }
 
     /// Whether the folder will lie under one of the sources, so that what is written beside it could be read as a log.
-    pub(crate) fn is_under(&self, sources: &[PathBuf]) -> bool {
+    pub(crate) fn is_under(&self, sources: &[Source]) -> bool {
         let Ok(parent) = fs::canonicalize(self.parent()) else { return false };
-        sources.iter().filter_map(|source| fs::canonicalize(source).ok()).any(|source| parent.starts_with(source))
+        sources.iter().filter_map(|source| fs::canonicalize(source.as_path()?).ok()).any(|source| parent.starts_with(source))
     }
 
     /// Keeps other runs away until the end of this one.
@@ -382,9 +383,9 @@ mod tests {
         assert!(matches!(folder, Err(Error::Setting { .. })));
         fs::remove_dir(path.join("logs")).expect("removed");
         let folder = CaseFolder::new(&path, true).expect("empty");
-        assert!(folder.keep_off(&[PathBuf::from("-"), home.path().to_owned(), home.path().join("absent")]).is_ok());
+        assert!(folder.keep_off(&[PathBuf::from("-").into(), home.path().into(), home.path().join("absent").into()]).is_ok());
         for source in [path, home.path().join("./case")] {
-            let error = folder.keep_off(&[source]).expect_err("it is the source").to_string();
+            let error = folder.keep_off(&[source.into()]).expect_err("it is the source").to_string();
             assert!(error.contains("holds the source"), "{error}");
         }
     }

@@ -13,10 +13,12 @@ use trailsift::digest::Limits;
 use trailsift::frame::Filter;
 use trailsift::ingest::Options;
 pub(crate) use trailsift::report::text::window as window_text;
-use trailsift::source::read_within;
+#[cfg(feature = "s3")]
+use trailsift::source::s3::Settings;
+use trailsift::source::{Source, read_within};
 use trailsift::time::{EventTime, TimeRange, parse_bound};
 
-use super::args::{FilterArgs, RuleArgs, TrustArgs};
+use super::args::{AwsArgs, FilterArgs, RuleArgs, TrustArgs};
 
 /// The time that the run calls now: `SOURCE_DATE_EPOCH` where it is set, else the clock's.
 pub(crate) fn now() -> Result<EventTime, Error> {
@@ -34,23 +36,24 @@ pub(crate) fn now() -> Result<EventTime, Error> {
 }
 
 /// The sources, the filter and the threads of a run.
-pub(crate) fn scope(sources: &[PathBuf], filter: &FilterArgs, jobs: Option<u16>, now: EventTime) -> Result<Scope, Error> {
-    for source in sources {
-        refuse_s3(source)?;
-    }
+pub(crate) fn scope(sources: &[PathBuf], aws: &AwsArgs, filter: &FilterArgs, jobs: Option<u16>, now: EventTime) -> Result<Scope, Error> {
+    let sources = sources.iter().map(|source| Source::parse(source)).collect::<Result<_, _>>()?;
     let range = window(filter, now)?;
     let filter = Filter { range, accounts: filter.account.clone(), regions: filter.region.clone() };
     let options = Options { jobs: jobs.map_or(0, usize::from), filter, ..Options::default() };
-    Ok(Scope { sources: sources.to_vec(), options, ..Scope::default() })
+    Ok(reaching(Scope { sources, options, ..Scope::default() }, aws))
 }
 
-fn refuse_s3(source: &Path) -> Result<(), Error> {
-    let text = source.to_string_lossy();
-    if text.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("s3://")) {
-        let reason = format!("reading S3 is not part of this version: copy it with `aws s3 sync {text} FOLDER` and give the folder");
-        return Err(Error::setting(text.as_ref(), reason));
-    }
-    Ok(())
+/// The scope, with the way to S3 that was asked for.
+#[cfg(feature = "s3")]
+fn reaching(scope: Scope, aws: &AwsArgs) -> Scope {
+    let AwsArgs { profile, endpoint_url, no_sign_request, request_payer } = aws.clone();
+    Scope { s3: Settings { profile, endpoint_url, no_sign_request, request_payer, ..Settings::default() }, ..scope }
+}
+
+#[cfg(not(feature = "s3"))]
+fn reaching(scope: Scope, _: &AwsArgs) -> Scope {
+    scope
 }
 
 fn window(filter: &FilterArgs, now: EventTime) -> Result<TimeRange, Error> {
@@ -65,11 +68,12 @@ fn window(filter: &FilterArgs, now: EventTime) -> Result<TimeRange, Error> {
     Ok(TimeRange { since, until })
 }
 
-/// Reads what digests are held against.
-pub(crate) fn trust(args: &TrustArgs) -> Result<Trust, Error> {
+/// Reads what digests are held against. Where no flag says otherwise, files that buckets hold must lie where they were
+/// delivered to.
+pub(crate) fn trust(args: &TrustArgs, sources: &[Source]) -> Result<Trust, Error> {
     let limits = Limits::default();
     let mut trust = Trust {
-        strict_location: args.strict_location,
+        strict_location: args.strict_location || (!args.no_strict_location && sources.iter().all(Source::keeps_places)),
         expect_accounts: args.expect_account.clone(),
         expect_regions: args.expect_region.clone(),
         ..Trust::default()
@@ -176,12 +180,5 @@ mod tests {
         for text in ["Europe/Berlin", "CET", "+2", "+24:00", "02:00", "", "+é1", "+02:60", "+-1:00"] {
             assert!(seconds(text).is_err(), "{text}");
         }
-    }
-
-    #[test]
-    fn buckets_are_refused_with_a_way_around() {
-        let error = refuse_s3(Path::new("s3://logs/AWSLogs")).expect_err("not in this version");
-        insta::assert_snapshot!(error, @"s3://logs/AWSLogs: reading S3 is not part of this version: copy it with `aws s3 sync s3://logs/AWSLogs FOLDER` and give the folder");
-        assert!(refuse_s3(Path::new("s3")).is_ok());
     }
 }

@@ -37,7 +37,7 @@ const EVENTS_SHARE: u64 = 2;
 const PRETTY: u64 = 2;
 
 pub(crate) fn run(args: &InvestigateArgs) -> Result<Exit> {
-    let LogArgs { sources, rules, output, run, .. } = &args.logs;
+    let LogArgs { rules, output, run, .. } = &args.logs;
     let (mut session, catalog) = Session::with_rules(&args.logs)?;
     session.verifying(&args.trust)?;
     let compared = session.comparing(&args.compare)?;
@@ -45,13 +45,13 @@ pub(crate) fn run(args: &InvestigateArgs) -> Result<Exit> {
         check_target(path, output.force)?;
     }
     let mut folder = CaseFolder::new(&out(args, session.now), output.force)?;
-    folder.keep_off(sources)?;
-    if let Some(case) = as_case(sources)? {
+    folder.keep_off(session.sources())?;
+    if let Some(case) = as_case(session.sources())? {
         let reason = "it is a case already: detect, sql, timeline and summary answer from it, and investigate reads logs";
         return Err(Error::setting(format!("investigate {}", case.display()), reason).into());
     }
     // Where the lock would lie among the logs it is taken only once they are listed.
-    let among_logs = folder.is_under(sources);
+    let among_logs = folder.is_under(session.sources());
     if !among_logs {
         folder.lock(session.now)?;
     }
@@ -223,7 +223,7 @@ fn manifest(
             "command_line": command_line(),
         },
         "options": {
-            "sources": case.scope.sources.iter().map(|source| source.display().to_string()).collect::<Vec<_>>(),
+            "sources": case.scope.sources.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "since": filter.range.since.map(|time| time.to_string()),
             "until": filter.range.until.map(|time| time.to_string()),
             "accounts": filter.accounts,
@@ -240,7 +240,7 @@ fn manifest(
             "baseline_case": rules.baseline_case.as_ref().map(|path| path.display().to_string()),
             "keys": trust.keys.iter().map(|path| path.display().to_string()).collect::<Vec<_>>(),
             "signatures": trust.signatures.as_ref().map(|path| path.display().to_string()),
-            "strict_location": trust.strict_location,
+            "strict_location": case.scope.trust.as_ref().map(|trust| trust.strict_location),
             "expect_account": trust.expect_account,
             "expect_region": trust.expect_region,
             "partial_snapshot": compare.partial_snapshot,

@@ -11,10 +11,10 @@ use trailsift::detect::Catalog;
 use trailsift::digest::Severity;
 use trailsift::frame::Store;
 use trailsift::ingest::Progress;
-use trailsift::source::Object;
+use trailsift::source::{Object, Source};
 use trailsift::time::EventTime;
 
-use super::args::{CompareArgs, FailOn, FilterArgs, LogArgs, OutputArgs, RunArgs, TrustArgs};
+use super::args::{AwsArgs, CompareArgs, FailOn, FilterArgs, LogArgs, OutputArgs, RunArgs, TrustArgs};
 use super::exit::Exit;
 use super::findings;
 use super::input;
@@ -38,9 +38,9 @@ pub(crate) struct Session {
 
 impl Session {
     /// Settles all that can fail before anything is read.
-    pub(crate) fn open(sources: &[PathBuf], filter: &FilterArgs, output: &OutputArgs, run: &RunArgs) -> Result<Self, Error> {
+    pub(crate) fn open(sources: &[PathBuf], aws: &AwsArgs, filter: &FilterArgs, output: &OutputArgs, run: &RunArgs) -> Result<Self, Error> {
         let now = input::now()?;
-        let scope = input::scope(sources, filter, run.jobs, now)?;
+        let scope = input::scope(sources, aws, filter, run.jobs, now)?;
         let messages = Messages::new(output.quiet, output.verbose);
         let output = Output::open(output)?;
         Ok(Self { now, scope, output, messages, run: run.clone() })
@@ -48,8 +48,8 @@ impl Session {
 
     /// The same for a command that runs rules; yields the rules too.
     pub(crate) fn with_rules(args: &LogArgs) -> Result<(Self, Catalog), Error> {
-        let LogArgs { sources, filter, rules, output, run } = args;
-        let mut session = Self::open(sources, filter, output, run)?;
+        let LogArgs { sources, aws, filter, rules, output, run } = args;
+        let mut session = Self::open(sources, aws, filter, output, run)?;
         session.scope.accepted = input::accepted(rules)?;
         session.scope.baseline = input::baseline(rules, session.now)?;
         let catalog = findings::load(rules, &session.scope.accepted)?;
@@ -58,7 +58,7 @@ impl Session {
 
     /// Has digests verified too.
     pub(crate) fn verifying(&mut self, args: &TrustArgs) -> Result<(), Error> {
-        self.scope.trust = Some(input::trust(args)?);
+        self.scope.trust = Some(input::trust(args, &self.scope.sources)?);
         Ok(())
     }
 
@@ -67,6 +67,11 @@ impl Session {
         let (setup, files) = snapshots::setup(args, self.now)?;
         self.scope.drift = setup;
         Ok(files)
+    }
+
+    /// What is to be read.
+    pub(crate) fn sources(&self) -> &[Source] {
+        &self.scope.sources
     }
 
     /// Reads the logs, or a case in their place; the display goes on until it is dropped, and nothing else may be

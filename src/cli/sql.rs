@@ -31,7 +31,7 @@ pub(crate) fn run(args: &SqlArgs) -> Result<Exit> {
         return schema(&Output::open(&args.output)?, Messages::new(args.output.quiet, args.output.verbose));
     }
     let statement = statement(args)?;
-    let mut session = Session::open(&args.sources, &args.filter, &args.output, &args.run)?;
+    let mut session = Session::open(&args.sources, &args.aws, &args.filter, &args.output, &args.run)?;
     query::check(&statement)?;
     let limit = args.limit.or_else(|| session.output.is_terminal().then_some(TERMINAL_ROWS));
     let catalog = Catalog::builtin()?;

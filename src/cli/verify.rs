@@ -23,11 +23,11 @@ use super::text::{count, number, thousands, wrap};
 
 pub(crate) fn run(args: &VerifyArgs) -> Result<Exit> {
     let now = input::now()?;
-    let scope = input::scope(&args.sources, &args.filter, args.run.jobs, now)?;
+    let scope = input::scope(&args.sources, &args.aws, &args.filter, args.run.jobs, now)?;
     let messages = Messages::new(args.output.quiet, args.output.verbose);
     let output = Output::open(&args.output)?;
-    let trust = input::trust(&args.trust)?;
-    if let Some(case) = as_case(&args.sources)? {
+    let trust = input::trust(&args.trust, &scope.sources)?;
+    if let Some(case) = as_case(&scope.sources)? {
         let reason = "it is a case: what its digests say is in its integrity.json, and verify reads logs and digests";
         return Err(Error::setting(format!("verify {}", case.display()), reason).into());
     }

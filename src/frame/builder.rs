@@ -308,7 +308,7 @@ mod tests {
     use super::*;
     use crate::event::envelope::{Found, RecordSpan, Sink, Walker};
     use crate::source::gzip::{Inflate, Scratch};
-    use crate::source::{Budget, disk};
+    use crate::source::{Budget, disk, open};
 
     /// Keeps beside the batches what each event said.
     #[derive(Default)]
@@ -359,9 +359,9 @@ mod tests {
     /// Puts all logs below a folder into batches, and compares each value with what the event said.
     fn assert_nothing_changes(folder: &Path) -> usize {
         let mut both = Both::default();
-        for object in disk::list(&[folder.to_owned()], &Budget::default()).expect("a folder").objects {
+        for object in disk::list(&[folder], &Budget::default()).expect("a folder").objects {
             let (mut scratch, mut bytes) = (Scratch::default(), Vec::new());
-            let mut stream = Inflate::new(disk::open(&object).expect("a file"), &mut scratch, Budget::default());
+            let mut stream = Inflate::new(open(&object).expect("a file"), &mut scratch, Budget::default());
             while stream.fill(&mut bytes, usize::MAX) {}
             let Ok(text) = String::from_utf8(bytes) else { continue };
             let arena = Bump::new();

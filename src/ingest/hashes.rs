@@ -3,15 +3,15 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 
-use rayon::prelude::{IntoParallelRefIterator as _, ParallelIterator as _};
+use rayon::prelude::{IndexedParallelIterator as _, IntoParallelRefIterator as _, ParallelIterator as _};
 
 use super::object::{self, ObjectReport, Status, WINDOW_BYTES};
-use super::{Options, Progress, pool, units};
+use super::{Options, Progress, UNITS_AHEAD, pool, units};
 use crate::digest::{DIGEST_KIND, Digest, Limits, Named};
 use crate::error::Error;
 use crate::problem::{Place, Problem, ProblemKind};
 use crate::source::gzip::{Damage, Inflate, Scratch};
-use crate::source::{Object, disk};
+use crate::source::{Object, Opener, Openers};
 
 /// Inflates and hashes all objects, and parses those that are digests by their names.
 ///
@@ -22,22 +22,23 @@ use crate::source::{Object, disk};
 /// [`Error::Setting`] where the threads cannot be started.
 pub fn hash(objects: &[Object], options: &Options, progress: &Progress) -> Result<Vec<ObjectReport>, Error> {
     let units = units(objects);
-    let hash_unit = |unit: &&[Object]| {
-        let (mut scratch, mut window) = (Scratch::default(), Vec::new());
+    let openers = Openers::new(&units, UNITS_AHEAD);
+    let hash_unit = |(number, unit): (usize, &&[Object])| {
+        let (mut scratch, mut window, mut opener) = (Scratch::default(), Vec::new(), openers.take(number));
         let mut hash_next = |object: &Object| {
-            let report = catch_unwind(AssertUnwindSafe(|| hash_object(object, options, &mut scratch, &mut window)));
+            let report = catch_unwind(AssertUnwindSafe(|| hash_object(object, &mut opener, options, &mut scratch, &mut window)));
             progress.objects.fetch_add(1, Ordering::Relaxed);
             progress.stored_bytes.fetch_add(object.size, Ordering::Relaxed);
             report.unwrap_or_else(|_| ObjectReport::defect(object))
         };
         unit.iter().map(&mut hash_next).collect::<Vec<_>>()
     };
-    let done = pool(options)?.install(|| units.par_iter().map(hash_unit).collect::<Vec<_>>());
+    let done = pool(options)?.install(|| units.par_iter().enumerate().map(hash_unit).collect::<Vec<_>>());
     Ok(done.into_iter().flatten().collect())
 }
 
-fn hash_object(object: &Object, options: &Options, scratch: &mut Scratch, window: &mut Vec<u8>) -> ObjectReport {
-    let reader = match disk::open(object) {
+fn hash_object(object: &Object, opener: &mut Opener, options: &Options, scratch: &mut Scratch, window: &mut Vec<u8>) -> ObjectReport {
+    let reader = match opener.open_next(object) {
         Ok(reader) => reader,
         Err(cause) => return ObjectReport::failed(object, ProblemKind::Unreadable, crate::error::plain_cause(&cause)),
     };

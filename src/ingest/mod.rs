@@ -23,7 +23,7 @@ pub use unread::Unread;
 
 use crate::error::Error;
 use crate::frame::{Batch, BatchBuilder, Filter, Held, Store};
-use crate::source::{Budget, Object};
+use crate::source::{Budget, Object, Opener, Openers};
 use object::Worker;
 
 /// How the ingester is to work.
@@ -67,6 +67,8 @@ pub struct Ingested {
 const UNIT_BYTES: u64 = 4 << 20;
 /// Objects of one unit at most, so that folders of tiny files are spread over the threads too.
 const UNIT_OBJECTS: usize = 2_048;
+/// Units that are fetched while one is read, where they are in S3.
+const UNITS_AHEAD: usize = 2;
 
 /// Reads all objects, and keeps the events where `store` says.
 ///
@@ -76,9 +78,10 @@ const UNIT_OBJECTS: usize = 2_048;
 pub fn ingest(objects: &[Object], options: &Options, store: &Store, progress: &Progress) -> Result<Ingested, Error> {
     let pool = pool(options)?;
     let units = units(objects);
+    let openers = Openers::new(&units, UNITS_AHEAD);
     let read = |(number, unit): (usize, &&[Object])| {
         let keeper = Keeper { store, unit: number, kept: Vec::new() };
-        read_unit(unit, options, keeper, progress)
+        read_unit(unit, openers.take(number), options, keeper, progress)
     };
     let done: Vec<Result<Ingested, Error>> = pool.install(|| units.par_iter().enumerate().map(read).collect());
     let mut all = Ingested::default();
@@ -123,8 +126,8 @@ fn units(objects: &[Object]) -> Vec<&[Object]> {
 
 /// Reads one unit. Should a thread fail, which is a defect, its objects are read again one
 /// by one, so that only the one to blame is lost, with a problem.
-fn read_unit(unit: &[Object], options: &Options, mut keeper: Keeper<'_>, progress: &Progress) -> Result<Ingested, Error> {
-    let done = catch_unwind(AssertUnwindSafe(|| read_objects(unit, options, &mut keeper, progress)));
+fn read_unit(unit: &[Object], opener: Opener, options: &Options, mut keeper: Keeper<'_>, progress: &Progress) -> Result<Ingested, Error> {
+    let done = catch_unwind(AssertUnwindSafe(|| read_objects(unit, opener, options, &mut keeper, progress)));
     if let Ok(reports) = done {
         return Ok(Ingested { reports: reports?, batches: keeper.kept });
     }
@@ -132,7 +135,8 @@ fn read_unit(unit: &[Object], options: &Options, mut keeper: Keeper<'_>, progres
     let mut reports = Vec::new();
     for object in unit {
         let before = keeper.kept.len();
-        let alone = catch_unwind(AssertUnwindSafe(|| read_objects(std::slice::from_ref(object), options, &mut keeper, progress)));
+        let read = |keeper: &mut Keeper<'_>| read_objects(std::slice::from_ref(object), Opener::new([object]), options, keeper, progress);
+        let alone = catch_unwind(AssertUnwindSafe(|| read(&mut keeper)));
         if let Ok(read) = alone {
             reports.extend(read?);
         } else {
@@ -143,12 +147,18 @@ fn read_unit(unit: &[Object], options: &Options, mut keeper: Keeper<'_>, progres
     Ok(Ingested { reports, batches: keeper.kept })
 }
 
-fn read_objects(objects: &[Object], options: &Options, keeper: &mut Keeper<'_>, progress: &Progress) -> Result<Vec<ObjectReport>, Error> {
+fn read_objects(
+    objects: &[Object],
+    mut opener: Opener,
+    options: &Options,
+    keeper: &mut Keeper<'_>,
+    progress: &Progress,
+) -> Result<Vec<ObjectReport>, Error> {
     let mut worker = Worker::default();
     let mut builder = BatchBuilder::default();
     let mut reports = Vec::with_capacity(objects.len());
     for object in objects {
-        let report = worker.read(object, options, &mut builder, keeper)?;
+        let report = worker.read(object, &mut opener, options, &mut builder, keeper)?;
         progress.objects.fetch_add(1, Ordering::Relaxed);
         progress.stored_bytes.fetch_add(object.size, Ordering::Relaxed);
         progress.records.fetch_add(report.seen, Ordering::Relaxed);

@@ -16,7 +16,7 @@ use crate::event::envelope::{Broken, Piece, Walker};
 use crate::frame::{Batch, BatchBuilder};
 use crate::problem::{Place, Problem, ProblemKind};
 use crate::source::gzip::{Damage, Inflate, Scratch, Summary};
-use crate::source::{Object, disk};
+use crate::source::{Object, Opener, disk};
 use crate::time::EventTime;
 
 /// How an object ended.
@@ -112,11 +112,12 @@ impl Worker {
     pub(super) fn read(
         &mut self,
         object: &Object,
+        opener: &mut Opener,
         options: &Options,
         builder: &mut BatchBuilder,
         keeper: &mut Keeper<'_>,
     ) -> Result<ObjectReport, Error> {
-        let reader = match disk::open(object) {
+        let reader = match opener.open_next(object) {
             Ok(reader) => reader,
             Err(cause) => return Ok(ObjectReport::failed(object, ProblemKind::Unreadable, crate::error::plain_cause(&cause))),
         };

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bumpalo::Bump;
-use rayon::prelude::{IntoParallelRefIterator as _, ParallelIterator as _};
+use rayon::prelude::{IndexedParallelIterator as _, IntoParallelRefIterator as _, ParallelIterator as _};
 
 use super::object::{WINDOW_BYTES, text_of};
 use super::{ObjectReport, Options, pool};
@@ -13,7 +13,7 @@ use crate::event::csv;
 use crate::event::envelope::{Found, RecordSpan, Sink, Walker};
 use crate::problem::ProblemKind;
 use crate::source::gzip::{Inflate, Scratch};
-use crate::source::{Budget, Object, Sha256, disk};
+use crate::source::{Budget, Object, Opener, Openers, Sha256};
 
 /// The bytes of one record as they came.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,18 +42,23 @@ pub fn revisit(
 ) -> Result<Vec<RawRecord>, Error> {
     let wanted: Vec<(&Object, &ObjectReport, &BTreeSet<u64>)> =
         objects.iter().zip(reports).filter_map(|(object, report)| Some((object, report, wanted.get(&object.name)?))).collect();
-    let read = |(object, report, indices): &(&Object, &ObjectReport, &BTreeSet<u64>)| {
-        let (records, sha256) = read_records(object, indices, options.budget);
+    let units: Vec<&[Object]> = wanted.iter().map(|(object, _, _)| std::slice::from_ref(*object)).collect();
+    let openers = Openers::new(&units, OBJECTS_AHEAD);
+    let read = |(number, (object, report, indices)): (usize, &(&Object, &ObjectReport, &BTreeSet<u64>))| {
+        let (records, sha256) = read_records(object, openers.take(number), indices, options.budget);
         let same = report.bytes.as_ref().is_some_and(|bytes| bytes.sha256.is_some() && bytes.sha256 == sha256);
         if same { records } else { Vec::new() }
     };
-    let found: Vec<Vec<RawRecord>> = pool(options)?.install(|| wanted.par_iter().map(read).collect());
+    let found: Vec<Vec<RawRecord>> = pool(options)?.install(|| wanted.par_iter().enumerate().map(read).collect());
     Ok(found.into_iter().flatten().collect())
 }
 
+/// Objects that are fetched while one is read, where they are in S3.
+const OBJECTS_AHEAD: usize = 64;
+
 /// The wanted records, and the SHA-256 of the whole object.
-fn read_records(object: &Object, wanted: &BTreeSet<u64>, budget: Budget) -> (Vec<RawRecord>, Option<Sha256>) {
-    let Ok(reader) = disk::open(object) else { return (Vec::new(), None) };
+fn read_records(object: &Object, mut opener: Opener, wanted: &BTreeSet<u64>, budget: Budget) -> (Vec<RawRecord>, Option<Sha256>) {
+    let Ok(reader) = opener.open_next(object) else { return (Vec::new(), None) };
     let mut scratch = Scratch::default();
     let mut stream = Inflate::new(reader, &mut scratch, budget);
     let mut collector = Collector { object, wanted, found: Vec::new() };

@@ -3,7 +3,11 @@
 use std::collections::BTreeSet;
 
 use crate::frame::Filter;
+#[cfg(feature = "s3")]
+use crate::source::s3::{Asked, Days};
 use crate::source::{Object, ObjectKey};
+#[cfg(feature = "s3")]
+use crate::time::EventTime;
 
 /// An object that was left unread, and why.
 #[derive(Debug, Clone)]
@@ -30,6 +34,10 @@ const STAMP_SLACK: i64 = 15 * 60;
 /// `CloudTrail` User Guide, "Getting and viewing your `CloudTrail` log files".
 const LATE_DELIVERY: i64 = 30 * 86_400;
 
+/// How far the day of an object's folder may be from the time in its name, in seconds.
+#[cfg(feature = "s3")]
+const FOLDER_SLACK: i64 = 86_400;
+
 /// The regions in which global services (IAM, STS, sign-in and others) say their calls were made, one for each
 /// partition: files of all regions hold such records.
 const GLOBAL_REGIONS: [&str; 3] = ["us-east-1", "us-gov-west-1", "cn-north-1"];
@@ -51,6 +59,27 @@ impl Filter {
         (rest, unread)
     }
 
+    /// Which folders of a bucket have to be looked into: those of all objects that [`Filter::divide`] keeps, and of the
+    /// digests that list them.
+    #[cfg(feature = "s3")]
+    pub fn asked(&self) -> Asked {
+        let day = |bound: Option<EventTime>, seconds: i64| bound.and_then(|bound| day_text(bound.plus_seconds(seconds)?));
+        let first = day(self.range.since, -STAMP_SLACK - FOLDER_SLACK);
+        let last = |later: i64| day(self.range.until, LATE_DELIVERY + FOLDER_SLACK + later);
+        Asked {
+            accounts: self.accounts.iter().cloned().collect(),
+            regions: if self.is_global() { BTreeSet::new() } else { self.regions.iter().cloned().collect() },
+            logs: Days { first: first.clone(), last: last(0) },
+            // A digest is named by the end of the time in which its logs were delivered.
+            digests: Days { first, last: last(FOLDER_SLACK) },
+        }
+    }
+
+    /// Whether a region is asked for in which global services say their calls were made.
+    fn is_global(&self) -> bool {
+        self.regions.iter().any(|region| GLOBAL_REGIONS.contains(&region.as_str()))
+    }
+
     /// What the object's name says that is not asked for; `None` where the object has to be read.
     ///
     /// A file holds the records of the account in its name, also where the trail is an organization's; its region is
@@ -58,11 +87,10 @@ impl Filter {
     fn not_asked_for(&self, object: &Object, by_account: bool) -> Option<String> {
         let key = log_key(object)?;
         let lacks = |list: &[String], value: &str| !list.is_empty() && !list.iter().any(|item| item == value);
-        let global = || self.regions.iter().any(|region| GLOBAL_REGIONS.contains(&region.as_str()));
         let delivered = key.delivery_time.epoch();
         if by_account && lacks(&self.accounts, &key.account_id) {
             Some(format!("filtered: of account {}", key.account_id))
-        } else if lacks(&self.regions, &key.region) && !global() {
+        } else if lacks(&self.regions, &key.region) && !self.is_global() {
             Some(format!("filtered: of region {}", key.region))
         } else if self.range.since.is_some_and(|since| delivered.saturating_add(STAMP_SLACK) < since.epoch()) {
             Some(format!("filtered: delivered at {}, before what is asked for", key.delivery_time))
@@ -77,4 +105,37 @@ impl Filter {
 /// What the name of a log file in AWS's form says; other names say nothing.
 fn log_key(object: &Object) -> Option<&ObjectKey> {
     object.key.as_ref().filter(|key| key.kind == "CloudTrail")
+}
+
+/// The day of a time as `YYYY/MM/DD`; `None` where its year has not four digits, as no folder has such a name.
+#[cfg(feature = "s3")]
+fn day_text(time: EventTime) -> Option<String> {
+    let text = time.to_string();
+    let (day, _) = text.split_once('T').filter(|(day, _)| day.len() == 10)?;
+    Some(day.replace('-', "/"))
+}
+
+#[cfg(all(test, feature = "s3"))]
+mod tests {
+    use super::*;
+    use crate::time::TimeRange;
+
+    #[test]
+    fn folders_are_asked_for_with_the_margins_of_the_names() {
+        let time = |text: &str| EventTime::parse(text);
+        let range = TimeRange { since: time("2026-03-02T00:10:00Z"), until: time("2026-03-03T00:00:00Z") };
+        let filter = |regions: &[&str]| Filter {
+            range,
+            accounts: vec!["111122223333".to_owned()],
+            regions: regions.iter().map(|region| (*region).to_owned()).collect(),
+        };
+        let asked = filter(&["eu-west-1"]).asked();
+        let days = |days: &Days| [days.first.clone(), days.last.clone()].map(Option::unwrap_or_default);
+        // Fifteen minutes before the first event are on the day before, and its folder may be that of another day.
+        assert_eq!(days(&asked.logs), ["2026/02/28", "2026/04/03"]);
+        assert_eq!(days(&asked.digests), ["2026/02/28", "2026/04/04"]);
+        assert_eq!((asked.accounts.len(), asked.regions.len()), (1, 1));
+        assert!(filter(&["eu-west-1", "us-east-1"]).asked().regions.is_empty());
+        assert_eq!(Filter::default().asked(), Asked::default());
+    }
 }

@@ -483,7 +483,7 @@ fn method(sources: &Sources<'_>) -> Method {
     let Sources { case, catalog, detections, run, .. } = sources;
     let filter = &case.scope.options.filter;
     let listed = |values: &[String]| if values.is_empty() { "all".to_owned() } else { values.join(", ") };
-    let paths: Vec<String> = case.scope.sources.iter().map(|source| source.display().to_string()).collect();
+    let paths: Vec<String> = case.scope.sources.iter().map(ToString::to_string).collect();
     let words: Vec<String> = run.command_line.iter().map(|word| quoted(word)).collect();
     let (ledger, bytes) = (&case.ledger, |bytes: u64| format!("{} bytes", thousands(bytes)));
     let facts = vec![

@@ -25,7 +25,7 @@ pub const STDIN: &str = "-";
 ///
 /// # Errors
 /// [`Error::Io`] where a source itself cannot be reached.
-pub fn list(sources: &[PathBuf], budget: &Budget) -> Result<Listing, Error> {
+pub fn list(sources: &[&Path], budget: &Budget) -> Result<Listing, Error> {
     let mut found = Found::default();
     let mut folders = Vec::new();
     for source in sources {
@@ -38,7 +38,7 @@ pub fn list(sources: &[PathBuf], budget: &Budget) -> Result<Listing, Error> {
         folders.push(source);
     }
     // Which of a folder's names is the first must not depend on the order of the sources.
-    folders.sort();
+    folders.sort_unstable();
     for source in folders {
         list_source(source, &mut found)?;
     }
@@ -131,17 +131,6 @@ fn is_in_case(entry: &DirEntry, cases: &HashSet<PathBuf>) -> bool {
     is_case_file(entry.file_name()) && folder.is_some_and(|folder| cases.contains(folder))
         || folder.is_some_and(|folder| folder.ends_with(CASE_EVENTS) && folder.parent().is_some_and(|case| cases.contains(case)))
             && entry.path().extension().is_some_and(|extension| extension == "parquet")
-}
-
-/// Opens an object for reading from its start.
-///
-/// # Errors
-/// What the system says.
-pub fn open(object: &Object) -> io::Result<Box<dyn Read + Send + '_>> {
-    Ok(match &object.location {
-        Location::Path(path) => Box::new(File::open(path)?),
-        Location::Memory(bytes) => Box::new(bytes.as_ref()),
-    })
 }
 
 /// Whether a folder is a case that `investigate` wrote: its manifest says so in its first line or two.

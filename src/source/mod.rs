@@ -1,18 +1,24 @@
-//! Where bytes come from: [`disk`] lists objects and opens them, [`gzip`] inflates
+//! Where bytes come from: [`disk`] and `s3` list objects, [`open`] and [`Opener`] open them, [`gzip`] inflates
 //! and hashes them, [`ObjectKey`] reads what AWS says in an object's name, and
 //! [`Budget`] bounds what hostile input may cost.
 
 pub mod disk;
+mod given;
 pub mod gzip;
 mod object_key;
+mod opener;
+#[cfg(feature = "s3")]
+pub mod s3;
 mod sha256;
 
 use std::io::{self, Read};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+pub use given::Source;
 pub use object_key::ObjectKey;
 pub(crate) use object_key::stamp;
+pub use opener::{Bytes, Opener, Openers, open};
 pub(crate) use sha256::unhex;
 pub use sha256::{Sha256, hex, sha256_hex};
 
@@ -21,7 +27,7 @@ use crate::problem::{Problem, Skipped};
 /// One file or stream that may hold records.
 #[derive(Debug, Clone)]
 pub struct Object {
-    /// What findings, problems and tables call it: the path as given, or `-` for standard input.
+    /// What findings, problems and tables call it: the path as given, `-` for standard input, or `s3://bucket/key`.
     pub name: Arc<str>,
     /// What AWS says in the name, where the name has AWS's form.
     pub key: Option<ObjectKey>,
@@ -38,6 +44,20 @@ pub enum Location {
     Path(PathBuf),
     /// Bytes that can be read only once, and so are kept: standard input.
     Memory(Arc<[u8]>),
+    /// An object in a bucket.
+    #[cfg(feature = "s3")]
+    S3(s3::RemoteObject),
+}
+
+impl Object {
+    /// What its store says of it besides its bytes, by name: in S3 the metadata of its writer, once it was read.
+    pub fn metadata(&self) -> &[(String, String)] {
+        match &self.location {
+            Location::Path(_) | Location::Memory(_) => &[],
+            #[cfg(feature = "s3")]
+            Location::S3(remote) => remote.told().map_or(&[], |told| told.metadata.as_slice()),
+        }
+    }
 }
 
 /// All bytes of a reader, or one more than `limit` where it has more.
@@ -59,6 +79,20 @@ pub struct Listing {
     pub skipped: Vec<Skipped>,
     /// What is listed and cannot be read.
     pub problems: Vec<Problem>,
+    /// Folders that were not looked into, as the user asks for something else.
+    pub notices: Vec<Problem>,
+}
+
+impl Listing {
+    /// Adds what was listed elsewhere.
+    #[cfg(feature = "s3")]
+    pub(crate) fn join(&mut self, other: Self) {
+        self.objects.extend(other.objects);
+        self.objects.sort_by(|a, b| a.name.cmp(&b.name));
+        self.skipped.extend(other.skipped);
+        self.problems.extend(other.problems);
+        self.notices.extend(other.notices);
+    }
 }
 
 /// The most that one object may cost. Where a limit is hit, the object gets a problem and what was read is kept.

@@ -31,6 +31,8 @@ mod panther;
 mod policies;
 mod report;
 mod rules;
+#[cfg(feature = "s3")]
+mod s3;
 mod sample;
 mod sessions;
 mod sources;

@@ -236,7 +236,7 @@ fn the_case_lists_its_report() {
 fn made(source: &Path, jobs: usize) -> String {
     let options = Options { jobs, ..Options::default() };
     let case =
-        Case::read(Scope { sources: vec![source.to_owned()], options, ..Scope::default() }, &Progress::default(), |_| Ok(Store::default()))
+        Case::read(Scope { sources: vec![source.into()], options, ..Scope::default() }, &Progress::default(), |_| Ok(Store::default()))
             .expect("read");
     let catalog = Catalog::builtin().expect("rules");
     let detections = case.detect(&catalog).expect("detected");

@@ -92,7 +92,7 @@ fn a_case_of_a_filtered_run_holds_what_the_filter_kept() {
 
 /// What is found, and some rows, with events kept where `store` says.
 fn found(source: &Path, store: Store) -> String {
-    let scope = Scope { sources: vec![source.to_owned()], ..Scope::default() };
+    let scope = Scope { sources: vec![source.into()], ..Scope::default() };
     let case = Case::read(scope, &Progress::default(), |_| Ok(store)).expect("read");
     let detections = case.detect(&Catalog::builtin().expect("rules")).expect("detected");
     let events = case.events.lazy().expect("a table");

@@ -36,11 +36,21 @@ pub(crate) fn trailsift<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item 
 
 /// The same with bytes on standard input.
 pub(crate) fn trailsift_with<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>, stdin: &[u8]) -> Run {
+    trailsift_in(args, stdin, &[])
+}
+
+/// The same with more variables in its environment.
+pub(crate) fn trailsift_in<S: AsRef<std::ffi::OsStr>>(
+    args: impl IntoIterator<Item = S>,
+    stdin: &[u8],
+    environment: &[(&str, &str)],
+) -> Run {
     let output = assert_cmd::Command::new(env!("CARGO_BIN_EXE_trailsift"))
         .args(args)
         .env("TZ", "Asia/Kathmandu")
         .env("LC_ALL", "tr_TR.UTF-8")
         .env_remove("SOURCE_DATE_EPOCH")
+        .envs(environment.iter().copied())
         .write_stdin(stdin)
         .timeout(Duration::from_mins(5))
         .output()

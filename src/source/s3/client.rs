@@ -1,0 +1,148 @@
+//! [`Bucket`]: a client that asks one bucket in its region.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use aws_config::SdkConfig;
+use aws_config::environment::region::EnvironmentVariableRegionProvider;
+use aws_config::meta::region::RegionProviderChain;
+use aws_config::profile::ProfileFileRegionProvider;
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::interceptors::FinalizerInterceptorContextRef;
+use aws_sdk_s3::config::retry::{RetryConfig, RetryPartition, TokenBucket};
+use aws_sdk_s3::config::timeout::TimeoutConfig;
+use aws_sdk_s3::config::{
+    BehaviorVersion, Builder, ConfigBag, Intercept, Region, ResponseChecksumValidation, RuntimeComponents, StalledStreamProtectionConfig,
+};
+use aws_sdk_s3::types::RequestPayer;
+
+use super::failure::Failure;
+use super::{Settings, Wire};
+
+/// One bucket, and how it is asked.
+pub(super) struct Bucket {
+    pub(super) name: String,
+    pub(super) client: Client,
+    pub(super) payer: Option<RequestPayer>,
+    pub(super) wire: Arc<Wire>,
+}
+
+impl Bucket {
+    /// Finds the bucket's region, which S3 tells also where it denies all else.
+    pub(super) async fn find(name: &str, config: &SdkConfig, settings: &Settings, wire: &Arc<Wire>) -> Result<Self, Failure> {
+        let bucket = |client| Self {
+            name: name.to_owned(),
+            client,
+            payer: settings.request_payer.then_some(RequestPayer::Requester),
+            wire: wire.clone(),
+        };
+        let first = client(config, settings, wire, None);
+        if settings.endpoint_url.is_some() || config.endpoint_url().is_some() {
+            return Ok(bucket(first));
+        }
+        let answer = first.head_bucket().bucket(name).send().await;
+        let told = match &answer {
+            Ok(head) => head.bucket_region().map(str::to_owned),
+            Err(error) => error.raw_response().and_then(|raw| raw.headers().get(REGION_HEADER)).map(str::to_owned),
+        };
+        match (told, answer) {
+            (Some(region), _) if config.region().is_some_and(|asked| asked.as_ref() == region) => Ok(bucket(first)),
+            (Some(region), _) => Ok(bucket(client(config, settings, wire, Some(region)))),
+            (None, Ok(_)) => Ok(bucket(first)),
+            (None, Err(error)) => Err(Failure::of(&error)),
+        }
+    }
+}
+
+// What a client would show of itself fills pages, and objects show their bucket.
+impl fmt::Debug for Bucket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Bucket").field(&self.name).finish()
+    }
+}
+
+/// The user's configuration and where credentials come from: the environment, the profile with its SSO, roles and
+/// processes, web identity, containers and instances, in the order that the SDK has.
+pub(super) async fn load(settings: &Settings) -> SdkConfig {
+    let profile = settings.profile.as_deref();
+    let mut from_profile = ProfileFileRegionProvider::builder();
+    if let Some(profile) = profile {
+        from_profile = from_profile.profile_name(profile);
+    }
+    // An instance is not asked for its region: a machine that is none would wait for the answer, and S3 tells better.
+    let region = RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new())
+        .or_else(from_profile.build())
+        .or_else(Region::from_static(FIRST_REGION));
+    let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12()).region(region);
+    if let Some(profile) = profile {
+        loader = loader.profile_name(profile);
+    }
+    if settings.no_sign_request {
+        loader = loader.no_credentials();
+    }
+    loader.load().await
+}
+
+fn client(config: &SdkConfig, settings: &Settings, wire: &Arc<Wire>, region: Option<String>) -> Client {
+    let limits = settings.limits;
+    let retry = RetryConfig::standard().with_max_attempts(limits.attempts).with_max_backoff(limits.backoff);
+    // Evidence must not be given up because many other requests failed too; the pace is what spares the server.
+    let partition = RetryPartition::custom("trailsift").token_bucket(TokenBucket::unlimited()).build();
+    let timeouts = TimeoutConfig::builder().connect_timeout(limits.connect).read_timeout(limits.read).build();
+    let mut builder = Builder::from(config)
+        .retry_config(retry)
+        .retry_partition(partition)
+        .timeout_config(timeouts)
+        // A body that stalls is noticed where it is read.
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+        // gzip has a checksum of its own and digests have the log's SHA-256; other stores answer in their own ways.
+        .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
+        .interceptor(Watch { wire: wire.clone() });
+    if let Some(region) = region {
+        builder = builder.region(Region::new(region));
+    }
+    if let Some(url) = &settings.endpoint_url {
+        builder = builder.endpoint_url(url);
+    }
+    if settings.endpoint_url.is_some() || config.endpoint_url().is_some() {
+        builder = builder.force_path_style(true);
+    }
+    Client::from_conf(builder.build())
+}
+
+/// Tells the pace when S3 asks to slow down; the SDK repeats such a request and says nothing of it.
+#[derive(Debug)]
+struct Watch {
+    wire: Arc<Wire>,
+}
+
+impl Intercept for Watch {
+    fn name(&self) -> &'static str {
+        "Watch"
+    }
+
+    fn read_after_attempt(
+        &self,
+        context: &FinalizerInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), aws_sdk_s3::error::BoxError> {
+        if context.response().is_some_and(|response| matches!(response.status().as_u16(), 429 | 503)) {
+            self.wire.pace.slow_down(Instant::now());
+        }
+        Ok(())
+    }
+}
+
+/// A wait before a broken answer is taken up again, longer each time and of another length for each object.
+pub(super) fn backoff(breaks: u32, key: &str, longest: Duration) -> Duration {
+    let spread = key.bytes().fold(breaks, |sum, byte| sum.wrapping_mul(31).wrapping_add(u32::from(byte))) % 100;
+    let full = FIRST_WAIT.saturating_mul(1 << breaks.min(10)).min(longest);
+    full.mul_f64(0.5 + f64::from(spread) / 200.0)
+}
+
+const FIRST_WAIT: Duration = Duration::from_millis(25);
+/// Where the first request goes if the user names no region; S3 answers there for all of AWS's main partition.
+const FIRST_REGION: &str = "us-east-1";
+const REGION_HEADER: &str = "x-amz-bucket-region";

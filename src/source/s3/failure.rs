@@ -1,0 +1,178 @@
+//! [`Failure`]: why S3 did not answer, in one sentence that says what to do.
+
+use std::fmt;
+use std::io;
+
+use aws_sdk_s3::config::http::HttpResponse;
+use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+
+/// Why a request came to nothing, after all that retrying could do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Failure {
+    sentence: String,
+}
+
+impl Failure {
+    /// A failure that this program found out itself.
+    pub(super) fn new(sentence: impl Into<String>) -> Self {
+        Self { sentence: sentence.into() }
+    }
+
+    /// What S3 or the way to it said.
+    pub(super) fn of<E>(error: &SdkError<E, HttpResponse>) -> Self
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        let sentence = match error {
+            SdkError::ServiceError(answer) => {
+                let status = answer.raw().status().as_u16();
+                let (code, message) = (answer.err().code().unwrap_or_default(), answer.err().message().unwrap_or_default());
+                said(status, code, message)
+            }
+            SdkError::TimeoutError(_) => "no answer in time".to_owned(),
+            other => unsent(&DisplayErrorContext(other).to_string()),
+        };
+        Self { sentence }
+    }
+
+    /// As an error of reading.
+    pub(super) fn into_io(self) -> io::Error {
+        io::Error::other(self.sentence)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.sentence)
+    }
+}
+
+/// What an answer of S3 means. `HEAD` has no body and so neither code nor message.
+fn said(status: u16, code: &str, message: &str) -> String {
+    let known = SENTENCES.iter().find(|(known, _)| *known == code).map(|(_, sentence)| *sentence);
+    let first = match (status, code) {
+        _ if code.starts_with("KMS.") || (status == 403 && message.contains("kms:")) => Some(KMS),
+        (403, "") => Some(DENIED),
+        (404, "") => Some("there is no such bucket or key"),
+        (301 | 307, _) => Some("the bucket is in another region, which it does not name; set AWS_REGION"),
+        (412, _) => Some(CHANGED),
+        _ => known,
+    };
+    let message = one_line(message);
+    match (first, message.as_str()) {
+        (Some(first), "") => first.to_owned(),
+        (Some(first), message) => format!("{first} ({message})"),
+        (None, "") => format!("S3 answered {status} {code}").trim_end().to_owned(),
+        (None, message) => format!("S3 answered {status} {code}: {message}"),
+    }
+}
+
+/// Why a request was not sent, or its answer not understood. The libraries have no kinds for the causes that users
+/// meet, so their words decide.
+fn unsent(chain: &str) -> String {
+    let lower = chain.to_ascii_lowercase();
+    let has = |words: &str| lower.contains(words);
+    // The token of a sign-in is spoken of where it has run out.
+    let first = if has("expired") || has("token has been revoked") || has("token not found") {
+        EXPIRED
+    } else if has("no providers in chain provided credentials") || has("credentialsnotloaded") || has("no credentials") {
+        "no AWS credentials were found; give --profile, set AWS_PROFILE, or read a public bucket with --no-sign-request"
+    } else if has("profile") && (has("not defined") || has("could not find")) {
+        "the profile has no credentials"
+    } else if has("dns") || has("resolve") {
+        "the name of the server cannot be resolved; is there a network?"
+    } else if has("response error") || has("reset by peer") {
+        "the connection broke, also after many tries"
+    } else if has("connect") {
+        "no connection to the server"
+    } else {
+        return one_line(chain);
+    };
+    format!("{first} ({})", one_line(chain))
+}
+
+/// Text of others, on one line and not longer than a screen has room for.
+fn one_line(text: &str) -> String {
+    let line: String = text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
+    let mut words = line.split_whitespace().collect::<Vec<_>>().join(" ");
+    if let Some((at, _)) = words.char_indices().nth(LINE_LETTERS) {
+        words.truncate(at);
+        words.push('…');
+    }
+    words.trim_end_matches('.').to_owned()
+}
+
+const LINE_LETTERS: usize = 300;
+const DENIED: &str = "access denied; listing needs s3:ListBucket, reading s3:GetObject";
+const EXPIRED: &str = "the credentials have expired; sign in again (aws sso login) and repeat the command";
+const KMS: &str = "encrypted with a KMS key that may not or cannot be used; ask its owner for kms:Decrypt, or enable the key";
+const ARCHIVED: &str =
+    "archived in a Glacier storage class; restore it first (aws s3api restore-object --restore-request Days=7) and repeat the command";
+/// What `If-Match` found out.
+const CHANGED: &str = "the object was changed after it was listed; what was read of it is not used further";
+
+/// S3's error codes with what they mean for somebody who reads.
+///
+/// # Source
+/// Amazon S3 API Reference, "Error responses".
+const SENTENCES: [(&str, &str); 18] = [
+    ("AccessDenied", DENIED),
+    ("AllAccessDisabled", "all access to the bucket is disabled"),
+    ("AuthorizationHeaderMalformed", "the bucket is in another region; set AWS_REGION"),
+    ("ExpiredToken", EXPIRED),
+    ("ExpiredTokenException", EXPIRED),
+    ("TokenRefreshRequired", EXPIRED),
+    ("InvalidAccessKeyId", "the access key is not known to AWS"),
+    ("InvalidObjectState", ARCHIVED),
+    ("InvalidToken", "the session token is not one of AWS"),
+    ("NoSuchBucket", "there is no such bucket"),
+    ("NoSuchKey", "the object was deleted after it was listed"),
+    ("PermanentRedirect", "the bucket is in another region; set AWS_REGION"),
+    ("PreconditionFailed", CHANGED),
+    ("RequestTimeTooSkewed", "this machine's clock is more than 15 minutes off"),
+    ("SignatureDoesNotMatch", "the secret access key does not fit the access key"),
+    ("SlowDown", "S3 asked to slow down, also after many tries"),
+    ("InternalError", "S3 had a failure of its own, also after many tries"),
+    ("InvalidRequest", "S3 does not take the request; is a requester-pays bucket read without --request-payer?"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_say_what_to_do() {
+        let kms = "User: arn:aws:iam::111122223333:user/x is not authorized to perform: kms:Decrypt on the resource.";
+        for (status, code, message, part) in [
+            (403, "AccessDenied", "Access Denied", "access denied; listing needs s3:ListBucket, reading s3:GetObject (Access Denied)"),
+            (403, "", "", DENIED),
+            (403, "AccessDenied", kms, "kms:Decrypt, or enable"),
+            (400, "KMS.DisabledException", "x", "encrypted with a KMS key"),
+            (403, "InvalidObjectState", "", "restore-object"),
+            (400, "ExpiredToken", "The provided token has expired.", "aws sso login"),
+            (412, "", "", "changed after it was listed"),
+            (418, "Teapot", "short\nand stout", "S3 answered 418 Teapot: short and stout"),
+            (418, "", "", "S3 answered 418"),
+        ] {
+            let sentence = said(status, code, message);
+            assert!(sentence.contains(part) && !sentence.contains('\n'), "{sentence}");
+        }
+    }
+
+    #[test]
+    fn what_was_not_sent() {
+        for (chain, part) in [
+            (
+                "dispatch failure: other: the credential provider was not enabled: no providers in chain provided credentials",
+                "--no-sign-request",
+            ),
+            ("dispatch failure: io error: client error (Connect): tcp connect error: Connection refused", "no connection"),
+            ("response error: error reading a body from connection: Connection reset by peer", "the connection broke"),
+            ("dispatch failure: dns error: failed to lookup address", "resolved"),
+            ("The SSO session has expired or is invalid", "aws sso login"),
+        ] {
+            assert!(unsent(chain).contains(part), "{}", unsent(chain));
+        }
+        assert!(unsent(&"x".repeat(9_999)).chars().count() < 310);
+    }
+}
