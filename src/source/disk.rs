@@ -129,6 +129,8 @@ pub fn open(object: &Object) -> io::Result<Box<dyn Read + Send + '_>> {
     Ok(match &object.location {
         Location::Path(path) => Box::new(File::open(path)?),
         Location::Memory(bytes) => Box::new(bytes.as_ref()),
+        #[cfg(feature = "s3")]
+        Location::S3(object) => Box::new(object.open()),
     })
 }
 

@@ -5,6 +5,8 @@
 pub mod disk;
 pub mod gzip;
 mod object_key;
+#[cfg(feature = "s3")]
+pub mod s3;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -34,6 +36,9 @@ pub enum Location {
     Path(PathBuf),
     /// Bytes that can be read only once, and so are kept: standard input.
     Memory(Arc<[u8]>),
+    /// An object in S3.
+    #[cfg(feature = "s3")]
+    S3(s3::RemoteObject),
 }
 
 /// The SHA-256 of bytes, in lower-case hex.
