@@ -2,16 +2,19 @@
 //!
 //! [`Plan`] copies them into an [`EvidenceFolder`].
 //!
-//! Nothing here writes to S3: the only calls are `ListObjectsV2`, `GetObject` and, to learn a bucket's region, `HeadBucket`.
+//! Nothing here writes to S3: the only calls are `ListObjectsV2`, `GetObject` and, to learn a bucket's region, `HeadBucket`;
+//! and `ListPublicKeys` of `CloudTrail`, where the user asks for it.
 //! All of it blocks; the tasks that wait for the network run on threads of their own.
 
 mod ahead;
 mod asked;
 mod client;
+mod cloudtrail;
 mod copy;
 mod evidence;
 mod failure;
 mod fetch;
+mod keys;
 mod object;
 mod pace;
 mod url;
@@ -29,6 +32,7 @@ pub use asked::{Asked, Days};
 pub use copy::{CopyReport, Copying};
 pub use evidence::{Copied, EvidenceFolder};
 pub use fetch::{Plan, Planned};
+pub use keys::{KeyAnswer, KeyQuestion};
 pub use object::{Reader, RemoteObject, Told};
 pub use url::S3Url;
 pub use walk::{Found, LeftOutPrefix};
