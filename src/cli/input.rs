@@ -14,8 +14,12 @@ use trailsift::digest::Limits;
 use trailsift::frame::Filter;
 use trailsift::ingest::Options;
 pub(crate) use trailsift::report::text::window as window_text;
+#[cfg(feature = "s3")]
+use trailsift::source::s3::Settings;
 use trailsift::time::{EventTime, TimeRange, parse_bound};
 
+#[cfg(feature = "s3")]
+use super::args::AwsArgs;
 use super::args::{FilterArgs, RuleArgs, TrustArgs};
 
 /// The time that the run calls now: `SOURCE_DATE_EPOCH` where it is set, else the clock's.
@@ -53,7 +57,15 @@ fn refuse_s3(source: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-fn window(filter: &FilterArgs, now: EventTime) -> Result<TimeRange, Error> {
+/// The way to S3 that was asked for.
+#[cfg(feature = "s3")]
+pub(crate) fn settings(aws: &AwsArgs) -> Settings {
+    let AwsArgs { profile, endpoint_url, no_sign_request, request_payer } = aws.clone();
+    Settings { profile, endpoint_url, no_sign_request, request_payer, ..Settings::default() }
+}
+
+/// The time that is asked about.
+pub(crate) fn window(filter: &FilterArgs, now: EventTime) -> Result<TimeRange, Error> {
     let bound =
         |flag: &str, text: &Option<String>| text.as_ref().map(|text| parse_bound(text, now).ok_or_else(|| no_time(flag, text))).transpose();
     let (since, until) = (bound("--since", &filter.since)?, bound("--until", &filter.until)?);

@@ -10,9 +10,16 @@ mod case_folder;
 mod detect;
 pub(crate) mod exit;
 mod explain;
+#[cfg(feature = "s3")]
+mod fetch;
 mod findings;
 mod input;
 mod investigate;
+#[cfg(feature = "s3")]
+mod keys;
+#[cfg(not(feature = "s3"))]
+#[path = "no_keys.rs"]
+mod keys;
 mod leftovers;
 mod listing;
 mod memory;
@@ -46,5 +53,7 @@ pub(crate) fn run(cli: &Cli) -> Result<Exit> {
         Command::Summary(args) => summarize::run(args),
         Command::Sql(args) => sql::run(args),
         Command::Rules(args) => rules::run(&args.command),
+        #[cfg(feature = "s3")]
+        Command::Fetch(args) => fetch::run(args),
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use trailsift::Error;
-use trailsift::case::{Case, Scope, as_case};
+use trailsift::case::{Case, Scope, Trust, as_case};
 use trailsift::detect::Catalog;
 use trailsift::digest::Severity;
 use trailsift::frame::Store;
@@ -18,6 +18,7 @@ use super::args::{FailOn, FilterArgs, LogArgs, OutputArgs, RunArgs, TrustArgs};
 use super::exit::Exit;
 use super::findings;
 use super::input;
+use super::keys::Keys;
 use super::memory;
 use super::messages::Messages;
 use super::output::Output;
@@ -47,7 +48,7 @@ impl Session {
 
     /// The same for a command that runs rules; yields the rules too.
     pub(crate) fn with_rules(args: &LogArgs) -> Result<(Self, Catalog), Error> {
-        let LogArgs { sources, filter, rules, output, run } = args;
+        let LogArgs { sources, filter, rules, output, run, .. } = args;
         let mut session = Self::open(sources, filter, output, run)?;
         session.scope.accepted = input::accepted(rules)?;
         session.scope.baseline = input::baseline(rules, session.now)?;
@@ -55,9 +56,9 @@ impl Session {
         Ok((session, catalog))
     }
 
-    /// Has digests verified too.
-    pub(crate) fn verifying(&mut self, args: &TrustArgs) -> Result<(), Error> {
-        self.scope.trust = Some(input::trust(args)?);
+    /// Has digests verified too, with keys of `keys` where some are missing.
+    pub(crate) fn verifying(&mut self, args: &TrustArgs, keys: &Keys) -> Result<(), Error> {
+        self.scope.trust = Some(Trust { key_source: keys.source(), ..input::trust(args)? });
         Ok(())
     }
 

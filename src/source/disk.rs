@@ -148,8 +148,17 @@ pub(crate) fn is_case(folder: &Path) -> bool {
 
 /// The files of a case that could be taken for logs. Anything else in such a folder is read like any other file,
 /// as a manifest alone must not keep logs out of sight.
-const CASE_FILES: [&str; 8] =
-    ["case.json", "evidence.jsonl", "findings.jsonl", "integrity.json", "problems.jsonl", "report.html", "seen.jsonl", "suppressed.jsonl"];
+const CASE_FILES: [&str; 9] = [
+    "case.json",
+    "evidence.jsonl",
+    "findings.jsonl",
+    "integrity.json",
+    "problems.jsonl",
+    "public-keys.json",
+    "report.html",
+    "seen.jsonl",
+    "suppressed.jsonl",
+];
 
 /// The folder of a case's events.
 pub(crate) const CASE_EVENTS: &str = "events";

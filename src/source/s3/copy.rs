@@ -84,7 +84,7 @@ impl Plan {
         for end in parallel(&missing, copying.writers, |unit| work.fetch(unit))? {
             report.add(end);
         }
-        report.objects.sort_by(|(a, _), (b, _)| a.name().cmp(&b.name()));
+        report.objects.sort_by_key(|(copied, _)| copied.name());
         report.problems.sort();
         report.notices.sort();
         report.check(all)

@@ -215,7 +215,7 @@ fn owner_of(journal: &Path) -> String {
 fn manifest_text<'c>(head: &Map<String, Value>, objects: impl Iterator<Item = &'c Copied>) -> String {
     let mut text = format!("{{\"schema\": {}", json!(SCHEMA));
     for (name, value) in head {
-        text.push_str(&format!(",\n{}: {value}", json!(name)));
+        text.extend([",\n", &json!(name).to_string(), ": ", &value.to_string()]);
     }
     text.push_str(",\n\"objects\": [");
     for (index, copied) in objects.enumerate() {

@@ -151,7 +151,7 @@ pub(super) fn sidecar_of(file: &str) -> String {
 
 /// Whether verification looks for a signature beside a file of that name.
 pub(super) fn may_have_sidecar(file: &str) -> bool {
-    file.strip_suffix(".gz").unwrap_or(file).ends_with(".json")
+    file.strip_suffix(".gz").unwrap_or(file).strip_suffix(".json").is_some()
 }
 
 /// A problem with an object as a whole.
