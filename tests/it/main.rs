@@ -20,6 +20,8 @@ mod conservation;
 mod determinism;
 mod differential;
 mod digest;
+#[cfg(feature = "s3")]
+mod fetch;
 mod filters;
 mod forms;
 mod golden;
