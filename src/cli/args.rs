@@ -348,7 +348,7 @@ pub(crate) enum RulesCommand {
     after_help = "Next: trailsift verify DIR --strict-location --keys FILE"
 )]
 pub(crate) struct FetchArgs {
-    /// s3://bucket/prefix (repeatable)
+    /// Buckets, or folders in them, as `s3://bucket/prefix` (repeatable)
     #[arg(value_name = "SOURCE", required = true, help_heading = "Input")]
     pub(crate) sources: Vec<String>,
     #[command(flatten)]
