@@ -13,7 +13,7 @@ use std::sync::{Arc, OnceLock};
 use serde_json::{Map, Value, json};
 
 pub use drift::Replay;
-pub use integrity::{Integrity, Trust, Verified, tally, verify_scope};
+pub use integrity::{Integrity, KeySource, Trust, Verified, tally, verify_scope};
 pub use stored::{EVENTS, MANIFEST, SCHEMA, StoredEvents, as_case};
 
 use crate::completeness::Completeness;

@@ -40,6 +40,12 @@ pub enum ProblemKind {
     NotAnEvent,
     /// A thread failed on this object: a defect of Trailsift.
     Internal,
+    /// Not copied: no file can have the key's name, or another object has it.
+    BadKey,
+    /// What was copied earlier is no longer what is there.
+    Changed,
+    /// What was fetched could not be written, or reads back as something else.
+    Unwritten,
     /// Loaded: the time could not be read.
     BadTime,
     /// Loaded: the time was taken from the envelope, as the record has none.
@@ -68,7 +74,7 @@ pub enum ProblemKind {
 
 impl ProblemKind {
     /// Every kind with its name.
-    const NAMES: [(Self, &'static str); 25] = [
+    const NAMES: [(Self, &'static str); 28] = [
         (Self::Unreadable, "unreadable"),
         (Self::Empty, "empty"),
         (Self::GzipCut, "gzip_cut"),
@@ -82,6 +88,9 @@ impl ProblemKind {
         (Self::NotAnObject, "not_an_object"),
         (Self::NotAnEvent, "not_an_event"),
         (Self::Internal, "internal"),
+        (Self::BadKey, "bad_key"),
+        (Self::Changed, "changed"),
+        (Self::Unwritten, "unwritten"),
         (Self::BadTime, "bad_time"),
         (Self::TimeFromEnvelope, "time_from_envelope"),
         (Self::DuplicateMismatch, "duplicate_mismatch"),

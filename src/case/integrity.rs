@@ -1,6 +1,7 @@
 //! [`Integrity`]: what the digest chains say of every file, for findings, tables and reports.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -11,8 +12,8 @@ use serde_json::{Map, Value, json};
 use super::{Scope, row, to_u64};
 use crate::detect;
 use crate::digest::{
-    AskedRange, Carriers, DIGEST_KIND, Digest, Evidence, FileKind, FileReport, FoundFile, Gap, Limits, Named, PublicKeys, Question, Reason,
-    Severity, Stored, Tail, Verification, verify,
+    AskedRange, Carriers, DIGEST_KIND, Digest, Evidence, FileKind, FileReport, FoundFile, Gap, Limits, MissingKey, Named, PublicKeys,
+    Question, Reason, Severity, Stored, Tail, Verification, verify,
 };
 use crate::error::{Error, plain_cause};
 use crate::event::reader::lookup;
@@ -35,6 +36,17 @@ pub struct Trust {
     pub expect_accounts: Vec<String>,
     /// Regions that must have digests.
     pub expect_regions: Vec<String>,
+    /// Who is asked for keys that are in none of the files.
+    pub key_source: Option<Arc<dyn KeySource>>,
+}
+
+/// Who has public keys that no key file has.
+pub trait KeySource: fmt::Debug + Send + Sync {
+    /// A key file with keys for what is missing: the name that it is known by, and its text.
+    ///
+    /// # Errors
+    /// Why there is none.
+    fn key_file(&self, missing: &[MissingKey]) -> Result<(String, String), Error>;
 }
 
 impl Trust {
@@ -329,8 +341,16 @@ fn check(files: &[FoundFile], objects: &[Object], carriers: &Carriers, scope: &S
             false
         })
     };
-    let verification = ingest::on_pool(&scope.options, || verify(files, carriers, &trust.keys, &question, &mut shows_stop))?;
-    failure.map_or(verification, Err)
+    let mut judge =
+        |keys: &PublicKeys| ingest::on_pool(&scope.options, || verify(files, carriers, keys, &question, &mut shows_stop)).flatten();
+    let mut verification = judge(&trust.keys)?;
+    if let Some(source) = trust.key_source.as_ref().filter(|_| !verification.missing_keys.is_empty()) {
+        let (name, text) = source.key_file(&verification.missing_keys)?;
+        let mut keys = trust.keys.clone();
+        keys.add_file(&name, text.as_bytes(), &Limits::default()).map_err(|reason| Error::setting(name, reason))?;
+        verification = judge(&keys)?;
+    }
+    failure.map_or(Ok(verification), Err)
 }
 
 /// Whether logs hold a call that stops a trail, its deletion or its change; no other service has calls of these names.

@@ -49,6 +49,9 @@ pub(crate) enum Command {
     Sql(SqlArgs),
     /// List, explain and check detection rules
     Rules(RulesArgs),
+    /// Copy evidence out of S3, with the digests' signatures and a manifest
+    #[cfg(feature = "s3")]
+    Fetch(FetchArgs),
 }
 
 /// `trailsift investigate`.
@@ -202,6 +205,14 @@ pub(crate) struct TrustArgs {
     /// Let files lie under another bucket and prefix, as they do in a copy; so it is for folders in any case
     #[arg(long, overrides_with = "strict_location", hide_short_help = true)]
     pub(crate) no_strict_location: bool,
+    /// Ask CloudTrail for the public keys that are missing, and keep them: in the case, or in FILE
+    ///
+    /// This needs credentials that may call cloudtrail:ListPublicKeys. Give the file to later runs with --keys, and they
+    /// ask nobody. [default: trailsift-keys-<UTC time>.json; in the case public-keys.json]
+    #[cfg(feature = "s3")]
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, conflicts_with = "no_sign_request", hide_short_help = true)]
+    #[expect(clippy::option_option, reason = "without the flag, with it, and with a file")]
+    pub(crate) fetch_keys: Option<Option<PathBuf>>,
     /// Account that must have digests (repeatable)
     #[arg(long, value_name = "ID", value_parser = input::account, hide_short_help = true)]
     pub(crate) expect_account: Vec<String>,
@@ -388,6 +399,43 @@ pub(crate) enum RulesCommand {
         #[command(flatten)]
         output: OutputArgs,
     },
+}
+
+/// `trailsift fetch`.
+#[cfg(feature = "s3")]
+#[derive(Debug, Args)]
+#[command(
+    before_long_help = "Examples:
+  trailsift fetch s3://trail-bucket/AWSLogs/ --to evidence
+  trailsift fetch s3://trail-bucket --since 2026-03-01 --until 2026-03-08 --account 111122223333 --to evidence
+  trailsift fetch s3://trail-bucket --to evidence --resume",
+    after_help = "Next: trailsift verify DIR --strict-location --keys FILE"
+)]
+pub(crate) struct FetchArgs {
+    /// Buckets, or folders in them, as `s3://bucket/prefix` (repeatable)
+    #[arg(value_name = "SOURCE", required = true, help_heading = "Input")]
+    pub(crate) sources: Vec<String>,
+    #[command(flatten)]
+    pub(crate) aws: AwsArgs,
+    #[command(flatten)]
+    pub(crate) filter: FilterArgs,
+    /// The folder of the copy, a new or empty one; objects lie in it as DIR/BUCKET/KEY
+    #[arg(long, value_name = "DIR", help_heading = "Output")]
+    pub(crate) to: PathBuf,
+    /// Go on with a copy: what is there is hashed again, and what is not there is fetched
+    #[arg(long, help_heading = "Output")]
+    pub(crate) resume: bool,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    /// Threads that write and check files
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=1024), help_heading = "Run")]
+    pub(crate) jobs: u16,
+    /// Exit with 0, not 3, where an object could not be copied
+    #[arg(long, help_heading = "Run")]
+    pub(crate) allow_problems: bool,
+    /// Show no progress
+    #[arg(long, help_heading = "Run", hide_short_help = true)]
+    pub(crate) no_progress: bool,
 }
 
 /// What every command takes that reads logs and runs rules over them.
@@ -606,7 +654,8 @@ mod tests {
 
     #[test]
     fn short_help_fits_a_screen() {
-        for name in ["investigate", "verify", "detect", "drift", "timeline", "summary", "sql", "rules"] {
+        let names = ["investigate", "verify", "detect", "drift", "timeline", "summary", "sql", "rules"];
+        for name in names.into_iter().chain(cfg!(feature = "s3").then_some("fetch")) {
             let mut root = Cli::command();
             let command = root.find_subcommand_mut(name).expect("a command");
             let help = command.render_help().to_string();

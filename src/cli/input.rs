@@ -47,8 +47,7 @@ pub(crate) fn scope(sources: &[PathBuf], aws: &AwsArgs, filter: &FilterArgs, job
 /// The scope, with the way to S3 that was asked for.
 #[cfg(feature = "s3")]
 fn reaching(scope: Scope, aws: &AwsArgs) -> Scope {
-    let AwsArgs { profile, endpoint_url, no_sign_request, request_payer } = aws.clone();
-    Scope { s3: Settings { profile, endpoint_url, no_sign_request, request_payer, ..Settings::default() }, ..scope }
+    Scope { s3: settings(aws), ..scope }
 }
 
 #[cfg(not(feature = "s3"))]
@@ -56,7 +55,15 @@ fn reaching(scope: Scope, _: &AwsArgs) -> Scope {
     scope
 }
 
-fn window(filter: &FilterArgs, now: EventTime) -> Result<TimeRange, Error> {
+/// The way to S3 that was asked for.
+#[cfg(feature = "s3")]
+pub(crate) fn settings(aws: &AwsArgs) -> Settings {
+    let AwsArgs { profile, endpoint_url, no_sign_request, request_payer } = aws.clone();
+    Settings { profile, endpoint_url, no_sign_request, request_payer, ..Settings::default() }
+}
+
+/// The time that is asked about.
+pub(crate) fn window(filter: &FilterArgs, now: EventTime) -> Result<TimeRange, Error> {
     let bound =
         |flag: &str, text: &Option<String>| text.as_ref().map(|text| parse_bound(text, now).ok_or_else(|| no_time(flag, text))).transpose();
     let (since, until) = (bound("--since", &filter.since)?, bound("--until", &filter.until)?);

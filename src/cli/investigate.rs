@@ -25,6 +25,7 @@ use super::case_folder::CaseFolder;
 use super::drift;
 use super::exit::Exit;
 use super::findings::{self, Found};
+use super::keys::Keys;
 use super::output::{check_target, jsonl_bytes, write_file};
 use super::session::Session;
 use super::snapshots::ComparedFile;
@@ -39,12 +40,13 @@ const PRETTY: u64 = 2;
 pub(crate) fn run(args: &InvestigateArgs) -> Result<Exit> {
     let LogArgs { rules, output, run, .. } = &args.logs;
     let (mut session, catalog) = Session::with_rules(&args.logs)?;
-    session.verifying(&args.trust)?;
+    let mut folder = CaseFolder::new(&out(args, session.now), output.force)?;
+    let keys = Keys::wanted(&args.trust, &args.logs.aws, session.now, Some(folder.path()), output.force)?;
+    session.verifying(&args.trust, &keys)?;
     let compared = session.comparing(&args.compare)?;
     if let Some(path) = &args.html {
         check_target(path, output.force)?;
     }
-    let mut folder = CaseFolder::new(&out(args, session.now), output.force)?;
     folder.keep_off(session.sources())?;
     if let Some(case) = as_case(session.sources())? {
         let reason = "it is a case already: detect, sql, timeline and summary answer from it, and investigate reads logs";
@@ -96,6 +98,9 @@ pub(crate) fn run(args: &InvestigateArgs) -> Result<Exit> {
     if !integrity.is_empty() {
         folder.write_lines("integrity.json", &integrity)?;
     }
+    if let Some((name, text)) = keys.case_file() {
+        folder.write_text(name, &text)?;
+    }
     folder.write_text("report.html", &page)?;
     let path = folder.path().to_owned();
     let name = folder.name();
@@ -105,6 +110,7 @@ pub(crate) fn run(args: &InvestigateArgs) -> Result<Exit> {
         write_file(path, |out| out.write_all(page.as_bytes()))?;
     }
     drop(display);
+    keys.say(session.messages);
     let mut found = Found::new(all, rules.min_severity, run.fail_on);
     found.hide_tables(&catalog);
     let summary = Summary {

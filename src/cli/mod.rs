@@ -11,9 +11,16 @@ mod detect;
 mod drift;
 pub(crate) mod exit;
 mod explain;
+#[cfg(feature = "s3")]
+mod fetch;
 mod findings;
 mod input;
 mod investigate;
+#[cfg(feature = "s3")]
+mod keys;
+#[cfg(not(feature = "s3"))]
+#[path = "no_keys.rs"]
+mod keys;
 mod leftovers;
 mod listing;
 mod memory;
@@ -49,5 +56,7 @@ pub(crate) fn run(cli: &Cli) -> Result<Exit> {
         Command::Summary(args) => summarize::run(args),
         Command::Sql(args) => sql::run(args),
         Command::Rules(args) => rules::run(&args.command),
+        #[cfg(feature = "s3")]
+        Command::Fetch(args) => fetch::run(args),
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use trailsift::Error;
-use trailsift::case::{Case, Scope, as_case};
+use trailsift::case::{Case, Scope, Trust, as_case};
 use trailsift::detect::Catalog;
 use trailsift::digest::Severity;
 use trailsift::frame::Store;
@@ -18,6 +18,7 @@ use super::args::{AwsArgs, CompareArgs, FailOn, FilterArgs, LogArgs, OutputArgs,
 use super::exit::Exit;
 use super::findings;
 use super::input;
+use super::keys::Keys;
 use super::memory;
 use super::messages::Messages;
 use super::output::Output;
@@ -56,9 +57,9 @@ impl Session {
         Ok((session, catalog))
     }
 
-    /// Has digests verified too.
-    pub(crate) fn verifying(&mut self, args: &TrustArgs) -> Result<(), Error> {
-        self.scope.trust = Some(input::trust(args, &self.scope.sources)?);
+    /// Has digests verified too, with keys of `keys` where some are missing.
+    pub(crate) fn verifying(&mut self, args: &TrustArgs, keys: &Keys) -> Result<(), Error> {
+        self.scope.trust = Some(Trust { key_source: keys.source(), ..input::trust(args, &self.scope.sources)? });
         Ok(())
     }
 

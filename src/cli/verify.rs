@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use serde_json::{Map, Value, json};
-use trailsift::case::{Verified, as_case, tally, verify_scope};
+use trailsift::case::{Trust, Verified, as_case, tally, verify_scope};
 use trailsift::digest::{CoverageRow, Evidence, FileKind, FileReport, Finding, Reason, Severity, Tail, Verification};
 use trailsift::ingest::Progress;
 use trailsift::report::integrity::{finding_subject, finding_words, rank, reason_words, sentences};
@@ -15,6 +15,7 @@ use trailsift::{Error, report};
 use super::args::{Format, VerifyArgs};
 use super::exit::Exit;
 use super::input;
+use super::keys::Keys;
 use super::messages::Messages;
 use super::output::{Output, line, write_jsonl};
 use super::progress::Display;
@@ -26,7 +27,8 @@ pub(crate) fn run(args: &VerifyArgs) -> Result<Exit> {
     let scope = input::scope(&args.sources, &args.aws, &args.filter, args.run.jobs, now)?;
     let messages = Messages::new(args.output.quiet, args.output.verbose);
     let output = Output::open(&args.output)?;
-    let trust = input::trust(&args.trust, &scope.sources)?;
+    let keys = Keys::wanted(&args.trust, &args.aws, now, None, args.output.force)?;
+    let trust = Trust { key_source: keys.source(), ..input::trust(&args.trust, &scope.sources)? };
     if let Some(case) = as_case(&scope.sources)? {
         let reason = "it is a case: what its digests say is in its integrity.json, and verify reads logs and digests";
         return Err(Error::setting(format!("verify {}", case.display()), reason).into());
@@ -35,6 +37,7 @@ pub(crate) fn run(args: &VerifyArgs) -> Result<Exit> {
     let display = Display::start(&progress, messages, args.run.no_progress);
     let verified = verify_scope(&scope, &trust, &progress)?;
     drop(display);
+    keys.say(messages);
     match output.format {
         Format::Table => {
             let mut hidden = 0;
@@ -185,7 +188,10 @@ fn counts(out: &mut dyn Write, verification: &Verification, width: usize) -> io:
 fn trust(out: &mut dyn Write, verification: &Verification) -> io::Result<()> {
     if verification.trust.is_empty() {
         let missing = count(number(verification.missing_keys.len()), "public key");
-        return line(out, &format!("Trust      no key file was given (--keys); {missing} wanted, and verify --heads says how to get them"));
+        return line(
+            out,
+            &format!("Trust      no key file was given (--keys, --fetch-keys); {missing} wanted, and verify --heads says how to get them"),
+        );
     }
     for file in &verification.trust {
         line(out, &format!("Trust      {}, {}, SHA-256 {}", file.name, count(number(file.fingerprints.len()), "key"), file.sha256))?;

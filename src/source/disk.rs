@@ -147,7 +147,7 @@ pub(crate) fn is_case(folder: &Path) -> bool {
 
 /// The files of a case that could be taken for logs. Anything else in such a folder is read like any other file,
 /// as a manifest alone must not keep logs out of sight.
-const CASE_FILES: [&str; 10] = [
+const CASE_FILES: [&str; 11] = [
     "case.json",
     "drift.jsonl",
     "evidence.jsonl",
@@ -155,6 +155,7 @@ const CASE_FILES: [&str; 10] = [
     "iam_changes.parquet",
     "integrity.json",
     "problems.jsonl",
+    "public-keys.json",
     "report.html",
     "seen.jsonl",
     "suppressed.jsonl",

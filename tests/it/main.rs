@@ -21,6 +21,8 @@ mod determinism;
 mod differential;
 mod digest;
 mod drift;
+#[cfg(feature = "s3")]
+mod fetch;
 mod filters;
 mod forms;
 mod golden;

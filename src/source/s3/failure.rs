@@ -62,8 +62,8 @@ fn said(status: u16, code: &str, message: &str) -> String {
     match (first, message.as_str()) {
         (Some(first), "") => first.to_owned(),
         (Some(first), message) => format!("{first} ({message})"),
-        (None, "") => format!("S3 answered {status} {code}").trim_end().to_owned(),
-        (None, message) => format!("S3 answered {status} {code}: {message}"),
+        (None, "") => format!("the server answered {status} {code}").trim_end().to_owned(),
+        (None, message) => format!("the server answered {status} {code}: {message}"),
     }
 }
 
@@ -151,8 +151,8 @@ mod tests {
             (403, "InvalidObjectState", "", "restore-object"),
             (400, "ExpiredToken", "The provided token has expired.", "aws sso login"),
             (412, "", "", "changed after it was listed"),
-            (418, "Teapot", "short\nand stout", "S3 answered 418 Teapot: short and stout"),
-            (418, "", "", "S3 answered 418"),
+            (418, "Teapot", "short\nand stout", "the server answered 418 Teapot: short and stout"),
+            (418, "", "", "the server answered 418"),
         ] {
             let sentence = said(status, code, message);
             assert!(sentence.contains(part) && !sentence.contains('\n'), "{sentence}");

@@ -1,12 +1,20 @@
 //! Objects in S3: found by [`S3::list`], read through [`RemoteObject::open`] or, many at once, through [`Ahead`].
 //!
-//! Nothing here writes: the only calls are `ListObjectsV2`, `GetObject` and, to learn a bucket's region, `HeadBucket`.
+//! [`Plan`] copies them into an [`EvidenceFolder`].
+//!
+//! Nothing here writes to S3: the only calls are `ListObjectsV2`, `GetObject` and, to learn a bucket's region, `HeadBucket`;
+//! and `ListPublicKeys` of `CloudTrail`, where the user asks for it.
 //! All of it blocks; the tasks that wait for the network run on threads of their own.
 
 mod ahead;
 mod asked;
 mod client;
+mod cloudtrail;
+mod copy;
+mod evidence;
 mod failure;
+mod fetch;
+mod keys;
 mod object;
 mod pace;
 mod url;
@@ -21,6 +29,10 @@ use tokio::sync::Semaphore;
 
 pub use ahead::Ahead;
 pub use asked::{Asked, Days};
+pub use copy::{CopyReport, Copying};
+pub use evidence::{Copied, EvidenceFolder};
+pub use fetch::{Plan, Planned};
+pub use keys::{KeyAnswer, KeyQuestion};
 pub use object::{Reader, RemoteObject, Told};
 pub use url::S3Url;
 pub use walk::Found;

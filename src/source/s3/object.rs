@@ -11,6 +11,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::client::{Bucket, backoff};
 use super::failure::Failure;
+use crate::time::EventTime;
 
 /// An object in a bucket, as it was listed.
 #[derive(Debug, Clone)]
@@ -24,6 +25,8 @@ pub struct RemoteObject {
 pub struct Told {
     /// Its version, where the bucket keeps versions.
     pub version_id: Option<String>,
+    /// When it was put there.
+    pub last_modified: Option<EventTime>,
     /// The metadata of its writer, ordered by name; a digest's signature is among it.
     pub metadata: Vec<(String, String)>,
 }
@@ -39,6 +42,11 @@ pub(super) struct Target {
 }
 
 impl RemoteObject {
+    /// The name of its bucket, as the user wrote it.
+    pub fn bucket(&self) -> &str {
+        &self.target.bucket.name
+    }
+
     /// The key.
     pub fn key(&self) -> &str {
         &self.target.key
@@ -127,7 +135,9 @@ impl Target {
             let metadata = answer.metadata().into_iter().flatten();
             let mut metadata: Vec<_> = metadata.map(|(name, value)| (name.clone(), value.clone())).collect();
             metadata.sort();
-            Told { version_id: answer.version_id().map(str::to_owned), metadata }
+            let seconds = answer.last_modified().and_then(|time| time.secs().checked_mul(1_000_000));
+            let last_modified = seconds.and_then(EventTime::from_micros);
+            Told { version_id: answer.version_id().map(str::to_owned), last_modified, metadata }
         });
         Ok(answer.body)
     }
@@ -165,6 +175,10 @@ impl Body {
 
     /// Appends the next bytes; `false` where there are no more.
     async fn append_next(&mut self, out: &mut Vec<u8>) -> Result<bool, Failure> {
+        if self.target.size == 0 && self.target.told.get().is_none() {
+            // For what S3 says of it, and whether it may be read at all.
+            self.target.request(0).await?;
+        }
         while self.at < self.target.size {
             let stream = match &mut self.stream {
                 Some(stream) => stream,
