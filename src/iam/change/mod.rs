@@ -149,9 +149,19 @@ pub fn is_operation(event: &IamEvent) -> bool {
     operation(event).is_some()
 }
 
+/// Whether a call of that source and name can change what is replayed.
+pub(super) fn is_known(event_source: &str, event_name: &str) -> bool {
+    row(event_source, event_name).is_some()
+}
+
 /// The row of an event's call.
 fn operation(event: &IamEvent) -> Option<&'static Operation> {
-    let table = match event.event_source.to_ascii_lowercase().as_str() {
+    row(&event.event_source.to_ascii_lowercase(), &event.event_name)
+}
+
+/// The row of a call; the source is in lower case.
+fn row(event_source: &str, event_name: &str) -> Option<&'static Operation> {
+    let table = match event_source {
         "iam.amazonaws.com" => iam::IAM,
         "organizations.amazonaws.com" => others::ORGANIZATIONS,
         "sso.amazonaws.com" => others::IDENTITY_CENTER,
@@ -161,7 +171,22 @@ fn operation(event: &IamEvent) -> Option<&'static Operation> {
         "account.amazonaws.com" | "signin.amazonaws.com" => others::CONTACTS,
         _ => return None,
     };
-    table.iter().find(|operation| operation.name == event.event_name)
+    table.iter().find(|operation| operation.name == event_name)
+}
+
+/// Every call that is replayed: source and name.
+#[cfg(test)]
+pub(super) fn all_calls() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let tables = [
+        ("iam.amazonaws.com", iam::IAM),
+        ("organizations.amazonaws.com", others::ORGANIZATIONS),
+        ("sso.amazonaws.com", others::IDENTITY_CENTER),
+        ("identitystore.amazonaws.com", others::IDENTITY_STORE),
+        ("rolesanywhere.amazonaws.com", others::ROLES_ANYWHERE),
+        ("sts.amazonaws.com", others::SESSIONS),
+        ("account.amazonaws.com", others::CONTACTS),
+    ];
+    tables.into_iter().flat_map(|(source, table)| table.iter().map(move |operation| (source, operation.name)))
 }
 
 #[cfg(test)]

@@ -82,9 +82,11 @@ pub(super) fn changes(special: Special, call: &Call<'_>) -> Vec<Change> {
         Special::Assignment(is_on) => assignment(call, is_on),
         Special::CreateMembership => membership(call),
         Special::DeleteMembership => end_membership(call),
-        Special::CreateTrustAnchor => create(call, "", anchor(call)),
+        Special::CreateTrustAnchor => create(call, "", anchor(call).into_iter().chain(authority(call)).collect()),
         Special::UpdateTrustAnchor => {
-            anchor(call).into_iter().map(|(attribute, value)| call.set(attribute, value, Implies::Nothing)).collect()
+            let set = |(attribute, value)| call.set(attribute, value, Implies::Nothing);
+            let quietly = |(attribute, value)| call.quietly(Effect::Set { attribute, value, implies: Implies::Nothing });
+            anchor(call).into_iter().map(set).chain(authority(call).map(quietly)).collect()
         }
         Special::CreateAnywhereProfile => {
             let mut initial = anywhere_settings(call);
@@ -279,6 +281,14 @@ fn anchor(call: &Call<'_>) -> Vec<(Attribute, Value)> {
     let mut found: Vec<_> = source.map(|digest| (Attribute::plain(Field::SourceDigest), digest)).into_iter().collect();
     found.extend(enabled(call));
     found
+}
+
+/// Whose authority it is: one of AWS, or one outside, of which the certificate is given.
+fn authority(call: &Call<'_>) -> Option<(Attribute, Value)> {
+    let is_outside = call.request.has("source.sourceData.x509CertificateData");
+    let by_data = || call.request.has("source.sourceData").then_some(if is_outside { "CERTIFICATE_BUNDLE" } else { "AWS_ACM_PCA" });
+    let kind = call.request.text("source.sourceType").or_else(by_data)?;
+    Some((Attribute::plain(Field::Type), Value::text(kind)))
 }
 
 fn enabled(call: &Call<'_>) -> Option<(Attribute, Value)> {
