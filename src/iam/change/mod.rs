@@ -7,6 +7,7 @@ mod iam;
 mod operation;
 mod others;
 mod read;
+mod saml;
 mod special;
 
 use std::collections::BTreeSet;
@@ -18,7 +19,7 @@ use super::event::IamEvent;
 use super::kind::Kind;
 use operation::Operation;
 pub(super) use read::caller;
-pub(super) use special::password_defaults;
+pub(super) use special::{metadata, password_defaults};
 
 /// One effect of a call on one entity.
 #[derive(Debug, Clone, PartialEq)]

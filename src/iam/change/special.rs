@@ -9,7 +9,7 @@ use super::super::attribute::{Attribute, Field, Value};
 use super::super::entity::{EntityKind, EntityRef};
 use super::operation::Special;
 use super::read::{Call, is_hidden, text_of};
-use super::{Change, Effect, Implies, Kind, Subject};
+use super::{Change, Effect, Implies, Kind, Subject, saml};
 use crate::source::sha256_hex;
 
 pub(super) fn changes(special: Special, call: &Call<'_>) -> Vec<Change> {
@@ -47,9 +47,9 @@ pub(super) fn changes(special: Special, call: &Call<'_>) -> Vec<Change> {
             let id = call.request.text("serviceSpecificCredentialId");
             id.map(|id| secret(call, Attribute::keyed(Field::ServiceSecret, id))).into_iter().collect()
         }
-        Special::CreateSamlProvider => create(call, "", saml(call)),
+        Special::CreateSamlProvider => create(call, "", saml_settings(call)),
         Special::UpdateSamlProvider => {
-            saml(call).into_iter().map(|(attribute, value)| call.set(attribute, value, Implies::Nothing)).collect()
+            saml_settings(call).into_iter().map(|(attribute, value)| call.set(attribute, value, Implies::Nothing)).collect()
         }
         Special::CreateOidcProvider => create_oidc_provider(call),
         Special::UpdateThumbprints => vec![call.set(Attribute::plain(Field::Thumbprints), thumbprints(call), Implies::Nothing)],
@@ -183,11 +183,20 @@ fn mfa(call: &Call<'_>, is_on: bool) -> Vec<Change> {
     changes
 }
 
-fn saml(call: &Call<'_>) -> Vec<(Attribute, Value)> {
-    let metadata = call.request.text("sAMLMetadataDocument").map(|xml| Value::text(&sha256_hex(xml.as_bytes())));
-    let mut found: Vec<_> = metadata.map(|digest| (Attribute::plain(Field::MetadataDigest), digest)).into_iter().collect();
+fn saml_settings(call: &Call<'_>) -> Vec<(Attribute, Value)> {
+    let mut found = call.request.text("sAMLMetadataDocument").map(metadata).unwrap_or_default();
     found.extend(present(call, &[(Field::EncryptionMode, "assertionEncryptionMode")]));
     found
+}
+
+/// What the metadata of a SAML provider say of it.
+pub(in crate::iam) fn metadata(xml: &str) -> Vec<(Attribute, Value)> {
+    let signers: Vec<Json> = saml::signing_certificates(xml).into_iter().map(Json::from).collect();
+    vec![
+        (Attribute::plain(Field::MetadataDigest), Value::text(&sha256_hex(xml.as_bytes()))),
+        (Attribute::plain(Field::EntityId), saml::entity_id(xml).map_or(Value::Unknown, Value::text)),
+        (Attribute::plain(Field::SigningCertificates), if signers.is_empty() { Value::Unknown } else { Value::Json(signers.into()) }),
+    ]
 }
 
 fn create_oidc_provider(call: &Call<'_>) -> Vec<Change> {

@@ -81,7 +81,7 @@ fn mark(row: &mut [bool], place: usize) {
 }
 
 /// Whether a pattern is `*`, or several of it.
-pub(super) fn is_everything(pattern: &str) -> bool {
+pub(in crate::iam) fn is_everything(pattern: &str) -> bool {
     !pattern.is_empty() && pattern.bytes().all(|letter| letter == b'*')
 }
 

@@ -145,7 +145,7 @@ impl Snapshot {
         if let Some(report) = object.get("CredentialReport").and_then(Json::as_str) {
             builder.report(report);
         }
-        let given = reading.taken.or_else(|| EventTime::parse(object.get("SnapshotTime")?.as_str()?));
+        let given = reading.taken.or_else(|| EventTime::parse(object.get("SnapshotTime")?.as_str()?)).or_else(|| answered(&object));
         let taken = given.or(builder.newest).ok_or(NotASnapshot::NoTime)?;
         if reading.is_partial {
             builder.complete.clear();
@@ -263,6 +263,12 @@ fn joined(json: Json) -> Result<Map<String, Json>, NotASnapshot> {
         }
     }
     Ok(whole)
+}
+
+/// When AWS answered, which SDKs keep with the answer.
+fn answered(object: &Map<String, Json>) -> Option<EventTime> {
+    let date = object.get("ResponseMetadata")?.pointer("/HTTPHeaders/date")?.as_str()?;
+    EventTime::from_micros(chrono::DateTime::parse_from_rfc2822(date).ok()?.timestamp_micros())
 }
 
 fn is_truncated(object: &Map<String, Json>) -> bool {

@@ -4,6 +4,7 @@
 //! entity's own creation covers it. Entities are kept by lifetimes: one that is deleted and made again is another.
 
 mod entity;
+mod graph;
 mod rank;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,6 +14,7 @@ use super::attribute::{Attribute, Field, Value};
 use super::entity::{EntityKey, EntityKind, EntityRef};
 use crate::time::EventTime;
 pub use entity::{Covered, Entity, Held, Provenance};
+pub use graph::{By, Way};
 pub(super) use rank::{holds_deny, is_quarantine};
 
 /// One lifetime of an entity within a [`State`].
@@ -58,6 +60,12 @@ impl State {
     /// Who has that name now, or had it last.
     pub fn find(&self, reference: &EntityRef) -> Option<EntityId> {
         self.names.get(&reference.key()).copied()
+    }
+
+    /// All lifetimes that ended or are under that name now, the earliest first.
+    pub fn lifetimes(&self, reference: &EntityRef) -> impl Iterator<Item = (EntityId, &Entity)> {
+        let key = reference.key();
+        self.entities().filter(move |(_, entity)| entity.reference.key() == key)
     }
 
     /// Who has that unique id.

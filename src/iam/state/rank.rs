@@ -74,7 +74,7 @@ impl State {
         self.find(&EntityRef::by_id(EntityKind::PermissionSet, arn)).map(|id| self.own_rank(id))
     }
 
-    fn own_rank(&self, id: EntityId) -> Rank {
+    pub(super) fn own_rank(&self, id: EntityId) -> Rank {
         let Some(entity) = self.entity(id) else { return Rank::None };
         let attached = entity.keys(Field::AttachedPolicy).filter_map(|(attribute, _)| self.policy_rank(&attribute.key));
         let inline = entity.keys(Field::InlinePolicy).filter_map(|(_, value)| value.rank());

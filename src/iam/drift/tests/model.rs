@@ -280,7 +280,8 @@ proptest! {
         let last_of_attribute = |item: &Item| whole.items.iter().rfind(|other| other.entity == item.entity && other.attribute == item.attribute) == Some(item);
         // With renames and deletions a later call may do the same for somebody else of the name.
         let is_plain = whole.items.iter().all(|item| item.kind != Kind::UserRenamed && !item.kind.name().ends_with("_deleted"));
-        let counts = is_plain && whole.items.iter().filter(is_net).any(last_of_attribute);
+        // So may a call that changes nothing as long as this one is there.
+        let counts = is_plain && whole.noops == 0 && whole.items.iter().filter(is_net).any(last_of_attribute);
         let found = compared(&first, &records, &last);
         prop_assert!(!counts || found.items.iter().any(|item| item.actor_arn.is_none()), "{} leaves no trace", lost);
     }
