@@ -63,6 +63,8 @@ fields! {
     Version "versions[" "]" Value
     ProfileRole "role" "" Value
     MetadataDigest "metadata_sha256" "" Value
+    EntityId "entity_id" "" Value
+    SigningCertificates "signing_cert_sha256" "" Value
     EncryptionMode "encryption_mode" "" Value
     Url "url" "" Value
     ClientId "client_ids[" "]" Flag

@@ -122,6 +122,15 @@ impl Parameters {
         names.try_fold(first, |value, name| member(value.as_object()?, name)).filter(|value| !value.is_null())
     }
 
+    /// Whether there is something at a path; an empty text or list is nothing.
+    pub(super) fn has(&self, path: &str) -> bool {
+        self.get(path).is_some_and(|value| match value {
+            Json::String(text) => !text.is_empty(),
+            Json::Array(list) => !list.is_empty(),
+            _ => true,
+        })
+    }
+
     pub(super) fn text(&self, path: &str) -> Option<&str> {
         self.get(path)?.as_str()
     }
@@ -133,6 +142,21 @@ impl Parameters {
             Json::String(text) => text.to_ascii_lowercase().parse().ok(),
             _ => None,
         }
+    }
+
+    /// All texts at a path, in which a name that ends with `[]` stands for each entry of its list.
+    pub(super) fn texts(&self, path: &str) -> Vec<&str> {
+        let mut found: Vec<&Json> = Vec::new();
+        for (depth, name) in path.split('.').enumerate() {
+            let (name, is_list) = name.strip_suffix("[]").map_or((name, false), |name| (name, true));
+            let next: Vec<&Json> = if depth == 0 {
+                member(&self.0, name).into_iter().collect()
+            } else {
+                found.iter().filter_map(|value| member(value.as_object()?, name)).collect()
+            };
+            found = if is_list { next.into_iter().filter_map(Json::as_array).flatten().collect() } else { next };
+        }
+        found.into_iter().filter_map(Json::as_str).collect()
     }
 
     /// The entries of a list.
@@ -184,6 +208,14 @@ pub(super) mod tests {
             },
             place: Place { object: Arc::from("made"), record_index: None, offset: None },
         }
+    }
+
+    #[test]
+    fn texts_are_found_through_lists() {
+        let parameters = Parameters::parse(Some(r#"{"targets":[{"roleArn":"a"},{"id":1},{"RoleArn":"b"}],"ids":["i",2,"j"]}"#));
+        assert_eq!(parameters.texts("targets[].roleArn"), ["a", "b"]);
+        assert_eq!(parameters.texts("ids[]"), ["i", "j"]);
+        assert!(parameters.texts("ids").is_empty() && parameters.texts("targets.roleArn").is_empty());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::attribute::{Attribute, Field};
 use super::change::{Subject, attempted, is_operation};
-use super::drift::{Drift, Evidence, Item, Launch};
+use super::drift::{Drift, Evidence, Item, Launch, is_wanted};
 use super::entity::{EntityKind, EntityRef};
 use super::event::IamEvent;
 use super::kind::Risk;
@@ -127,7 +127,7 @@ pub fn changes(events: &[IamEvent], drift: &Drift) -> StateTable {
         }
     }
     let row = |event: &IamEvent| {
-        let launch = launches.get(event.event_id.as_str()).copied().filter(|_| Launch::is_one(&event.event_source, &event.event_name));
+        let launch = launches.get(event.event_id.as_str()).copied().filter(|_| is_wanted(&event.event_source, &event.event_name));
         let items = items.get(&(&*event.place.object, event.place.record_index));
         change_row(event, items.map_or(&[], Vec::as_slice), launch, &drift.state)
     };

@@ -8,6 +8,7 @@ mod iam;
 mod operation;
 mod others;
 mod read;
+mod saml;
 mod scan;
 mod special;
 mod witness;
@@ -22,7 +23,7 @@ use super::kind::Kind;
 use operation::Operation;
 pub(super) use read::caller;
 pub use scan::{Scanned, iam_events};
-pub(super) use special::password_defaults;
+pub(super) use special::{metadata, password_defaults};
 
 /// One effect of a call on one entity.
 #[derive(Debug, Clone, PartialEq)]
@@ -153,13 +154,19 @@ pub fn is_operation(event: &IamEvent) -> bool {
     operation(event).is_some()
 }
 
-/// The row of an event's call.
-fn operation(event: &IamEvent) -> Option<&'static Operation> {
-    operation_named(&event.event_source, &event.event_name)
+/// Whether a call of that source and name can change what is replayed.
+pub(super) fn is_known(event_source: &str, event_name: &str) -> bool {
+    row(event_source, event_name).is_some()
 }
 
-fn operation_named(event_source: &str, event_name: &str) -> Option<&'static Operation> {
-    let table = match event_source.to_ascii_lowercase().as_str() {
+/// The row of an event's call.
+fn operation(event: &IamEvent) -> Option<&'static Operation> {
+    row(&event.event_source.to_ascii_lowercase(), &event.event_name)
+}
+
+/// The row of a call; the source is in lower case.
+fn row(event_source: &str, event_name: &str) -> Option<&'static Operation> {
+    let table = match event_source {
         "iam.amazonaws.com" => iam::IAM,
         "organizations.amazonaws.com" => others::ORGANIZATIONS,
         "sso.amazonaws.com" => others::IDENTITY_CENTER,
@@ -170,6 +177,21 @@ fn operation_named(event_source: &str, event_name: &str) -> Option<&'static Oper
         _ => return None,
     };
     table.iter().find(|operation| operation.name == event_name)
+}
+
+/// Every call that is replayed: source and name.
+#[cfg(test)]
+pub(super) fn all_calls() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let tables = [
+        ("iam.amazonaws.com", iam::IAM),
+        ("organizations.amazonaws.com", others::ORGANIZATIONS),
+        ("sso.amazonaws.com", others::IDENTITY_CENTER),
+        ("identitystore.amazonaws.com", others::IDENTITY_STORE),
+        ("rolesanywhere.amazonaws.com", others::ROLES_ANYWHERE),
+        ("sts.amazonaws.com", others::SESSIONS),
+        ("account.amazonaws.com", others::CONTACTS),
+    ];
+    tables.into_iter().flat_map(|(source, table)| table.iter().map(move |operation| (source, operation.name)))
 }
 
 #[cfg(test)]

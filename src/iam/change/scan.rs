@@ -8,10 +8,9 @@ use std::sync::Arc;
 
 use polars::prelude::{BooleanChunked, DataFrame, Int64Chunked, PolarsResult, StringChunked};
 
-use super::super::drift::Launch;
+use super::super::drift::is_wanted;
 use super::super::event::{Actor, IamEvent};
 use super::super::snapshot::Snapshot;
-use super::operation_named;
 use super::witness::Sought;
 use crate::error::Error;
 use crate::frame::EventFrame;
@@ -107,7 +106,7 @@ impl Part {
         let mut first: HashMap<Identity<&str>, usize> = HashMap::new();
         for row in 0..view.rows {
             let call = (view.text(Column::EventSource, row).unwrap_or_default(), view.text(Column::EventName, row).unwrap_or_default());
-            if *wanted.entry(call).or_insert_with(|| is_wanted(call.0, call.1)) {
+            if *wanted.entry(call).or_insert_with(|| is_wanted(call.0, call.1)) && !view.is_mere_entry(row, call) {
                 match view.event(row) {
                     Some(event) => part.events.push(event),
                     None => part.untimed += 1,
@@ -125,18 +124,6 @@ impl Part {
         part.sightings = first.into_iter().filter_map(kept).collect();
         part
     }
-}
-
-/// Whether replay takes all calls of that name: those that change identities, sign-ins, those that take snapshots, changes
-/// of trails, and launches.
-fn is_wanted(event_source: &str, event_name: &str) -> bool {
-    let others = [
-        ("signin.amazonaws.com", &["ConsoleLogin"][..]),
-        ("iam.amazonaws.com", &["GetAccountAuthorizationDetails"]),
-        ("cloudtrail.amazonaws.com", &["StopLogging", "StartLogging", "DeleteTrail", "UpdateTrail", "PutEventSelectors"]),
-    ];
-    let is_other = others.iter().any(|(source, names)| *source == event_source && names.contains(&event_name));
-    is_other || operation_named(event_source, event_name).is_some() || Launch::is_one(event_source, event_name)
 }
 
 /// The columns of one batch. It shares their bytes with the frame.
@@ -178,6 +165,13 @@ impl View {
     pub(super) fn order(&self, row: usize) -> (bool, Option<i64>, Option<&str>, Option<&str>, Option<i64>) {
         let time = self.times.get(row);
         (time.is_none(), time, self.text(Column::EventId, row), self.text(Column::Object, row), self.indices.get(row))
+    }
+
+    /// Whether a call only takes on a role or a session, as every tenth call of a log does, and gives it no tags. The first
+    /// of each caller is kept, and those after a change of the role ([`Sought`]).
+    fn is_mere_entry(&self, row: usize, (event_source, event_name): (&str, &str)) -> bool {
+        let has_tags = || self.text(Column::RequestParameters, row).is_some_and(|request| request.contains("\"tags\""));
+        event_source == "sts.amazonaws.com" && ENTRIES.contains(&event_name) && !has_tags()
     }
 
     /// Who made a call that came through; `None` where the record does not tell.
@@ -232,6 +226,9 @@ impl View {
         }
     }
 }
+
+/// Calls that take on a role or a session.
+const ENTRIES: [&str; 4] = ["AssumeRole", "AssumeRoleWithSAML", "AssumeRoleWithWebIdentity", "GetSessionToken"];
 
 /// The columns that are looked at.
 fn columns() -> Vec<Column> {

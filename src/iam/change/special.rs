@@ -9,7 +9,7 @@ use super::super::attribute::{Attribute, Field, Value};
 use super::super::entity::{EntityKind, EntityRef};
 use super::operation::Special;
 use super::read::{Call, is_hidden, text_of};
-use super::{Change, Effect, Implies, Kind, Subject};
+use super::{Change, Effect, Implies, Kind, Subject, saml};
 use crate::source::sha256_hex;
 
 pub(super) fn changes(special: Special, call: &Call<'_>) -> Vec<Change> {
@@ -47,9 +47,9 @@ pub(super) fn changes(special: Special, call: &Call<'_>) -> Vec<Change> {
             let id = call.request.text("serviceSpecificCredentialId");
             id.map(|id| secret(call, Attribute::keyed(Field::ServiceSecret, id))).into_iter().collect()
         }
-        Special::CreateSamlProvider => create(call, "", saml(call)),
+        Special::CreateSamlProvider => create(call, "", saml_settings(call)),
         Special::UpdateSamlProvider => {
-            saml(call).into_iter().map(|(attribute, value)| call.set(attribute, value, Implies::Nothing)).collect()
+            saml_settings(call).into_iter().map(|(attribute, value)| call.set(attribute, value, Implies::Nothing)).collect()
         }
         Special::CreateOidcProvider => create_oidc_provider(call),
         Special::UpdateThumbprints => vec![call.set(Attribute::plain(Field::Thumbprints), thumbprints(call), Implies::Nothing)],
@@ -82,9 +82,11 @@ pub(super) fn changes(special: Special, call: &Call<'_>) -> Vec<Change> {
         Special::Assignment(is_on) => assignment(call, is_on),
         Special::CreateMembership => membership(call),
         Special::DeleteMembership => end_membership(call),
-        Special::CreateTrustAnchor => create(call, "", anchor(call)),
+        Special::CreateTrustAnchor => create(call, "", anchor(call).into_iter().chain(authority(call)).collect()),
         Special::UpdateTrustAnchor => {
-            anchor(call).into_iter().map(|(attribute, value)| call.set(attribute, value, Implies::Nothing)).collect()
+            let set = |(attribute, value)| call.set(attribute, value, Implies::Nothing);
+            let quietly = |(attribute, value)| call.quietly(Effect::Set { attribute, value, implies: Implies::Nothing });
+            anchor(call).into_iter().map(set).chain(authority(call).map(quietly)).collect()
         }
         Special::CreateAnywhereProfile => {
             let mut initial = anywhere_settings(call);
@@ -181,11 +183,20 @@ fn mfa(call: &Call<'_>, is_on: bool) -> Vec<Change> {
     changes
 }
 
-fn saml(call: &Call<'_>) -> Vec<(Attribute, Value)> {
-    let metadata = call.request.text("sAMLMetadataDocument").map(|xml| Value::text(&sha256_hex(xml.as_bytes())));
-    let mut found: Vec<_> = metadata.map(|digest| (Attribute::plain(Field::MetadataDigest), digest)).into_iter().collect();
+fn saml_settings(call: &Call<'_>) -> Vec<(Attribute, Value)> {
+    let mut found = call.request.text("sAMLMetadataDocument").map(metadata).unwrap_or_default();
     found.extend(present(call, &[(Field::EncryptionMode, "assertionEncryptionMode")]));
     found
+}
+
+/// What the metadata of a SAML provider say of it.
+pub(in crate::iam) fn metadata(xml: &str) -> Vec<(Attribute, Value)> {
+    let signers: Vec<Json> = saml::signing_certificates(xml).into_iter().map(Json::from).collect();
+    vec![
+        (Attribute::plain(Field::MetadataDigest), Value::text(&sha256_hex(xml.as_bytes()))),
+        (Attribute::plain(Field::EntityId), saml::entity_id(xml).map_or(Value::Unknown, Value::text)),
+        (Attribute::plain(Field::SigningCertificates), if signers.is_empty() { Value::Unknown } else { Value::Json(signers.into()) }),
+    ]
 }
 
 fn create_oidc_provider(call: &Call<'_>) -> Vec<Change> {
@@ -279,6 +290,14 @@ fn anchor(call: &Call<'_>) -> Vec<(Attribute, Value)> {
     let mut found: Vec<_> = source.map(|digest| (Attribute::plain(Field::SourceDigest), digest)).into_iter().collect();
     found.extend(enabled(call));
     found
+}
+
+/// Whose authority it is: one of AWS, or one outside, of which the certificate is given.
+fn authority(call: &Call<'_>) -> Option<(Attribute, Value)> {
+    let is_outside = call.request.has("source.sourceData.x509CertificateData");
+    let by_data = || call.request.has("source.sourceData").then_some(if is_outside { "CERTIFICATE_BUNDLE" } else { "AWS_ACM_PCA" });
+    let kind = call.request.text("source.sourceType").or_else(by_data)?;
+    Some((Attribute::plain(Field::Type), Value::text(kind)))
 }
 
 fn enabled(call: &Call<'_>) -> Option<(Attribute, Value)> {

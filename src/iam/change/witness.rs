@@ -1,9 +1,12 @@
 //! [`Sought`]: calls of any service that tell something because of what was found before.
 //!
 //! A key that was deleted cannot sign, somebody who was deleted cannot call, and what a snapshot calls used was used by a
-//! call. The first such call after each removal, and the first near to each use, are all that replay needs.
+//! call, and who opens a role may take it on. The first such call after each removal and opening, and the first near to
+//! each use, are all that replay needs.
 
 use std::collections::{BTreeMap, HashMap};
+
+use serde_json::Value;
 
 use super::super::entity::{EntityKey, EntityKind, EntityRef};
 use super::super::event::IamEvent;
@@ -17,6 +20,8 @@ use crate::time::EventTime;
 #[derive(Debug, Default)]
 pub(super) struct Sought {
     keys: HashMap<String, Vec<Span>>,
+    /// Calls by which somebody who opened a role takes it on, by the caller and the role's name.
+    entries: HashMap<(String, String), Vec<Span>>,
     callers: HashMap<EntityKey, Vec<Span>>,
 }
 
@@ -49,6 +54,14 @@ impl Sought {
                 }
             }
         }
+        for event in events.iter().filter(|event| event.event_name == "UpdateAssumeRolePolicy" && !event.has_failed()) {
+            let caller = event.actor.session_issuer.as_ref().or(event.actor.arn.as_ref());
+            if let (Some(caller), Some(role)) = (caller, event.request().text("roleName")) {
+                let until = event.event_time.plus_seconds(ENTRY_SECONDS);
+                let span = next(event.event_time.plus_seconds(-1), until);
+                sought.entries.entry((caller.clone(), role.to_ascii_lowercase())).or_default().extend(span);
+            }
+        }
         for used in later.iter().flat_map(|snapshot| &snapshot.uses) {
             let span = next(used.time.plus_seconds(-USE_SECONDS), used.time.plus_seconds(USE_SECONDS));
             sought.callers.entry(used.principal.key()).or_default().extend(span);
@@ -57,7 +70,18 @@ impl Sought {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.keys.is_empty() && self.callers.is_empty()
+        self.keys.is_empty() && self.callers.is_empty() && self.entries.is_empty()
+    }
+
+    /// Where a row takes on a role: what is sought of its caller and that role.
+    fn entry(&self, view: &View, row: usize) -> Option<&Vec<Span>> {
+        if self.entries.is_empty() || view.text(Column::EventName, row) != Some("AssumeRole") {
+            return None;
+        }
+        let caller = view.text(Column::IssuerArn, row).or_else(|| view.text(Column::UserArn, row))?;
+        let request: Value = serde_json::from_str(view.text(Column::RequestParameters, row)?).ok()?;
+        let role = request.get("roleArn")?.as_str()?.rsplit('/').next()?.to_ascii_lowercase();
+        self.entries.get(&(caller.to_owned(), role))
     }
 
     /// The first call of a batch for each number.
@@ -71,7 +95,8 @@ impl Sought {
             let caller =
                 caller.and_then(|arn| keys.entry(arn).or_insert_with(|| EntityRef::from_arn(arn).map(|entity| entity.key())).as_ref());
             let by_caller = caller.and_then(|key| self.callers.get(key));
-            for span in by_key.into_iter().chain(by_caller).flatten() {
+            let by_entry = self.entry(view, row);
+            for span in by_key.into_iter().chain(by_caller).chain(by_entry).flatten() {
                 if span.from < time && span.to.is_none_or(|to| time <= to) {
                     let known = first.entry(span.number).or_insert(row);
                     if view.order(row) < view.order(*known) {
@@ -83,6 +108,9 @@ impl Sought {
         first.into_iter().filter_map(|(number, row)| Some((number, view.event(row)?))).collect()
     }
 }
+
+/// How long after a role was opened replay takes its use as part of that.
+const ENTRY_SECONDS: i64 = 86_400;
 
 /// Calls after which a key or a caller cannot call any more.
 const REMOVALS: [&str; 4] = ["DeleteAccessKey", "UpdateAccessKey", "DeleteUser", "DeleteRole"];

@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::super::attribute::{Attribute, Field, Value};
-use super::super::change::{Effect, Implies, Subject, attempted, caller};
-use super::super::entity::{EntityKey, EntityKind, EntityRef};
+use super::super::change::{Change, Effect, Implies, Subject, attempted, caller};
+use super::super::entity::{EntityKey, EntityKind, EntityRef, is_aws_managed};
 use super::super::event::IamEvent;
 use super::super::kind::Kind;
-use super::super::state::{Covered, EntityId, Held, Provenance, State};
+use super::super::replay::used;
+use super::super::state::{Covered, Entity, EntityId, Held, Provenance, State};
 use super::Setup;
 use super::item::{Doubt, Evidence, Item};
 use super::run::Draft;
@@ -21,23 +22,47 @@ pub(super) struct Checks {
     told: BTreeSet<(EntityId, Attribute)>,
     /// Uses that snapshots tell of, by who was used, with whether an event near them was seen.
     uses: BTreeMap<EntityKey, Vec<(EventTime, bool)>>,
+    /// Regions and services of which an account has events.
+    heard: BTreeSet<(Arc<str>, Arc<str>)>,
+    /// Users of whom a baseline says that they had no key.
+    keyless: BTreeSet<EntityKey>,
+    /// When each access key was made, where the log has it.
+    made: BTreeMap<Arc<str>, EventTime>,
 }
 
 impl Checks {
-    pub(super) fn new(setup: &Setup) -> Self {
+    pub(super) fn new(setup: &Setup, events: &[IamEvent]) -> Self {
         let mut uses: BTreeMap<EntityKey, Vec<(EventTime, bool)>> = BTreeMap::new();
         for used in setup.later.iter().filter(|_| setup.has_all_events).flat_map(|snapshot| &snapshot.uses) {
             uses.entry(used.principal.key()).or_default().push((used.time, false));
         }
-        Self { told: BTreeSet::new(), uses }
+        let mut made = BTreeMap::new();
+        for event in events.iter().filter(|event| event.event_name == "CreateAccessKey" && !event.has_failed()) {
+            if let Some(key) = event.response().text("accessKey.accessKeyId") {
+                made.entry(key.into()).or_insert(event.event_time);
+            }
+        }
+        let described = setup.baselines.iter().flat_map(|baseline| &baseline.entities);
+        let keyless =
+            described.filter(|described| described.access_keys == Some((0, 0))).map(|described| described.reference.key()).collect();
+        Self { told: BTreeSet::new(), uses, heard: BTreeSet::new(), keyless, made }
+    }
+
+    /// When an access key was made, where the log has that.
+    pub(super) fn made(&self, key: &str) -> Option<EventTime> {
+        self.made.get(key).copied()
     }
 
     /// Notes that a principal was active.
     pub(super) fn seen(&mut self, event: &IamEvent) {
-        let Some(uses) = (!self.uses.is_empty()).then(|| caller(event)).flatten().and_then(|caller| self.uses.get_mut(&caller.key()))
-        else {
+        if self.uses.is_empty() {
             return;
-        };
+        }
+        let service = event.event_source.split('.').next().unwrap_or_default();
+        for word in [event.aws_region.as_str(), service] {
+            self.heard.insert((event.recipient_account_id.as_str().into(), word.into()));
+        }
+        let Some(uses) = caller(event).and_then(|caller| self.uses.get_mut(&caller.key())) else { return };
         for (time, is_seen) in uses {
             *is_seen |= event.event_time.epoch().abs_diff(time.epoch()) <= USE_SECONDS;
         }
@@ -51,7 +76,16 @@ impl Checks {
             for used in &snapshot.uses {
                 let noted = self.uses.get(&used.principal.key()).into_iter().flatten();
                 let is_seen = noted.into_iter().any(|(time, is_seen)| *time == used.time && *is_seen);
-                if is_seen || since.is_none_or(|since| used.time <= since) || used.time > snapshot.taken.1 {
+                // Of a region or a service of which the log has nothing, the lack of an event tells nothing.
+                let is_heard = |word: &Option<Arc<str>>| {
+                    word.as_ref().is_none_or(|word| self.heard.contains(&(snapshot.account.clone(), word.clone())))
+                };
+                if is_seen
+                    || !is_heard(&used.region)
+                    || !is_heard(&used.service)
+                    || since.is_none_or(|since| used.time <= since)
+                    || used.time > snapshot.taken.1
+                {
                     continue;
                 }
                 let entity = used.principal.to_string();
@@ -69,7 +103,7 @@ impl Checks {
                 item.window = Some((Some(used.time), used.time));
                 item.confidence.push(Doubt::Medium);
                 item.evidence.push(Evidence::Snapshot { file: snapshot.file.to_string(), pointer: used.what.into() });
-                items.push(Draft { item, key: None });
+                items.push(Draft::inferred(item));
             }
         }
     }
@@ -79,38 +113,65 @@ impl Checks {
         if event.has_failed() {
             return;
         }
-        let key = event.actor.access_key_id.as_deref().filter(|key| key.starts_with("AKIA"));
-        let account = event.actor.account_id.as_deref().unwrap_or(&event.recipient_account_id);
-        if let Some(key) = key.map(|key| Attribute::keyed(Field::AccessKey, key)) {
-            let holder = state.holder(account, &key).and_then(|id| Some((id, state.entity(id)?)));
-            if let Some((id, entity)) = holder {
-                let value = entity.value(&key);
-                let is_off = value == Value::Absent || value.as_text() == Some("Inactive");
-                if is_off && entity.held(&key).is_some_and(|held| is_older(held, event.event_time, KEY_SECONDS)) {
-                    self.tell(state, event, id, &key, &value, &Value::text("Active"), items);
-                }
-            }
-        }
-        let Some((id, entity)) = caller(event).and_then(|caller| state.find(&caller)).and_then(|id| Some((id, state.entity(id)?))) else {
-            return;
-        };
+        let found = caller(event).and_then(|caller| state.find(&caller)).and_then(|id| Some((id, state.entity(id)?)));
+        self.key(state, event, found, items);
+        let Some((id, entity)) = found else { return };
         let exists = Attribute::plain(Field::Exists);
         let allowed = if entity.reference.kind == EntityKind::Role { SESSION_SECONDS } else { KEY_SECONDS };
-        let is_gone = entity.exists() == Some(false) && entity.held(&exists).is_some_and(|held| is_older(held, event.event_time, allowed));
-        if is_gone {
-            self.tell(state, event, id, &exists, &Value::Absent, &Value::Present, items);
+        if entity.exists() == Some(false) {
+            if entity.held(&exists).is_some_and(|held| is_older(held, event.event_time, allowed)) {
+                self.tell(state, event, id, &exists, &Value::Absent, &Value::Present, items);
+            }
         } else if event.event_name == "ConsoleLogin"
             && event.actor.kind == "IAMUser"
             && event.response().text("ConsoleLogin") == Some("Success")
         {
-            let profile = Attribute::plain(Field::LoginProfile);
-            if entity.value(&profile) == Value::Absent {
-                self.tell(state, event, id, &profile, &Value::Absent, &Value::Present, items);
+            self.sign_in(state, event, (id, entity), items);
+        }
+    }
+
+    /// A key that was deleted or is off, or that was never made although all keys of its user are known.
+    fn key(&mut self, state: &State, event: &IamEvent, caller: Option<(EntityId, &Entity)>, items: &mut Vec<Draft>) {
+        let Some(id) = event.actor.access_key_id.as_deref().filter(|key| key.starts_with("AKIA")) else { return };
+        let account = event.actor.account_id.as_deref().unwrap_or(&event.recipient_account_id);
+        let key = Attribute::keyed(Field::AccessKey, id);
+        let works = Value::text("Active");
+        if let Some((holder, entity)) = state.holder(account, &key).and_then(|holder| Some((holder, state.entity(holder)?))) {
+            let value = entity.value(&key);
+            let is_off = value == Value::Absent || value.as_text() == Some("Inactive");
+            if is_off && entity.held(&key).is_some_and(|held| is_older(held, event.event_time, KEY_SECONDS)) {
+                self.tell(state, event, holder, &key, &value, &works, items);
             }
-            let has_none = entity.covers(Field::MfaDevice) && entity.keys(Field::MfaDevice).next().is_none();
-            if event.mfa_used == Some(true) && has_none {
-                self.tell(state, event, id, &Attribute::keyed(Field::MfaDevice, "*"), &Value::Absent, &Value::Present, items);
+        } else if let Some((caller, entity)) = caller.filter(|(_, entity)| self.has_all_keys(entity)) {
+            // Times of calls are not so exact that a key could not be used in the second before its own making.
+            let is_made = self.made(id).is_some_and(|made| made.epoch().saturating_sub(event.event_time.epoch()) <= KEY_SECONDS);
+            if *entity.reference.account == *account && !is_made {
+                self.tell(state, event, caller, &key, &Value::Absent, &works, items);
             }
+        }
+    }
+
+    /// Whether all keys of a user are known. AWS lists keys user by user, so that a list without one of a user need not be
+    /// one that was asked for it.
+    fn has_all_keys(&self, user: &Entity) -> bool {
+        let is_asked = || {
+            let mut keys = user.attributes().filter(|(attribute, _)| attribute.field == Field::AccessKey);
+            keys.any(|(_, held)| held.provenance == Provenance::Snapshot) || self.keyless.contains(&user.reference.key())
+        };
+        user.exists() == Some(true) && user.covers(Field::AccessKey) && (user.was_made() || is_asked())
+    }
+
+    /// A sign-in without a password, or with a device that is not there.
+    fn sign_in(&mut self, state: &State, event: &IamEvent, (id, user): (EntityId, &Entity), items: &mut Vec<Draft>) {
+        let is_settled = |held: &Held| is_older(held, event.event_time, KEY_SECONDS);
+        let profile = Attribute::plain(Field::LoginProfile);
+        if user.value(&profile) == Value::Absent && user.held(&profile).is_none_or(is_settled) {
+            self.tell(state, event, id, &profile, &Value::Absent, &Value::Present, items);
+        }
+        let mut devices = user.attributes().filter(|(attribute, _)| attribute.field == Field::MfaDevice);
+        let has_none = user.covers(Field::MfaDevice) && devices.all(|(_, held)| held.value == Value::Absent && is_settled(held));
+        if event.mfa_used == Some(true) && has_none {
+            self.tell(state, event, id, &Attribute::keyed(Field::MfaDevice, "*"), &Value::Absent, &Value::Present, items);
         }
     }
 
@@ -125,9 +186,8 @@ impl Checks {
         after: &Value,
         items: &mut Vec<Draft>,
     ) {
-        if self.told.insert((id, attribute.clone())) {
-            items.extend(contradiction(state, event, Kind::ActorContradiction, id, attribute, before, after));
-        }
+        let Some(entity) = state.entity(id).filter(|_| self.told.insert((id, attribute.clone()))) else { return };
+        items.push(contradiction(&entity.reference, event, Kind::ActorContradiction, attribute, before, after));
     }
 }
 
@@ -138,27 +198,54 @@ pub(super) fn failure(state: &State, event: &IamEvent, items: &mut Vec<Draft>) {
     if !is_absent && !code.starts_with("EntityAlreadyExists") {
         return;
     }
-    for change in attempted(event).iter().take(1) {
-        let Subject::Named(subject) = &change.subject else { continue };
-        let found = state.find(subject);
-        let exists = Attribute::plain(Field::Exists);
-        let attribute = match &change.effect {
-            Effect::Set { attribute, implies: Implies::Present | Implies::Absent, .. } => attribute.clone(),
-            // Where the call names more than one thing, it is not told which one is not there.
-            Effect::Set { value, .. } if value.presence() == Some(true) && is_absent => continue,
-            _ => exists.clone(),
-        };
-        let Some(id) = found else { continue };
-        let (parent, held) = (state.value(id, &exists).presence(), state.value(id, &attribute));
-        let is_settled = state
-            .entity(id)
-            .and_then(|entity| entity.held(&attribute))
-            .is_none_or(|held| is_older(held, event.event_time, SETTLED_SECONDS));
+    let changes = attempted(event);
+    let Some(Change { subject: Subject::Named(subject), effect, .. }) = changes.first() else { return };
+    let doubted = if is_absent { not_found(state, subject, effect) } else { found_there(subject, effect) };
+    let Some((subject, attribute)) = doubted else { return };
+    let exists = Attribute::plain(Field::Exists);
+    let id = state.find(&subject);
+    let held = match id {
+        Some(id) if attribute == exists || state.value(id, &exists).presence() == Some(true) => state.value(id, &attribute),
+        None if attribute == exists => state.existence(&subject),
+        _ => return,
+    };
+    let entity = id.and_then(|id| state.entity(id));
+    let is_settled = entity.and_then(|entity| entity.held(&attribute)).is_none_or(|held| is_older(held, event.event_time, SETTLED_SECONDS));
+    if held.presence() == Some(is_absent) && is_settled {
         let implied = if is_absent { Value::Absent } else { Value::Present };
-        let contradicts = held.presence() == Some(is_absent) && (parent == Some(true) || attribute == exists);
-        if contradicts && is_settled {
-            items.extend(contradiction(state, event, Kind::PreconditionViolation, id, &attribute, &held, &implied));
+        let reference = entity.map_or(&subject, |entity| &entity.reference);
+        items.push(contradiction(reference, event, Kind::PreconditionViolation, &attribute, &held, &implied));
+    }
+}
+
+/// What cannot be there, as AWS did not find it; `None` where the call names more than one thing that may be what is not.
+fn not_found(state: &State, subject: &EntityRef, effect: &Effect) -> Option<(EntityRef, Attribute)> {
+    let exists = Attribute::plain(Field::Exists);
+    match effect {
+        Effect::Delete { .. } | Effect::Rename { .. } | Effect::AddVersion { .. } => Some((subject.clone(), exists)),
+        Effect::SetDefault { version } => Some((subject.clone(), Attribute::keyed(Field::Version, version))),
+        Effect::Set { attribute, implies: Implies::Present, .. } => Some((subject.clone(), attribute.clone())),
+        Effect::Set { attribute, value, .. } => {
+            let named = state.find(subject).and_then(|id| used(state, id, attribute, value));
+            let is_there = named.is_none_or(|other| state.existence(&other).presence() == Some(true));
+            // Which policies AWS has is not known here.
+            let is_of_aws =
+                attribute.field == Field::AttachedPolicy && is_aws_managed(&attribute.key) || value.as_text().is_some_and(is_aws_managed);
+            // A device that is enabled need not be one that was listed.
+            (is_there && !is_of_aws && attribute.field != Field::MfaDevice).then(|| (subject.clone(), exists))
         }
+        _ => None,
+    }
+}
+
+/// What has to be there, as AWS would have made a second one.
+fn found_there(subject: &EntityRef, effect: &Effect) -> Option<(EntityRef, Attribute)> {
+    let exists = Attribute::plain(Field::Exists);
+    match effect {
+        Effect::Create { .. } => Some((subject.clone(), exists)),
+        Effect::Rename { name: Some(name), .. } => Some((EntityRef { name: name.clone(), path: None, ..subject.clone() }, exists)),
+        Effect::Set { attribute, implies: Implies::Absent, .. } => Some((subject.clone(), attribute.clone())),
+        _ => None,
     }
 }
 
@@ -179,7 +266,7 @@ pub(super) fn learn(state: &mut State, event: &IamEvent, items: Option<&mut Vec<
             let attribute = Attribute::plain(Field::UniqueId);
             let (before, after) = (Value::text(old), Value::text(unique_id));
             if let Some(items) = items {
-                items.extend(contradiction(state, event, Kind::IdentityRecreated, id, &attribute, &before, &after));
+                items.push(contradiction(&reference, event, Kind::IdentityRecreated, &attribute, &before, &after));
             }
             let event_id: Arc<str> = event.event_id.as_str().into();
             let held =
@@ -190,20 +277,11 @@ pub(super) fn learn(state: &mut State, event: &IamEvent, items: Option<&mut Vec<
     }
 }
 
-fn contradiction(
-    state: &State,
-    event: &IamEvent,
-    kind: Kind,
-    id: EntityId,
-    attribute: &Attribute,
-    before: &Value,
-    after: &Value,
-) -> Option<Draft> {
-    let entity = &state.entity(id)?.reference;
+fn contradiction(entity: &EntityRef, event: &IamEvent, kind: Kind, attribute: &Attribute, before: &Value, after: &Value) -> Draft {
     let (before, after) = (before.written(attribute), after.written(attribute));
     let item =
         Item::inferred(entity.to_string(), entity.account.to_string(), kind, attribute.to_string(), before, after).revealed_by(event);
-    Some(Draft { item, key: None })
+    Draft::inferred(item)
 }
 
 fn is_older(held: &Held, now: EventTime, seconds: i64) -> bool {

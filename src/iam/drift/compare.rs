@@ -4,23 +4,24 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::super::attribute::{Attribute, Field, Value};
-
 use super::super::kind::Kind;
 use super::super::policy::PolicyDocument;
-use super::super::snapshot::{Described, Snapshot};
+use super::super::snapshot::{Described, KeySlot, Snapshot};
 use super::super::state::{Entity, EntityId, Held, State};
+use super::begin::{SLACK_SECONDS, is_after};
+use super::check::Checks;
 use super::item::{Evidence, Item};
-use super::run::{Draft, SLACK_SECONDS};
+use super::run::Draft;
 use super::{Coverage, Setup};
 use crate::time::EventTime;
 
 /// Compares, counts, and adds an item for each attribute that differs.
-pub(super) fn compare(state: &State, snapshot: &Snapshot, setup: &Setup, coverage: &mut Coverage, items: &mut Vec<Draft>) {
+pub(super) fn compare(state: &State, snapshot: &Snapshot, setup: &Setup, checks: &Checks, coverage: &mut Coverage, items: &mut Vec<Draft>) {
     let baseline = setup.baselines.iter().filter(|baseline| baseline.account == snapshot.account && baseline.taken <= snapshot.taken);
     let since = baseline.map(|baseline| baseline.taken.0).max();
-    let mut comparison = Comparison { state, snapshot, since, coverage, found: Vec::new() };
+    let mut comparison = Comparison { state, snapshot, since, checks, coverage, found: Vec::new() };
     comparison.all();
-    items.extend(comparison.found.into_iter().map(|item| Draft { item, key: None }));
+    items.extend(comparison.found.into_iter().map(Draft::inferred));
 }
 
 struct Comparison<'c> {
@@ -28,6 +29,7 @@ struct Comparison<'c> {
     snapshot: &'c Snapshot,
     /// When the earlier snapshot was taken.
     since: Option<EventTime>,
+    checks: &'c Checks,
     coverage: &'c mut Coverage,
     found: Vec<Item>,
 }
@@ -119,9 +121,10 @@ impl Comparison<'_> {
         self.counts(entity, described, name);
     }
 
-    /// A credential report has no ids: only numbers can be compared.
+    /// A credential report has no ids: keys are told by the times of their last changes, or else only their numbers compare.
     fn counts(&mut self, entity: &Entity, described: &Described, name: &str) {
-        if let Some((active, inactive)) = described.access_keys.filter(|_| entity.covers(Field::AccessKey)) {
+        let are_told = self.slots(entity, described, name);
+        if let Some((active, inactive)) = described.access_keys.filter(|_| !are_told && entity.covers(Field::AccessKey)) {
             let held = |status: &str| entity.keys(Field::AccessKey).filter(|(_, value)| value.as_text() == Some(status)).count();
             for (status, here) in [("Active", active), ("Inactive", inactive)] {
                 let attribute = Attribute::keyed(Field::AccessKey, &format!("count {status}"));
@@ -137,6 +140,56 @@ impl Comparison<'_> {
                 let any = Attribute::keyed(Field::MfaDevice, "*");
                 self.differ(Some(entity), &any, &flag(held), &flag(has_mfa), name.to_owned(), &described.pointer);
             }
+        }
+    }
+
+    /// Compares the keys of a report by the times of their last changes; false, and nothing is said, where these do not tell
+    /// which key each of them is.
+    fn slots(&mut self, entity: &Entity, described: &Described, name: &str) -> bool {
+        let (Some((active, inactive)), slots) = (described.access_keys, &described.key_slots) else { return false };
+        if slots.is_empty() || slots.len() != active + inactive {
+            return false;
+        }
+        let keys: Vec<(&Attribute, &Held)> = entity.attributes().filter(|(attribute, _)| attribute.field == Field::AccessKey).collect();
+        let is_near = |time: EventTime, slot: &KeySlot| time.epoch().abs_diff(slot.last_rotated.epoch()) <= ROTATED_SECONDS;
+        let is_key = |slot: &KeySlot, (key, held): &(&Attribute, &Held)| {
+            let times = [held.since.filter(|_| held.event_id.is_some()), self.checks.made(&key.key)];
+            held.value.presence() == Some(true) && times.into_iter().flatten().any(|time| is_near(time, slot))
+        };
+        let mut told: Vec<(Option<&Attribute>, &KeySlot)> = Vec::new();
+        for slot in slots {
+            let mut here = keys.iter().filter(|key| is_key(slot, key)).map(|(key, _)| *key);
+            match (here.next(), here.next()) {
+                (Some(key), None) if !told.iter().any(|(other, _)| *other == Some(key)) => told.push((Some(key), slot)),
+                (None, None) if self.since.is_some_and(|since| is_after(slot.last_rotated, since)) => told.push((None, slot)),
+                _ => return false,
+            }
+        }
+        let gone =
+            keys.iter().filter(|(key, held)| held.value.presence() == Some(true) && !told.iter().any(|(other, _)| *other == Some(*key)));
+        let gone: Vec<(&Attribute, Value)> = gone.map(|(key, held)| (*key, held.value.clone())).collect();
+        for (key, slot) in told {
+            let status = Value::text(if slot.is_active { "Active" } else { "Inactive" });
+            self.slot(entity, key, slot, &status, name, &described.pointer);
+        }
+        for (key, value) in gone {
+            self.differ(Some(entity), key, &value, &Value::Absent, name.to_owned(), &described.pointer);
+        }
+        true
+    }
+
+    /// A key of a report: one that the log has, or one that it has not, of which the report tells the time.
+    fn slot(&mut self, entity: &Entity, key: Option<&Attribute>, slot: &KeySlot, status: &Value, name: &str, pointer: &Arc<str>) {
+        let before = key.map_or(Value::Absent, |key| entity.value(key));
+        if before == *status {
+            self.coverage.explained += 1;
+            return;
+        }
+        let unknown = Attribute::keyed(Field::AccessKey, &format!("slot {}", slot.number));
+        let found = self.found.len();
+        self.differ(Some(entity), key.unwrap_or(&unknown), &before, status, name.to_owned(), pointer);
+        if let Some(item) = self.found.get_mut(found).filter(|_| key.is_none()) {
+            item.window = Some((Some(slot.last_rotated), slot.last_rotated));
         }
     }
 
@@ -189,3 +242,6 @@ impl Comparison<'_> {
 fn is_unique_id(word: &str) -> bool {
     ["AIDA", "AROA"].iter().any(|start| word.starts_with(start)) && word.bytes().all(|letter| letter.is_ascii_alphanumeric())
 }
+
+/// How near the time in a report is to that of the call.
+const ROTATED_SECONDS: u64 = 2;

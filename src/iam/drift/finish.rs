@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use serde_json::Value as Json;
+
 use super::super::attribute::{Attribute, Field, Value};
-use super::super::kind::Kind;
+use super::super::kind::{Kind, Risk, Severity};
 use super::super::state::{EntityId, State};
 use super::approval::approve;
 use super::item::Item;
 use super::run::Draft;
+use super::trail::TrailGap;
 use super::{Certainty, Setup};
 use crate::time::{EventTime, TimeRange};
 
@@ -41,14 +44,15 @@ pub(super) fn finish(
     tracks: &BTreeMap<(EntityId, Attribute), Track>,
     state: &State,
     setup: &Setup,
+    trail_gaps: &[TrailGap],
 ) -> (Vec<Item>, Vec<String>) {
     mark_net(&mut drafts, tracks, state);
-    mark_mfa_resets(&mut drafts, state);
+    mark_mfa_resets(&mut drafts);
     mark_trusted_providers(&mut drafts, state);
     let mut items: Vec<Item> = drafts.into_iter().map(|draft| draft.item).collect();
     let not_observed = approve(&mut items, &setup.approved);
-    for item in items.iter_mut().filter(|item| item.window.is_some()) {
-        judge(item, setup);
+    for item in items.iter_mut().filter(|item| item.risk == Risk::LogIntegrity) {
+        judge(item, setup, trail_gaps);
     }
     (items, not_observed)
 }
@@ -75,17 +79,14 @@ fn mark_net(drafts: &mut [Draft], tracks: &BTreeMap<(EntityId, Attribute), Track
 }
 
 /// N03: another one takes a user's device away, and within the hour gives the user a new one or a new password.
-fn mark_mfa_resets(drafts: &mut [Draft], state: &State) {
+fn mark_mfa_resets(drafts: &mut [Draft]) {
     let mut taken: BTreeMap<EntityId, (usize, EventTime)> = BTreeMap::new();
     let mut marked = Vec::new();
     for (index, draft) in drafts.iter().enumerate() {
         let (Some((user, _)), Some(time)) = (&draft.key, draft.item.event_time) else { continue };
         match draft.item.kind {
-            Kind::MfaDeactivated => {
-                let user_name = state.entity(*user).map(|entity| entity.reference.to_string());
-                if draft.item.actor_arn != user_name {
-                    taken.insert(*user, (index, time));
-                }
+            Kind::MfaDeactivated if draft.actor != Some(*user) => {
+                taken.insert(*user, (index, time));
             }
             Kind::MfaEnabled | Kind::LoginProfileUpdated => {
                 let near = taken.get(user).filter(|(_, since)| time.epoch().saturating_sub(since.epoch()) <= RESET_SECONDS);
@@ -105,7 +106,8 @@ fn mark_mfa_resets(drafts: &mut [Draft], state: &State) {
 /// N12: an identity provider is changed that a role trusts, before or later.
 fn mark_trusted_providers(drafts: &mut [Draft], state: &State) {
     for draft in drafts.iter_mut().filter(|draft| matches!(draft.item.kind, Kind::SamlProviderUpdated | Kind::OidcProviderUpdated)) {
-        if state.was_trusted(&draft.item.entity) {
+        let takes_away = draft.item.attribute.starts_with("client_ids[") && draft.item.after == Json::Bool(false);
+        if state.was_trusted(&draft.item.entity) && !takes_away {
             add_pattern(&mut draft.item, "N12");
         }
     }
@@ -118,19 +120,27 @@ fn add_pattern(item: &mut Item, pattern: &'static str) {
 }
 
 /// How certain it is that an event is missing, by what is known of the log in that time.
-fn judge(item: &mut Item, setup: &Setup) {
-    let Some((since, until)) = item.window else { return };
+fn judge(item: &mut Item, setup: &Setup, trail_gaps: &[TrailGap]) {
+    let Some((since, until)) = item.window.or_else(|| item.event_time.map(|time| (Some(time), time))) else { return };
     let overlaps =
         |range: &TimeRange| range.since.is_none_or(|start| start <= until) && range.until.zip(since).is_none_or(|(end, since)| end > since);
     let covers = |range: &TimeRange| {
         range.until.is_none_or(|end| end > until) && range.since.is_none_or(|start| since.is_some_and(|since| start <= since))
     };
-    item.gaps = setup.gaps.iter().filter(|gap| overlaps(&gap.range)).map(|gap| gap.reason.clone()).collect();
+    let is_verified = setup.verified.iter().any(covers);
+    if item.window.is_none() {
+        // What contradicts a log that nobody altered is worse.
+        item.severity = if is_verified { item.severity.max(Severity::High) } else { item.severity };
+        return;
+    }
+    let of_trails = trail_gaps.iter().filter(|gap| gap.hides(&item.account)).map(|gap| &gap.gap);
+    let gaps = setup.gaps.iter().chain(of_trails).filter(|gap| overlaps(&gap.range));
+    item.gaps = gaps.take(MAX_LISTED).map(|gap| gap.reason.clone()).collect();
     item.certainty = Some(if is_of_service(item) {
         Certainty::ExplainedByAws
     } else if !item.gaps.is_empty() {
         Certainty::ProvenGap
-    } else if setup.verified.iter().any(covers) {
+    } else if is_verified {
         Certainty::Contradiction
     } else {
         Certainty::Unbounded
@@ -144,3 +154,6 @@ fn is_of_service(item: &Item) -> bool {
 
 /// How long after a device was taken away a new one or a new password belongs to it.
 const RESET_SECONDS: i64 = 3600;
+
+/// Gaps that an item lists; one is enough.
+const MAX_LISTED: usize = 20;

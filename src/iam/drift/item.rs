@@ -65,6 +65,8 @@ pub struct Item {
     pub reverted_by: Option<String>,
     /// The event of Identity Center that this follows from.
     pub caused_by: Option<String>,
+    /// The later call that shows that the way to more rights was used.
+    pub confirmed_by: Option<String>,
     /// The approved change that it is.
     pub approved_by: Option<String>,
     /// The approved change that it would be with another value or in another number.
@@ -166,6 +168,7 @@ impl Item {
             net: None,
             reverted_by: None,
             caused_by: None,
+            confirmed_by: None,
             approved_by: None,
             near_miss: None,
             order: Ordering::Exact,

@@ -4,20 +4,25 @@
 //! says that a change has no event, and how certain that is.
 
 mod approval;
+mod begin;
 mod check;
 mod compare;
+mod confirm;
 mod document;
 mod finish;
 mod item;
+mod launch;
 mod pattern;
 mod risk;
 mod run;
+mod trail;
 mod trust;
 
 use std::collections::BTreeSet;
 
 use serde::Serialize;
 
+use super::change;
 use super::event::IamEvent;
 use super::snapshot::Snapshot;
 use super::state::State;
@@ -25,7 +30,7 @@ use crate::time::{EventTime, TimeRange};
 pub use approval::{ApprovedChange, NotApprovals, read_approvals};
 pub use document::StatementDiff;
 pub use item::{Doubt, Evidence, Item, Ordering};
-pub use pattern::Launch;
+pub use launch::Launch;
 
 /// What events are compared with.
 #[derive(Debug, Clone, Default)]
@@ -74,7 +79,9 @@ pub struct Drift {
     pub duplicate_mismatches: Vec<(String, String)>,
     /// Approved changes that were not seen, by their ids.
     pub approved_not_observed: Vec<String>,
-    /// What is known at the end.
+    /// Times in which calls that the log has kept trails from recording, in their order.
+    pub gaps: Vec<Gap>,
+    /// What is known of all entities at the end.
     pub state: State,
 }
 
@@ -109,6 +116,29 @@ pub enum Certainty {
 pub fn drift(events: Vec<IamEvent>, setup: &Setup) -> Drift {
     run::run(events, setup)
 }
+
+/// Whether events of that source and name tell [`drift`] anything. The use of a key tells something in any call:
+/// where that is to be checked, and for [`Setup::has_all_events`], all events are needed.
+pub fn is_wanted(event_source: &str, event_name: &str) -> bool {
+    let source = event_source.to_ascii_lowercase();
+    let service = source.strip_suffix(".amazonaws.com").unwrap_or(&source);
+    change::is_known(&source, event_name)
+        || launch::is_wanted(service, event_name)
+        || trail::is_wanted(service, event_name)
+        || EVIDENCE.contains(&(service, event_name))
+}
+
+/// Calls that change no identity, and tell who is there or when a snapshot was taken.
+const EVIDENCE: [(&str, &str); 8] = [
+    ("sts", "AssumeRole"),
+    ("sts", "AssumeRoleWithSAML"),
+    ("sts", "AssumeRoleWithWebIdentity"),
+    ("sts", "GetSessionToken"),
+    ("signin", "ConsoleLogin"),
+    ("signin", "SwitchRole"),
+    ("iam", "GetAccountAuthorizationDetails"),
+    ("iam", "GenerateCredentialReport"),
+];
 
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,6 @@
-//! Known ways to more rights, R01 to R28 and N01 to N24, as far as one event and the state decide them.
+//! Known ways to more rights that are changes of identities, as far as one event and the state decide them.
+//!
+//! Those that other services open are [launches](super::launch).
 //!
 //! # Source
 //! Rhino Security Labs, "AWS IAM Privilege Escalation Methods", for those with an `R`.
@@ -12,14 +14,14 @@ use super::super::event::IamEvent;
 use super::super::kind::{Kind, Risk};
 use super::super::policy::{PolicyDocument, Rank};
 use super::super::replay::Step;
-use super::super::state::{EntityId, holds_deny, is_quarantine};
+use super::super::state::{Entity, EntityId, State, holds_deny, is_quarantine};
+use super::document::loses_deny;
 use super::risk::Scene;
 use super::trust::TrustChange;
-use crate::time::EventTime;
 
 /// The caller as an entity of the state, a session by its role.
-pub(super) fn actor(scene: &super::super::state::State, event: &IamEvent) -> Option<EntityId> {
-    scene.find(&caller(event)?)
+pub(super) fn actor(state: &State, event: &IamEvent) -> Option<EntityId> {
+    state.find(&caller(event)?)
 }
 
 /// The patterns that a step is part of. `rank_before` is the actor's rank before the event.
@@ -41,33 +43,27 @@ struct View<'v> {
 }
 
 impl View<'_> {
-    /// Policies and groups: R01, R02, R07 to R13, N01, N02, N23.
+    /// Policies and groups: R01, R02, R07 to R13, N23, and what holds others down: N01, N02.
     fn by_rhino(&self) -> Vec<&'static str> {
         let Step { kind, attribute, before, after, .. } = self.step;
-        let rises = || after.rank().unwrap_or(Rank::None) > before.rank().unwrap_or(Rank::None);
         let of_kind = |user, group, role| match self.kind_of_entity() {
             Some(EntityKind::User) => vec![user],
             Some(EntityKind::Group) => vec![group],
             Some(EntityKind::Role) => vec![role],
             _ => Vec::new(),
         };
+        let rises = after.rank() > before.rank().or(Some(Rank::None));
+        let gains = |rank: Option<Rank>| rank > Some(self.rank_before) && self.is_self();
         match kind {
-            Kind::PolicyDefaultChanged if self.is_self() && rises() => {
-                if self.event.event_name == "CreatePolicyVersion" {
-                    vec!["R01"]
-                } else {
-                    vec!["R02"]
-                }
-            }
+            Kind::PolicyDefaultChanged => self.by_default_version(rises),
             Kind::PolicyVersionAdded if after.rank() > Some(Rank::None) => vec!["N23"],
             Kind::PolicyAttached if is_quarantine(&attribute.key) => vec!["aws_quarantine"],
-            Kind::PolicyAttached if self.is_self() && self.scene.state.policy_rank(&attribute.key) > Some(Rank::None) => {
-                of_kind("R07", "R08", "R09")
-            }
-            Kind::InlinePolicyPut if self.is_self() && rises() => of_kind("R10", "R11", "R12"),
+            Kind::PolicyAttached if gains(self.scene.state.policy_rank(&attribute.key)) => of_kind("R07", "R08", "R09"),
+            Kind::InlinePolicyPut if rises && gains(after.rank()) => of_kind("R10", "R11", "R12"),
+            Kind::InlinePolicyPut if self.is_self() && holds_deny(before) && loses_deny(before, after) => vec!["N02"],
             Kind::GroupMemberAdded if self.joins_better_group() => vec!["R13"],
             Kind::BoundaryRemoved if self.is_self() => vec!["N01"],
-            Kind::BoundaryChanged if self.is_self() && before.presence() != Some(false) => vec!["N01"],
+            Kind::BoundaryChanged if self.is_self() && before.presence() != Some(false) && !self.is_narrower() => vec!["N01"],
             Kind::PolicyVersionDeleted | Kind::InlinePolicyDeleted if self.is_self() && holds_deny(before) => vec!["N02"],
             Kind::PolicyDetached if self.is_self() => {
                 let document = self.scene.state.policy_document(&attribute.key);
@@ -77,14 +73,40 @@ impl View<'_> {
         }
     }
 
-    /// Credentials of others: R04 to R06, N04, N05.
+    fn by_default_version(&self, rises: bool) -> Vec<&'static str> {
+        let Step { before, after, .. } = self.step;
+        let is_new = self.event.event_name == "CreatePolicyVersion";
+        let is_self = self.is_self();
+        let fits = [
+            (is_self && rises, if is_new { "R01" } else { "R02" }),
+            (is_self && holds_deny(before) && loses_deny(before, after), "N02"),
+            (!is_new && rises && self.scene.was_staged, "N23"),
+        ];
+        fits.into_iter().filter(|(fits, _)| *fits).map(|(_, pattern)| pattern).collect()
+    }
+
+    /// Whether a boundary is known to leave less open than the one before.
+    fn is_narrower(&self) -> bool {
+        let rank = |boundary: &Value| self.scene.state.policy_rank(boundary.as_text()?);
+        rank(&self.step.before).zip(rank(&self.step.after)).is_some_and(|(before, after)| after < before)
+    }
+
+    /// Credentials of others who may have more than the actor, R04 to R06; of any others, N04 and N05.
     fn by_credentials(&self) -> Vec<&'static str> {
-        let is_other = self.kind_of_entity() == Some(EntityKind::User) && self.scene.actor != Some(self.step.entity);
-        match self.step.kind {
-            Kind::AccessKeyCreated if is_other => vec!["R04"],
-            Kind::LoginProfileCreated if is_other => vec!["R05"],
-            Kind::LoginProfileUpdated if is_other => vec!["R06"],
-            Kind::AccessKeyStatusChanged if is_other && self.step.after.as_text() == Some("Active") => vec!["N04"],
+        let Step { kind, before, after, since, entity, .. } = self.step;
+        let is_other = self.kind_of_entity() == Some(EntityKind::User) && self.scene.actor != Some(*entity);
+        // Somebody else of the same rank has other rights all the same.
+        let may_gain = || is_other && self.rank_before < Rank::Admin && self.scene.state.highest_rank(*entity) >= self.rank_before;
+        let is_old = since.is_some_and(|since| self.event.event_time.epoch().saturating_sub(since.epoch()) > OLD_KEY_SECONDS);
+        match kind {
+            Kind::AccessKeyCreated if may_gain() => vec!["R04"],
+            Kind::LoginProfileCreated if may_gain() => vec!["R05"],
+            Kind::LoginProfileUpdated if may_gain() => vec!["R06"],
+            Kind::AccessKeyStatusChanged
+                if after.as_text() == Some("Active") && (is_other || (is_old && before.as_text() == Some("Inactive"))) =>
+            {
+                vec!["N04"]
+            }
             Kind::ServiceCredentialCreated | Kind::ServiceCredentialReset if is_other => vec!["N05"],
             _ => Vec::new(),
         }
@@ -112,7 +134,9 @@ impl View<'_> {
                 found.push("R14");
             }
         }
-        if matches!(kind, Kind::RaProfileCreated | Kind::RaProfileChanged) && self.profile_has_rank() {
+        let is_of_anywhere =
+            matches!(kind, Kind::RaProfileCreated | Kind::RaProfileChanged | Kind::TrustAnchorCreated | Kind::TrustAnchorChanged);
+        if is_of_anywhere && self.certificate_opens_role() {
             found.push("N13");
         }
         found
@@ -125,6 +149,7 @@ impl View<'_> {
         match kind {
             Kind::AccountAssignmentCreated if caller.is_some_and(|caller| attribute.key.ends_with(&format!(":{caller}"))) => vec!["N15"],
             Kind::IdstoreMemberAdded if caller == Some(&*attribute.key) => vec!["N15"],
+            Kind::PermissionSetPolicyChanged if after.presence() == Some(true) && self.has_permission_set(caller) => vec!["N15"],
             Kind::ScpDetached
             | Kind::ScpChanged
             | Kind::ScpDeleted
@@ -139,7 +164,7 @@ impl View<'_> {
             Kind::RootSessionAssumed => vec!["N17"],
             Kind::TagChanged if risk == Risk::PrivilegeEscalation => vec!["N18"],
             Kind::FederationSessionMinted if self.session_policy_is_admin() => vec!["N20"],
-            Kind::UserRenamed | Kind::GroupRenamed if self.takes_a_former_name() => vec!["N21"],
+            Kind::UserRenamed | Kind::GroupRenamed if self.takes_name_of_others() => vec!["N21"],
             Kind::DelegationRequestChanged if after.as_text() == Some("FINALIZED") && before.as_text() == Some("ACCEPTED") => vec!["N22"],
             _ => Vec::new(),
         }
@@ -176,140 +201,51 @@ impl View<'_> {
         let state = self.scene.state;
         let Some(group) = state.entity(self.step.entity) else { return false };
         let user = EntityRef { kind: EntityKind::User, name: self.step.attribute.key.clone(), path: None, ..group.reference.clone() };
-        let is_caller = state.find(&user).is_some_and(|user| Some(user) == self.scene.actor);
-        is_caller || state.rank(self.step.entity) > self.rank_before
+        let user = state.find(&user);
+        let before = user.map_or(Rank::None, |user| state.rank_without(user, self.step.entity));
+        (user.is_some() && user == self.scene.actor) || state.rank(self.step.entity) > before
     }
 
-    fn profile_has_rank(&self) -> bool {
+    /// Whether somebody with a certificate of an authority outside AWS comes into a role that has rights: that takes a trust
+    /// anchor and a profile of one account, in whichever order.
+    fn certificate_opens_role(&self) -> bool {
         let state = self.scene.state;
         let rank = |role: &str| EntityRef::from_arn(role).and_then(|role| state.find(&role)).map(|role| state.rank(role));
-        state
-            .entity(self.step.entity)
-            .is_some_and(|profile| profile.keys(Field::RoleArn).any(|(role, _)| rank(&role.key) > Some(Rank::None)))
+        let account = |entity: &Entity| entity.reference.name.split(':').nth(4).map(str::to_owned);
+        let Some(own) = state.entity(self.step.entity).and_then(account) else { return false };
+        let here = |kind| {
+            let all = state.of_kind("", kind).map(|(_, entity)| entity);
+            all.filter(|entity| entity.exists() == Some(true) && account(entity).as_ref() == Some(&own))
+        };
+        let is_outside = |anchor: &Entity| anchor.value(&Attribute::plain(Field::Type)).as_text() == Some("CERTIFICATE_BUNDLE");
+        let has_rank = |profile: &Entity| profile.keys(Field::RoleArn).any(|(role, _)| rank(&role.key) > Some(Rank::None));
+        here(EntityKind::TrustAnchor).any(is_outside) && here(EntityKind::AnywhereProfile).any(has_rank)
+    }
+
+    /// Whether the caller is assigned the permission set, or came in by its role.
+    fn has_permission_set(&self, caller: Option<&str>) -> bool {
+        let Some(set) = self.scene.state.entity(self.step.entity) else { return false };
+        let name = set.value(&Attribute::plain(Field::Name));
+        let role = self.event.actor.session_issuer.as_deref().and_then(|issuer| issuer.rsplit('/').next());
+        let of_role = role.and_then(|role| Some(role.strip_prefix("AWSReservedSSO_")?.rsplit_once('_')?.0));
+        let is_its_role = of_role.is_some() && of_role == name.as_text();
+        is_its_role || caller.is_some_and(|caller| self.scene.state.is_assigned(caller, &set.reference.name))
     }
 
     fn session_policy_is_admin(&self) -> bool {
         let request = self.event.request();
-        request.text("policy").and_then(|text| PolicyDocument::parse(text).ok()).is_some_and(|policy| policy.ranking().rank == Rank::Admin)
+        let inline = request.text("policy").and_then(|text| PolicyDocument::parse(text).ok()).map(|policy| policy.ranking().rank);
+        let managed = request.texts("policyArns[].arn").into_iter().filter_map(|arn| self.scene.state.policy_rank(arn));
+        managed.chain(inline).max() == Some(Rank::Admin)
     }
 
-    fn takes_a_former_name(&self) -> bool {
-        self.scene.state.entity(self.step.entity).is_some_and(|entity| self.scene.state.had_that_name(&entity.reference, self.step.entity))
-    }
-}
-
-/// A call of another service that runs something under a role: a way to more rights if the role has more than the caller.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Launch {
-    /// The pattern's id.
-    pub pattern: &'static str,
-    /// The event.
-    pub event_id: String,
-    /// When.
-    pub event_time: EventTime,
-    /// Who.
-    pub actor_arn: Option<String>,
-    /// The role or instance profile, as the call names it.
-    pub role: Option<String>,
-    /// Whether the role's rank is above the caller's; `None` where a role is not known.
-    pub outranks: Option<bool>,
-}
-
-impl Launch {
-    /// Whether calls of that name may be launches.
-    pub(in crate::iam) fn is_one(event_source: &str, event_name: &str) -> bool {
-        let service = event_source.strip_suffix(".amazonaws.com").unwrap_or(event_source);
-        LAUNCHES.iter().any(|(_, source, names, _)| *source == service && names.contains(&event_name))
-    }
-
-    /// The launches that a call of another service is.
-    pub(super) fn of(state: &super::super::state::State, event: &IamEvent) -> Vec<Self> {
-        if event.has_failed() {
-            return Vec::new();
-        }
-        let request = event.request();
-        let service = event.event_source.strip_suffix(".amazonaws.com").unwrap_or(&event.event_source);
-        let rows = LAUNCHES.iter().filter(|(_, source, names, _)| *source == service && names.contains(&event.event_name.as_str()));
-        let caller_rank = actor(state, event).map(|actor| state.rank(actor));
-        let launch = |(pattern, _, _, paths): &(&'static str, &str, &[&str], &[&str])| {
-            let role = paths.iter().find_map(|path| request.text(path)).map(str::to_owned);
-            // A call that must name a role and does not is none of these.
-            (paths.is_empty() || role.is_some()).then(|| Self {
-                pattern,
-                event_id: event.event_id.clone(),
-                event_time: event.event_time,
-                actor_arn: event.actor.name().map(str::to_owned),
-                outranks: role.as_deref().and_then(|role| Some(role_rank(state, event, role)? > caller_rank?)),
-                role,
-            })
-        };
-        rows.filter_map(launch).collect()
+    fn takes_name_of_others(&self) -> bool {
+        self.scene
+            .state
+            .entity(self.step.entity)
+            .is_some_and(|entity| self.scene.state.is_name_of_others(&entity.reference, self.step.entity))
     }
 }
 
-/// The rank of a role, or of the role in an instance profile, by ARN or name.
-fn role_rank(state: &super::super::state::State, event: &IamEvent, name: &str) -> Option<Rank> {
-    let named = |kind| EntityRef::named(kind, event.partition(), &event.recipient_account_id, name.rsplit('/').next().unwrap_or(name));
-    let direct = EntityRef::from_arn(name).and_then(|reference| state.find(&reference));
-    let id = direct.or_else(|| state.find(&named(EntityKind::Role))).or_else(|| state.find(&named(EntityKind::InstanceProfile)))?;
-    let entity = state.entity(id)?;
-    if entity.reference.kind != EntityKind::InstanceProfile {
-        return Some(state.rank(id));
-    }
-    let role = entity.value(&Attribute::plain(Field::ProfileRole));
-    let role = EntityRef { kind: EntityKind::Role, name: role.as_text()?.into(), path: None, ..entity.reference.clone() };
-    state.find(&role).map(|role| state.rank(role))
-}
-
-/// Pattern, service, calls, and the request parameters that may name the role; none where the call has no role of its own.
-type Row = (&'static str, &'static str, &'static [&'static str], &'static [&'static str]);
-
-const LAUNCHES: &[Row] = &[
-    ("R03", "ec2", &["RunInstances"], &["iamInstanceProfile.arn", "iamInstanceProfile.name"]),
-    (
-        "R03",
-        "ec2",
-        &["AssociateIamInstanceProfile", "ReplaceIamInstanceProfileAssociation"],
-        &[
-            "AssociateIamInstanceProfileRequest.IamInstanceProfile.Arn",
-            "AssociateIamInstanceProfileRequest.IamInstanceProfile.Name",
-            "ReplaceIamInstanceProfileAssociationRequest.IamInstanceProfile.Arn",
-            "ReplaceIamInstanceProfileAssociationRequest.IamInstanceProfile.Name",
-            "iamInstanceProfile.arn",
-            "iamInstanceProfile.name",
-        ],
-    ),
-    ("R15", "lambda", &["CreateFunction20150331"], &["role"]),
-    ("R16", "lambda", &["AddPermission20150331v2"], &["principal"]),
-    ("R17", "lambda", &["CreateEventSourceMapping20150331"], &[]),
-    ("R18", "lambda", &["UpdateFunctionCode20150331v2"], &[]),
-    ("R19", "glue", &["CreateDevEndpoint"], &["roleArn"]),
-    ("R20", "glue", &["UpdateDevEndpoint"], &[]),
-    ("R21", "cloudformation", &["CreateStack", "UpdateStack", "CreateChangeSet"], &["roleARN"]),
-    ("R22", "datapipeline", &["CreatePipeline", "PutPipelineDefinition"], &[]),
-    ("R23", "codestar", &["CreateProjectFromTemplate"], &[]),
-    ("R24", "codestar", &["CreateProject"], &[]),
-    ("R25", "codestar", &["AssociateTeamMember"], &[]),
-    ("R26", "lambda", &["UpdateFunctionConfiguration20150331v2"], &[]),
-    ("R27", "sagemaker", &["CreateNotebookInstance"], &["roleArn"]),
-    ("R28", "sagemaker", &["CreatePresignedNotebookInstanceUrl"], &[]),
-    ("N06", "ecs", &["RegisterTaskDefinition"], &["taskRoleArn"]),
-    ("N06", "ecs", &["RunTask", "StartTask", "CreateService", "UpdateService", "ExecuteCommand"], &[]),
-    ("N07", "codebuild", &["CreateProject", "UpdateProject"], &["serviceRole"]),
-    ("N07", "codebuild", &["StartBuild"], &["buildspecOverride"]),
-    ("N08", "states", &["CreateStateMachine"], &["roleArn"]),
-    ("N08", "events", &["PutTargets"], &[]),
-    ("N08", "scheduler", &["CreateSchedule"], &["target.roleArn"]),
-    ("N09", "apprunner", &["CreateService"], &["instanceConfiguration.instanceRoleArn"]),
-    ("N09", "batch", &["RegisterJobDefinition"], &["containerProperties.jobRoleArn"]),
-    ("N09", "elasticmapreduce", &["RunJobFlow"], &["jobFlowRole", "serviceRole"]),
-    ("N09", "glue", &["CreateJob", "CreateSession"], &["role"]),
-    ("N09", "sagemaker", &["CreateTrainingJob", "CreateProcessingJob", "CreateUserProfile"], &["roleArn", "userSettings.executionRole"]),
-    ("N09", "bedrock", &["CreateAgent"], &["agentResourceRoleArn"]),
-    ("N09", "bedrock-agentcore", &["CreateCodeInterpreter"], &["executionRoleArn"]),
-    ("N10", "ssm", &["SendCommand", "StartSession", "CreateAssociation"], &[]),
-    ("N11", "ec2", &["ModifyInstanceAttribute"], &["userData", "userData.value"]),
-    ("N11", "ec2-instance-connect", &["SendSSHPublicKey", "SendSerialConsoleSSHPublicKey"], &[]),
-    ("N24", "cloudformation", &["UpdateStack"], &[]),
-    ("N24", "lambda", &["UpdateFunctionCode20150331v2"], &[]),
-];
+/// How long a key has been off that nobody misses.
+const OLD_KEY_SECONDS: i64 = 30 * 86_400;

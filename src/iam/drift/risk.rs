@@ -18,6 +18,8 @@ pub(super) struct Scene<'s> {
     pub(super) state: &'s State,
     pub(super) actor: Option<EntityId>,
     pub(super) trusted: &'s BTreeSet<String>,
+    /// The version that a policy now has as its default was made earlier, and was not the default then.
+    pub(super) was_staged: bool,
 }
 
 impl Scene<'_> {

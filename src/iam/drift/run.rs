@@ -10,15 +10,19 @@ use super::super::event::IamEvent;
 use super::super::kind::{Kind, Severity};
 use super::super::policy::Rank;
 use super::super::replay::{Applier, Batch, Fact, Schedule, Sorted, Step, sorted};
-use super::super::snapshot::{Described, Snapshot};
-use super::super::state::{Covered, EntityId, Held, Provenance, State};
+use super::super::snapshot::Snapshot;
+use super::super::state::{EntityId, Held, State};
+use super::begin::{Place, Places, is_after, load};
 use super::check::{self, Checks};
 use super::compare::compare;
+use super::confirm::Confirmations;
 use super::document::StatementDiff;
 use super::finish::{Track, finish};
 use super::item::{Doubt, Item, Ordering};
-use super::pattern::{Launch, actor, patterns};
+use super::launch::Launches;
+use super::pattern::{actor, patterns};
 use super::risk::Scene;
+use super::trail::trail_gaps;
 use super::trust::TrustChange;
 use super::{Coverage, Drift, Setup};
 use crate::time::EventTime;
@@ -40,30 +44,58 @@ pub(super) fn run(events: Vec<IamEvent>, setup: &Setup) -> Drift {
         run.compare(snapshot);
     }
     run.checks.unseen(setup, &mut run.items);
+    let gaps = trail_gaps(&events);
     let Run { items, launches, tracks, state, coverage, noops, .. } = run;
-    let (items, approved_not_observed) = finish(items, &tracks, &state, setup);
-    Drift { items, launches, coverage, noops, duplicates, duplicate_mismatches: mismatches, approved_not_observed, state }
+    let (items, approved_not_observed) = finish(items, &tracks, &state, setup, &gaps);
+    Drift {
+        items,
+        launches: launches.into_found(),
+        coverage,
+        noops,
+        duplicates,
+        duplicate_mismatches: mismatches,
+        approved_not_observed,
+        gaps: gaps.into_iter().map(|gap| gap.gap).collect(),
+        state,
+    }
 }
 
-/// An item while the run goes on, with what it is about.
+/// Who made a step, and what was known before it.
+struct By {
+    actor: Option<EntityId>,
+    rank_before: Rank,
+    was_staged: bool,
+}
+
+/// An item while the run goes on, with what it is about and who did it.
 pub(super) struct Draft {
     pub(super) item: Item,
     pub(super) key: Option<(EntityId, Attribute)>,
+    pub(super) actor: Option<EntityId>,
+}
+
+impl Draft {
+    /// An item that nobody is known to have done.
+    pub(super) const fn inferred(item: Item) -> Self {
+        Self { item, key: None, actor: None }
+    }
 }
 
 struct Run<'r> {
     setup: &'r Setup,
     state: State,
     items: Vec<Draft>,
-    launches: Vec<Launch>,
+    launches: Launches,
+    confirmations: Confirmations,
     tracks: BTreeMap<(EntityId, Attribute), Track>,
     checks: Checks,
     coverage: Coverage,
     noops: usize,
     /// The last assignment or provisioning of Identity Center, by the account it is for; empty where that is not told.
     provisioned: BTreeMap<Arc<str>, (EventTime, Arc<str>)>,
-    /// Accounts of which all events are older than the snapshot that replay begins with.
-    predated: BTreeSet<Arc<str>>,
+    /// Versions of policies that were made with rights, and not as the default.
+    staged: BTreeSet<(EntityId, Arc<str>)>,
+    places: Places,
 }
 
 impl<'r> Run<'r> {
@@ -72,13 +104,15 @@ impl<'r> Run<'r> {
             setup,
             state: State::default(),
             items: Vec::new(),
-            launches: Vec::new(),
+            launches: Launches::default(),
+            confirmations: Confirmations::default(),
             tracks: BTreeMap::new(),
-            checks: Checks::new(setup),
+            checks: Checks::new(setup, events),
             coverage: Coverage::default(),
             noops: 0,
             provisioned: BTreeMap::new(),
-            predated: predated(setup, events),
+            staged: BTreeSet::new(),
+            places: Places::of(&setup.baselines, events),
         };
         for baseline in &setup.baselines {
             load(&mut run.state, baseline);
@@ -87,7 +121,7 @@ impl<'r> Run<'r> {
     }
 
     fn compare(&mut self, snapshot: &Snapshot) {
-        compare(&self.state, snapshot, self.setup, &mut self.coverage, &mut self.items);
+        compare(&self.state, snapshot, self.setup, &self.checks, &mut self.coverage, &mut self.items);
     }
 
     fn batch(&mut self, events: &[IamEvent], batch: &Batch) {
@@ -102,7 +136,7 @@ impl<'r> Run<'r> {
 
     fn event(&mut self, event: &IamEvent, order: Ordering) {
         let is_before_t0 = self.setup.t0.is_some_and(|t0| event.event_time <= t0);
-        let place = self.place(event);
+        let place = self.places.place(event);
         if place == Place::Before {
             return;
         }
@@ -113,14 +147,16 @@ impl<'r> Run<'r> {
         }
         check::learn(&mut self.state, event, if is_before_t0 { None } else { Some(&mut self.items) });
         if !is_before_t0 {
-            self.launches.extend(Launch::of(&self.state, event));
+            self.launches.event(&self.state, event, &self.setup.trusted_accounts);
+            self.confirmations.event(&self.state, event, &mut self.items);
         }
-        let actor = actor(&self.state, event);
-        let rank_before = actor.map_or(Rank::None, |actor| self.state.rank(actor));
         let changes = changes(event);
         if changes.is_empty() {
             return;
         }
+        let actor = actor(&self.state, event);
+        // The root user has all rights, also where nothing else is known of it.
+        let rank_before = if event.actor.is_root() { Rank::Admin } else { actor.map_or(Rank::None, |actor| self.state.rank(actor)) };
         self.note_provisioning(event, &changes);
         let mut is_noop = true;
         for change in &changes {
@@ -129,23 +165,37 @@ impl<'r> Run<'r> {
             applier.apply(change);
             let steps = applier.steps;
             is_noop &= steps.is_empty();
-            for step in steps.into_iter().filter(|step| !is_before_t0 && (place == Place::Within || !step.is_inferred)) {
-                let draft = self.draft(event, &step, actor, rank_before, order, place);
-                self.items.extend(draft);
+            for step in steps {
+                let was_staged = self.stage(event, &step);
+                if is_before_t0 || (place != Place::Within && step.is_inferred) {
+                    continue;
+                }
+                let by = By { actor, rank_before, was_staged };
+                if let Some(draft) = self.draft(event, &step, &by, order, place) {
+                    self.confirmations.wait(self.items.len(), &draft);
+                    self.items.push(draft);
+                }
             }
         }
         self.noops += usize::from(is_noop && !is_before_t0);
     }
 
-    fn draft(
-        &mut self,
-        event: &IamEvent,
-        step: &Step,
-        actor: Option<EntityId>,
-        rank_before: Rank,
-        order: Ordering,
-        place: Place,
-    ) -> Option<Draft> {
+    /// Notes a version that is made for later, and says whether the one that is now the default was.
+    fn stage(&mut self, event: &IamEvent, step: &Step) -> bool {
+        match step.kind {
+            Kind::PolicyVersionAdded if step.after.rank() > Some(Rank::None) => {
+                self.staged.insert((step.entity, step.attribute.key.clone()));
+                false
+            }
+            Kind::PolicyDefaultChanged => {
+                let version = event.request().text("versionId").map(Arc::from);
+                version.is_some_and(|version| self.staged.remove(&(step.entity, version)))
+            }
+            _ => false,
+        }
+    }
+
+    fn draft(&mut self, event: &IamEvent, step: &Step, by: &By, order: Ordering, place: Place) -> Option<Draft> {
         let entity = self.state.entity(step.entity)?;
         let Step { kind, attribute, before, after, .. } = step;
         let reference = &entity.reference;
@@ -161,20 +211,23 @@ impl<'r> Run<'r> {
         }
         item.order = order;
         if step.is_inferred {
-            return Some(Draft { item, key: None });
+            if *kind == Kind::UnexplainedChange {
+                item.window = Some((self.places.begun(&item.account), event.event_time));
+            }
+            return Some(Draft::inferred(item));
         }
-        let scene = Scene { state: &self.state, actor, trusted: &self.setup.trusted_accounts };
+        let scene = Scene { state: &self.state, actor: by.actor, trusted: &self.setup.trusted_accounts, was_staged: by.was_staged };
         let risk = scene.risk(step);
         item = item.done_by(event, risk).doubting(before, after);
-        item.patterns = patterns(&scene, event, step, risk, rank_before).into_iter().collect();
+        item.patterns = patterns(&scene, event, step, risk, by.rank_before).into_iter().collect();
         item.statements = StatementDiff::between(before, after);
-        item.severity = self.severity(step, &item, actor, rank_before);
+        item.severity = self.severity(step, &item, by.actor, by.rank_before);
         if matches!(kind, Kind::AccountAssignmentCreated | Kind::AccountAssignmentDeleted) {
             item.confidence.push(Doubt::Pending);
         }
         self.tie_to_cause(event, step, &mut item);
         self.track(step, event);
-        Some(Draft { item, key: Some((step.entity, attribute.clone())) })
+        Some(Draft { item, key: Some((step.entity, attribute.clone())), actor: by.actor })
     }
 
     /// The default of the kind, one step worse for the root user, for what has all rights, and without MFA.
@@ -252,85 +305,7 @@ impl<'r> Run<'r> {
             }
         }
     }
-
-    /// Where an event stands to the snapshot that the replay of its account begins with.
-    fn place(&self, event: &IamEvent) -> Place {
-        let baseline = self.setup.baselines.iter().find(|baseline| *baseline.account == *event.recipient_account_id);
-        let Some(Snapshot { taken: (start, end), .. }) = baseline else { return Place::Within };
-        if self.predated.contains(&*event.recipient_account_id) {
-            Place::Slack
-        } else if event.event_time.epoch() < start.epoch().saturating_sub(SLACK_SECONDS) {
-            Place::Before
-        } else if event.event_time.epoch() <= end.epoch().saturating_add(SLACK_SECONDS) {
-            Place::Slack
-        } else {
-            Place::Within
-        }
-    }
 }
-
-/// Where an event stands to a snapshot.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
-    /// It is in it.
-    Before,
-    /// It may be in it or not.
-    Slack,
-    /// It came later.
-    Within,
-}
-
-fn is_after(time: EventTime, taken: EventTime) -> bool {
-    time.epoch() > taken.epoch().saturating_add(SLACK_SECONDS)
-}
-
-/// A snapshot that all events of its account come before was not taken when it says, or is no beginning. What they do
-/// is told with a doubt, as it would go unseen otherwise.
-fn predated(setup: &Setup, events: &[IamEvent]) -> BTreeSet<Arc<str>> {
-    let mut last: BTreeMap<&str, EventTime> = BTreeMap::new();
-    for event in events {
-        last.insert(&event.recipient_account_id, event.event_time);
-    }
-    let is_predated = |baseline: &&Snapshot| {
-        last.get(&*baseline.account).is_some_and(|last| last.epoch() < baseline.taken.0.epoch().saturating_sub(SLACK_SECONDS))
-    };
-    setup.baselines.iter().filter(is_predated).map(|baseline| baseline.account.clone()).collect()
-}
-
-/// Takes a snapshot for what was there.
-fn load(state: &mut State, snapshot: &Snapshot) {
-    let held = |value| Held { value, since: Some(snapshot.taken.0), provenance: Provenance::Snapshot, event_id: None };
-    for described in &snapshot.entities {
-        let covered = Covered::Fields(Arc::new(snapshot.covered(described)));
-        let id = state.begin(&described.reference, described.unique_id.clone(), covered, held(Value::Present));
-        for (attribute, value) in &described.attributes {
-            state.set(id, attribute, held(value.clone()));
-        }
-    }
-    for kind in &snapshot.complete {
-        // Organizations and Identity Center are not of one account.
-        let account = if matches!(kind, EntityKind::OrgPolicy | EntityKind::PermissionSet) { "" } else { &*snapshot.account };
-        state.complete(account, *kind);
-    }
-    assign_devices(state, snapshot);
-}
-
-/// The devices that users are listed with are there, and are theirs.
-fn assign_devices(state: &mut State, snapshot: &Snapshot) {
-    let held = |value| Held { value, since: Some(snapshot.taken.0), provenance: Provenance::Snapshot, event_id: None };
-    let of_user = |described: &Described| {
-        let user = described.reference.to_string();
-        let devices = described.attributes.keys().filter(|attribute| attribute.field == Field::MfaDevice);
-        devices.filter_map(|attribute| EntityRef::from_arn(&attribute.key)).map(|device| (device, user.clone())).collect::<Vec<_>>()
-    };
-    for (device, user) in snapshot.entities.iter().flat_map(of_user) {
-        let id = state.find(&device).unwrap_or_else(|| state.meet(&device, held(Value::Present)));
-        state.set(id, &Attribute::plain(Field::AssignedTo), held(Value::text(&user)));
-    }
-}
-
-/// A snapshot takes time, and IAM is eventually consistent: what happened this near to it may be in it or not.
-pub(super) const SLACK_SECONDS: i64 = 60;
 
 /// How long after an assignment Identity Center still works on its roles.
 const PROVISIONING_SECONDS: i64 = 600;

@@ -7,8 +7,12 @@ use super::super::policy::PolicyDocument;
 use super::super::snapshot::Reading;
 use super::*;
 
+mod hostile;
+mod log;
+mod model;
 mod properties;
 mod scenes;
+mod ways;
 
 /// Each has events, snapshots, and the items that are expected, of which eight fields count as a multiset.
 const CASES: [&str; 22] = [

@@ -6,6 +6,7 @@ use serde_json::Value as Json;
 
 use super::super::attribute::Value;
 use super::super::kind::Risk;
+use super::super::policy::pattern::matches_exactly;
 
 /// What a trust policy lets in that it did not before, and which conditions it dropped.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -121,7 +122,7 @@ fn is_widened(before: &Guards, after: &Guards) -> bool {
 fn is_for_any_repository(provider: &str, guards: &Guards) -> bool {
     let sub = guards.get("token.actions.githubusercontent.com:sub");
     provider.ends_with("token.actions.githubusercontent.com")
-        && sub.is_none_or(|values| values.iter().any(|value| ["*", "repo:*"].contains(&value.as_str())))
+        && sub.is_none_or(|values| values.iter().any(|value| matches_exactly(value, ANY_REPOSITORY)))
 }
 
 /// The risk of losing a condition on that key.
@@ -133,12 +134,15 @@ fn guarded(key: &str) -> Option<Risk> {
 }
 
 /// The account that a principal's name has, `*` for everyone; `None` for the bare id of one that was deleted.
-fn account_of(principal: &str) -> Option<&str> {
+pub(super) fn account_of(principal: &str) -> Option<&str> {
     if principal == "*" {
         return Some(principal);
     }
     principal.strip_prefix("arn:").and_then(|rest| rest.split(':').nth(3))
 }
+
+/// The subject of a repository that nobody has, which a pattern matches only if it is for all of them.
+const ANY_REPOSITORY: &str = "repo:\u{1}/\u{1}:\u{1}";
 
 /// Conditions that keep callers out who do not know or belong to something, in lower case.
 const GUARDS: [&str; 6] =
@@ -208,6 +212,8 @@ mod tests {
         };
         assert!(any(json!({"StringEquals": {"token.actions.githubusercontent.com:aud": "sts.amazonaws.com"}})));
         assert!(any(json!({"StringLike": {"token.actions.githubusercontent.com:sub": "repo:*"}})));
+        assert!(any(json!({"StringLike": {"token.actions.githubusercontent.com:sub": "repo:*/*:*"}})));
+        assert!(!any(json!({"StringLike": {"token.actions.githubusercontent.com:sub": "repo:org/*"}})));
         assert!(!any(json!({"StringLike": {"token.actions.githubusercontent.com:sub": "repo:org/app:*"}})));
     }
 }

@@ -185,7 +185,7 @@ fn together(left: Value, right: Value) -> Value {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(in crate::iam) mod tests {
     use proptest::prelude::*;
     use serde_json::json;
 
@@ -238,7 +238,7 @@ pub(super) mod tests {
     }
 
     /// JSON that has the words of a policy in all kinds of places.
-    pub(in crate::iam::policy) fn any_json() -> impl Strategy<Value = Value> {
+    pub(in crate::iam) fn any_json() -> impl Strategy<Value = Value> {
         let word = proptest::sample::select(vec![
             "*",
             "iam:*",
@@ -287,7 +287,7 @@ pub(super) mod tests {
     }
 
     /// Documents: each statement an object of the elements of one.
-    pub(in crate::iam::policy) fn any_document() -> impl Strategy<Value = Value> {
+    pub(in crate::iam) fn any_document() -> impl Strategy<Value = Value> {
         let key = proptest::sample::select(vec![
             "Effect",
             "Effect",

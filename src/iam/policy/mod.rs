@@ -7,12 +7,14 @@
 
 mod canonical;
 mod parse;
-mod pattern;
+pub(in crate::iam) mod pattern;
 mod rank;
 mod trust;
 
 use serde_json::{Map, Value};
 
+#[cfg(test)]
+pub(in crate::iam) use canonical::tests;
 pub use parse::{MAX_CHARACTERS, MAX_STATEMENTS, NotAPolicy};
 pub use rank::{Rank, Ranking};
 pub use trust::{Outsiders, Trust, TrustGrant};
@@ -45,6 +47,12 @@ impl PolicyDocument {
     /// How many statements deny; no answer here weighs them.
     pub fn denies(&self) -> usize {
         self.statements.iter().filter(|statement| statement.is("Deny")).count()
+    }
+
+    /// The texts that conditions of all statements compare a key with, whose case does not count.
+    pub(in crate::iam) fn condition_texts<'d>(&'d self, key: &'static str) -> impl Iterator<Item = &'d str> {
+        let conditions = self.statements.iter().flat_map(Statement::conditions);
+        conditions.filter(move |(_, name, _)| name.eq_ignore_ascii_case(key)).flat_map(|(_, _, values)| texts(Some(values)))
     }
 
     fn allows(&self) -> impl Iterator<Item = &Statement> {

@@ -1,9 +1,17 @@
 //! Wildcards of policies: `*` for any text, `?` for one character, in bounded time.
 
 /// Whether a pattern of actions matches a name, which has no wildcards; letters compare without case.
-///
+pub(in crate::iam) fn matches(pattern: &str, name: &str) -> bool {
+    covers(pattern, name, u8::eq_ignore_ascii_case)
+}
+
+/// The same for texts whose case counts, such as resources.
+pub(in crate::iam) fn matches_exactly(pattern: &str, text: &str) -> bool {
+    covers(pattern, text, u8::eq)
+}
+
 /// Only the last `*` is ever gone back to, so the work is at most the pattern's length and the square of the name's.
-pub(super) fn matches(pattern: &str, name: &str) -> bool {
+fn covers(pattern: &str, name: &str, is_same: fn(&u8, &u8) -> bool) -> bool {
     let mut pattern = pattern.as_bytes();
     let mut name = name.as_bytes();
     let mut retry: Option<(&[u8], &[u8])> = None;
@@ -14,7 +22,7 @@ pub(super) fn matches(pattern: &str, name: &str) -> bool {
                 retry = Some((after, name));
                 continue;
             }
-            (Some((wanted, pattern_after)), Some((letter, name_after))) if *wanted == b'?' || wanted.eq_ignore_ascii_case(letter) => {
+            (Some((wanted, pattern_after)), Some((letter, name_after))) if *wanted == b'?' || is_same(wanted, letter) => {
                 pattern = pattern_after;
                 name = name_after;
                 continue;
@@ -73,7 +81,7 @@ fn mark(row: &mut [bool], place: usize) {
 }
 
 /// Whether a pattern is `*`, or several of it.
-pub(super) fn is_everything(pattern: &str) -> bool {
+pub(in crate::iam) fn is_everything(pattern: &str) -> bool {
     !pattern.is_empty() && pattern.bytes().all(|letter| letter == b'*')
 }
 
@@ -114,6 +122,7 @@ mod tests {
         for pattern in ["", "iam:", "iam:Put", "iam:Get*", "?", "iam:PutRolePolicy?", "s3:*", "*:PutUserPolicy", "iam"] {
             assert!(!matches(pattern, "iam:PutRolePolicy"), "{pattern}");
         }
+        assert!(matches_exactly("iam:Put*", "iam:PutRolePolicy") && !matches_exactly("iam:put*", "iam:PutRolePolicy"));
     }
 
     #[test]
@@ -136,6 +145,7 @@ mod tests {
         #[test]
         fn matching_is_what_it_says(pattern in "[ab*?:]{0,8}", name in "[ab:]{0,8}") {
             prop_assert_eq!(matches(&pattern, &name), plainly(pattern.as_bytes(), name.as_bytes()));
+            prop_assert_eq!(matches_exactly(&pattern, &name), plainly(pattern.as_bytes(), name.as_bytes()));
             prop_assert_eq!(overlap(&pattern, &name), plainly(pattern.as_bytes(), name.as_bytes()));
         }
 

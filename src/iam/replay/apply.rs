@@ -21,6 +21,8 @@ pub(in crate::iam) struct Step {
     pub(in crate::iam) attribute: Attribute,
     pub(in crate::iam) before: Value,
     pub(in crate::iam) after: Value,
+    /// Since when the value before is known to have been so.
+    pub(in crate::iam) since: Option<EventTime>,
     /// It was not called for, but follows from the success of a call.
     pub(in crate::iam) is_inferred: bool,
 }
@@ -61,6 +63,10 @@ impl Applier<'_> {
                     (_, Field::Session) => Value::Absent,
                     _ => self.state.value(id, attribute),
                 };
+                // A credential whose id is not known is one more than are known.
+                if &*attribute.key == "<unknown>" {
+                    self.state.uncover(id, attribute.field);
+                }
                 self.push(change.kind, id, attribute, before, value.clone());
             }
         }
@@ -127,9 +133,13 @@ impl Applier<'_> {
         if let Some((attribute, before, after)) = needs::refusal(self.state, id, attribute, value) {
             self.infer(Kind::PreconditionViolation, id, &attribute, before, after);
         }
+        let since = self.state.entity(id).and_then(|entity| entity.held(attribute)?.since);
         self.keep(id, attribute, value);
         if !change.is_quiet && is_change(&before, value) {
             self.push(change.kind, id, attribute, before, value.clone());
+            if let Some(step) = self.steps.last_mut() {
+                step.since = since;
+            }
         }
     }
 
@@ -164,6 +174,11 @@ impl Applier<'_> {
         if let Some(version) = version {
             for skipped in needs::skipped_versions(self.state, id, version) {
                 self.infer(Kind::VersionGap, id, &skipped, Value::Absent, Value::Unknown);
+            }
+            if let Some((highest, new)) = needs::highest_version(self.state, id, version) {
+                let any = Attribute::keyed(Field::Version, "*");
+                let value = |number: u64| Value::text(&format!("v{number}"));
+                self.infer(Kind::PreconditionViolation, id, &any, value(highest), value(new.saturating_sub(1)));
             }
         }
         if let Some((attribute, before, after)) = needs::refusal(self.state, id, &attribute, document) {
@@ -305,11 +320,11 @@ impl Applier<'_> {
     }
 
     fn push(&mut self, kind: Kind, entity: EntityId, attribute: &Attribute, before: Value, after: Value) {
-        self.steps.push(Step { kind, entity, attribute: attribute.clone(), before, after, is_inferred: false });
+        self.steps.push(Step { kind, entity, attribute: attribute.clone(), before, after, since: None, is_inferred: false });
     }
 
     fn infer(&mut self, kind: Kind, entity: EntityId, attribute: &Attribute, before: Value, after: Value) {
-        self.steps.push(Step { kind, entity, attribute: attribute.clone(), before, after, is_inferred: true });
+        self.steps.push(Step { kind, entity, attribute: attribute.clone(), before, after, since: None, is_inferred: true });
     }
 }
 

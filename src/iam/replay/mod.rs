@@ -12,6 +12,7 @@ use super::entity::EntityKey;
 use super::event::IamEvent;
 use super::state::State;
 pub(super) use apply::{Applier, Step};
+pub(super) use needs::used;
 pub(super) use ties::Fact;
 use ties::{Move, causal_rank, solve};
 

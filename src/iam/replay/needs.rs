@@ -103,7 +103,7 @@ fn same_name(left: &str, right: &str) -> bool {
 }
 
 /// What else has to be there, as the value names it.
-pub(super) fn used(state: &State, id: EntityId, attribute: &Attribute, value: &Value) -> Option<EntityRef> {
+pub(in crate::iam) fn used(state: &State, id: EntityId, attribute: &Attribute, value: &Value) -> Option<EntityRef> {
     let reference = &state.entity(id)?.reference;
     let named = |kind, name: &str| Some(EntityRef::named(kind, &reference.partition, &reference.account, name));
     match attribute.field {
@@ -142,12 +142,22 @@ pub(super) fn refusal(state: &State, id: EntityId, attribute: &Attribute, value:
 /// Versions between the highest one so far and a new one. Their numbers count up and are not used again, so that each
 /// one that was passed over is a version that the log lacks.
 pub(super) fn skipped_versions(state: &State, id: EntityId, version: &Arc<str>) -> Vec<Attribute> {
-    let number = |key: &str| key.strip_prefix('v')?.parse::<u64>().ok();
-    let Some((entity, new)) = state.entity(id).zip(number(version)) else { return Vec::new() };
+    let Some((entity, new)) = state.entity(id).zip(version_number(version)) else { return Vec::new() };
     // Of a snapshot only those versions are known that were left; a call that made one was the highest then.
     let made = entity.attributes().filter(|(attribute, held)| attribute.field == Field::Version && held.event_id.is_some());
-    let Some(highest) = made.filter_map(|(attribute, _)| number(&attribute.key)).max() else { return Vec::new() };
+    let Some(highest) = made.filter_map(|(attribute, _)| version_number(&attribute.key)).max() else { return Vec::new() };
     (highest.saturating_add(1)..new).take(MOST_SKIPPED).map(|number| Attribute::keyed(Field::Version, &format!("v{number}"))).collect()
+}
+
+/// The number of the highest version so far, where a new one is not above it. Then the policy was deleted and made again.
+pub(super) fn highest_version(state: &State, id: EntityId, version: &str) -> Option<(u64, u64)> {
+    let highest = state.entity(id)?.attributes().filter(|(attribute, _)| attribute.field == Field::Version);
+    let highest = highest.filter_map(|(attribute, _)| version_number(&attribute.key)).max()?;
+    version_number(version).filter(|new| *new <= highest).map(|new| (highest, new))
+}
+
+fn version_number(key: &str) -> Option<u64> {
+    key.strip_prefix('v')?.parse().ok()
 }
 
 const MOST_VERSIONS: usize = 5;

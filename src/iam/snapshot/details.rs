@@ -43,7 +43,8 @@ impl Builder {
         let unique_id = ["UserId", "GroupId", "RoleId", "PolicyId"].iter().find_map(|name| text(entry, name)).map(Into::into);
         if let Some(time) = entry.pointer("/RoleLastUsed/LastUsedDate").and_then(Json::as_str).and_then(EventTime::parse) {
             self.newest = self.newest.max(Some(time));
-            self.uses.push(LastUse { principal: reference.clone(), what: "RoleLastUsed", time });
+            let region = entry.pointer("/RoleLastUsed/Region").and_then(Json::as_str).map(Into::into);
+            self.uses.push(LastUse { principal: reference.clone(), what: "RoleLastUsed", time, region, service: None });
         }
         if kind == EntityKind::User {
             self.memberships(&reference, entry);

@@ -52,10 +52,23 @@ pub struct Described {
     pub covers: BTreeSet<Field>,
     /// How many access keys it has, active and not, where no more is known.
     pub access_keys: Option<(usize, usize)>,
+    /// The keys among these whose last change is dated.
+    pub key_slots: Vec<KeySlot>,
     /// Whether it has an MFA device, where no more is known.
     pub has_mfa: Option<bool>,
     /// Where in the file it stands.
     pub pointer: Arc<str>,
+}
+
+/// An access key in a credential report, which does not tell its id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeySlot {
+    /// Its number in the report, 1 or 2.
+    pub number: u8,
+    /// Whether it is on.
+    pub is_active: bool,
+    /// When it was made, or last turned on or off.
+    pub last_rotated: EventTime,
 }
 
 /// A last use that a snapshot tells of.
@@ -67,6 +80,10 @@ pub struct LastUse {
     pub what: &'static str,
     /// When.
     pub time: EventTime,
+    /// In which region, where that is told.
+    pub region: Option<Arc<str>>,
+    /// Of which service, such as `s3`, where that is told.
+    pub service: Option<Arc<str>>,
 }
 
 /// How a file of account authorization details is to be read.
@@ -128,7 +145,7 @@ impl Snapshot {
         if let Some(report) = object.get("CredentialReport").and_then(Json::as_str) {
             builder.report(report);
         }
-        let given = reading.taken.or_else(|| EventTime::parse(object.get("SnapshotTime")?.as_str()?));
+        let given = reading.taken.or_else(|| EventTime::parse(object.get("SnapshotTime")?.as_str()?)).or_else(|| answered(&object));
         let taken = given.or(builder.newest).ok_or(NotASnapshot::NoTime)?;
         if reading.is_partial {
             builder.complete.clear();
@@ -192,6 +209,7 @@ impl Builder {
             attributes: BTreeMap::new(),
             covers: BTreeSet::new(),
             access_keys: None,
+            key_slots: Vec::new(),
             has_mfa: None,
             pointer: pointer.into(),
         })
@@ -245,6 +263,12 @@ fn joined(json: Json) -> Result<Map<String, Json>, NotASnapshot> {
         }
     }
     Ok(whole)
+}
+
+/// When AWS answered, which SDKs keep with the answer.
+fn answered(object: &Map<String, Json>) -> Option<EventTime> {
+    let date = object.get("ResponseMetadata")?.pointer("/HTTPHeaders/date")?.as_str()?;
+    EventTime::from_micros(chrono::DateTime::parse_from_rfc2822(date).ok()?.timestamp_micros())
 }
 
 fn is_truncated(object: &Map<String, Json>) -> bool {

@@ -3,9 +3,11 @@
 //! # Source
 //! IAM User Guide, "Getting credential reports for your AWS account".
 
+use std::sync::Arc;
+
 use super::super::attribute::{Attribute, Field, Value};
 use super::super::entity::EntityKind;
-use super::{Builder, LastUse};
+use super::{Builder, KeySlot, LastUse};
 use crate::time::EventTime;
 
 impl Builder {
@@ -40,7 +42,12 @@ impl Builder {
             answer => described.has_mfa = answer,
         }
         let slots = [("access_key_1_active", "access_key_1_last_rotated"), ("access_key_2_active", "access_key_2_last_rotated")];
-        let keys = slots.map(|(active, rotated)| (truth(cell(active)), EventTime::parse(cell(rotated)).is_some()));
+        let dated = slots.map(|(active, rotated)| (truth(cell(active)), EventTime::parse(cell(rotated))));
+        let slot = |((is_active, rotated), number): ((Option<bool>, Option<EventTime>), u8)| {
+            Some(KeySlot { number, is_active: is_active?, last_rotated: rotated? })
+        };
+        described.key_slots = dated.into_iter().zip(1..).filter_map(slot).collect();
+        let keys = dated.map(|(active, rotated)| (active, rotated.is_some()));
         let active = keys.iter().filter(|(active, _)| *active == Some(true)).count();
         let inactive = keys.iter().filter(|(active, was_made)| *active == Some(false) && *was_made).count();
         if keys.iter().all(|(active, _)| active.is_some()) {
@@ -49,15 +56,26 @@ impl Builder {
                 described.covers.insert(Field::AccessKey);
             }
         }
-        for what in ["password_last_used", "access_key_1_last_used_date", "access_key_2_last_used_date"] {
+        let told = |column: &str| Some(cell(column)).filter(|text| !text.is_empty() && !NO_ANSWERS.contains(text)).map(Arc::from);
+        for (what, region, service) in USES {
             if let Some(time) = EventTime::parse(cell(what)) {
-                self.uses.push(LastUse { principal: principal.clone(), what, time });
+                self.uses.push(LastUse { principal: principal.clone(), what, time, region: told(region), service: told(service) });
             }
         }
     }
 }
 
-/// `N/A`, `no_information` and `not_supported` are no answers.
+/// The columns of a last use: its time, its region, and its service.
+const USES: [(&str, &str, &str); 3] = [
+    ("password_last_used", "", ""),
+    ("access_key_1_last_used_date", "access_key_1_last_used_region", "access_key_1_last_used_service"),
+    ("access_key_2_last_used_date", "access_key_2_last_used_region", "access_key_2_last_used_service"),
+];
+
+/// What stands where there is no answer.
+const NO_ANSWERS: [&str; 3] = ["N/A", "no_information", "not_supported"];
+
+/// What is no answer is none of both.
 fn truth(text: &str) -> Option<bool> {
     text.to_ascii_lowercase().parse().ok()
 }

@@ -87,6 +87,11 @@ impl Builder {
                     held.covers.insert(Field::MetadataDigest);
                     held.attributes.insert(Attribute::plain(Field::MetadataDigest), Value::text(digest));
                 }
+                if let Some(xml) = text(entry, "SAMLMetadataDocument") {
+                    let said = super::super::change::metadata(xml);
+                    held.covers.extend(said.iter().map(|(attribute, _)| attribute.field));
+                    held.attributes.extend(said);
+                }
                 let clients = list_of(entry, "ClientIDList").filter_map(Json::as_str);
                 held.attributes.extend(clients.map(|client| (Attribute::keyed(Field::ClientId, client), Value::Present)));
                 let mut prints: Vec<&str> = list_of(entry, "ThumbprintList").filter_map(Json::as_str).collect();

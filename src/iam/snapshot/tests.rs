@@ -42,6 +42,8 @@ fn what_is_refused() {
     assert_eq!(two, NotASnapshot::TwoAccounts("111122223333".to_owned(), "444455556666".to_owned()));
     assert_eq!(read(&json!({"UserDetailList": []})).expect_err("no account"), NotASnapshot::NoAccount);
     assert_eq!(read(&json!({"AccountId": "111122223333"})).expect_err("no time"), NotASnapshot::NoTime);
+    let answered = json!({"AccountId": "111122223333", "ResponseMetadata": {"HTTPHeaders": {"date": "Mon, 02 Mar 2026 06:00:00 GMT"}}});
+    assert_eq!(read(&answered).expect("a snapshot").taken.0.to_string(), "2026-03-02T06:00:00Z");
     assert!(matches!(read(&json!("x")), Err(NotASnapshot::Json(_))));
     assert!(matches!(Snapshot::read("a", "{", &Reading::default()), Err(NotASnapshot::Json(_))));
 }

@@ -16,6 +16,8 @@ pub struct Entity {
     pub unique_id: Option<Arc<str>>,
     attributes: BTreeMap<Attribute, Held>,
     covered: Covered,
+    /// Fields of which more is there than is known.
+    uncovered: BTreeSet<Field>,
 }
 
 /// Of which fields an attribute that was not seen is absent.
@@ -55,7 +57,7 @@ pub enum Provenance {
 
 impl Entity {
     pub(super) const fn new(reference: EntityRef, covered: Covered) -> Self {
-        Self { reference, unique_id: None, attributes: BTreeMap::new(), covered }
+        Self { reference, unique_id: None, attributes: BTreeMap::new(), covered, uncovered: BTreeSet::new() }
     }
 
     /// What is known of an attribute.
@@ -88,13 +90,24 @@ impl Entity {
         self.attributes.iter()
     }
 
+    /// Whether its creation was seen.
+    pub(in crate::iam) const fn was_made(&self) -> bool {
+        matches!(self.covered, Covered::All)
+    }
+
     /// Whether what was not seen of a field is absent.
     pub(in crate::iam) fn covers(&self, field: Field) -> bool {
-        match &self.covered {
+        let is_covered = match &self.covered {
             Covered::Nothing => false,
             Covered::Fields(fields) => fields.contains(&field),
             Covered::All => field != Field::Exists,
-        }
+        };
+        is_covered && !self.uncovered.contains(&field)
+    }
+
+    /// From now on what was not seen of a field may be there.
+    pub(super) fn uncover(&mut self, field: Field) {
+        self.uncovered.insert(field);
     }
 
     /// False where it has too many attributes to hold another one; what it has no room for is unknown from then on.

@@ -4,6 +4,7 @@
 //! entity's own creation covers it. Entities are kept by lifetimes: one that is deleted and made again is another.
 
 mod entity;
+mod graph;
 mod rank;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,6 +14,7 @@ use super::attribute::{Attribute, Field, Value};
 use super::entity::{EntityKey, EntityKind, EntityRef};
 use crate::time::EventTime;
 pub use entity::{Covered, Entity, Held, Provenance};
+pub use graph::{By, Way};
 pub(super) use rank::{holds_deny, is_quarantine};
 
 /// One lifetime of an entity within a [`State`].
@@ -36,6 +38,8 @@ pub struct State {
     assigned: BTreeMap<Arc<str>, BTreeSet<Arc<str>>>,
     /// Keys of tags that conditions of known documents ask for.
     tag_keys: BTreeSet<String>,
+    /// Names of users that conditions of known documents ask for, in lower case.
+    user_names: BTreeSet<String>,
     /// Identity providers that roles ever trusted.
     trusted_providers: BTreeSet<String>,
     /// The kinds of entities of an account of which a snapshot has all.
@@ -58,6 +62,12 @@ impl State {
         self.names.get(&reference.key()).copied()
     }
 
+    /// All lifetimes that ended or are under that name now, the earliest first.
+    pub fn lifetimes(&self, reference: &EntityRef) -> impl Iterator<Item = (EntityId, &Entity)> {
+        let key = reference.key();
+        self.entities().filter(move |(_, entity)| entity.reference.key() == key)
+    }
+
     /// Who has that unique id.
     pub fn find_unique(&self, unique_id: &str) -> Option<EntityId> {
         self.unique_ids.get(unique_id).copied()
@@ -69,9 +79,10 @@ impl State {
         (now.epoch().saturating_sub(until.epoch()) <= FORMER_NAME_SECONDS).then_some(*id)
     }
 
-    /// Whether somebody else had the name that an entity has now.
-    pub(super) fn had_that_name(&self, reference: &EntityRef, id: EntityId) -> bool {
-        self.former.get(&reference.key()).is_some_and(|(former, _)| *former != id)
+    /// Whether somebody else had the name that an entity has now, or a known document asks for a user by it.
+    pub(super) fn is_name_of_others(&self, reference: &EntityRef, id: EntityId) -> bool {
+        let is_asked = reference.kind == EntityKind::User && self.user_names.contains(&reference.name.to_lowercase());
+        is_asked || self.former.get(&reference.key()).is_some_and(|(former, _)| *former != id)
     }
 
     /// Whether a role ever trusted an identity provider.
@@ -111,6 +122,25 @@ impl State {
     /// The instance profiles that are known to have a role.
     pub(super) fn profiles_of<'s>(&'s self, role: &EntityRef) -> impl Iterator<Item = EntityId> + use<'s> {
         self.users_of(Field::ProfileRole, &place(&role.account, &role.name))
+    }
+
+    /// The groups of identity stores that are known to have somebody.
+    pub(super) fn store_groups_of<'s>(&'s self, user: &str) -> impl Iterator<Item = EntityId> + use<'s> {
+        self.users_of(Field::Member, &place("", user))
+    }
+
+    /// Whether somebody of an identity store is known to be assigned a permission set, also through a group.
+    pub(super) fn is_assigned(&self, user: &str, set: &str) -> bool {
+        let has = |principal: &str| self.assigned.get(principal).is_some_and(|sets| sets.contains(set));
+        has(user) || self.store_groups_of(user).filter_map(|group| self.entity(group)).any(|group| has(&group.reference.name))
+    }
+
+    /// Those who have a name of that kind in an account now, or had it last, in the order of their names.
+    pub(super) fn of_kind<'s>(&'s self, account: &str, kind: EntityKind) -> impl Iterator<Item = (EntityId, &'s Entity)> + use<'s> {
+        let account: Arc<str> = account.into();
+        let first = EntityKey { account: account.clone(), kind, name: "".into() };
+        let all = self.names.range(first..).take_while(move |(key, _)| key.account == account && key.kind == kind);
+        all.filter_map(|(_, id)| Some((*id, self.entity(*id)?)))
     }
 
     /// Each known attachment of a policy to a target of an organization, with the policy's type where it is known.
@@ -166,6 +196,13 @@ impl State {
         }
     }
 
+    /// Takes back that all of a field is known.
+    pub(super) fn uncover(&mut self, id: EntityId, field: Field) {
+        if let Some(entity) = self.entities.get_mut(id.0) {
+            entity.uncover(field);
+        }
+    }
+
     /// Gives an attribute a value.
     pub(super) fn set(&mut self, id: EntityId, attribute: &Attribute, held: Held) {
         let Some(entity) = self.entities.get_mut(id.0) else { return };
@@ -192,7 +229,9 @@ impl State {
         }
         self.names.remove(&before.key());
         self.former.insert(before.key(), (id, now));
-        self.names.insert(after.key(), id);
+        if let Some(last) = self.names.insert(after.key(), id) {
+            self.former.insert(after.key(), (last, now));
+        }
         let groups: Vec<EntityId> = if before.kind == EntityKind::User { self.groups_of(&before).collect() } else { Vec::new() };
         for group in groups {
             let (old, new) = (Attribute::keyed(Field::Member, &before.name), Attribute::keyed(Field::Member, &after.name));
@@ -204,10 +243,15 @@ impl State {
         }
     }
 
+    fn is_store_group(&self, id: EntityId) -> bool {
+        self.entity(id).is_some_and(|entity| entity.reference.kind == EntityKind::StoreGroup)
+    }
+
     /// Keeps the indexes in step with one value.
     fn index(&mut self, id: EntityId, account: &Arc<str>, attribute: &Attribute, value: &Value, is_new: bool) {
         if is_new && let Value::Document(document) = value {
             self.tag_keys.extend(rank::tag_keys(document));
+            self.user_names.extend(rank::user_names(document));
             if attribute.field == Field::TrustPolicy {
                 self.trusted_providers.extend(document.policy.trust().grants.into_iter().flat_map(|grant| grant.federated));
             }
@@ -223,6 +267,8 @@ impl State {
         }
         let used: Option<Arc<str>> = match (field, value.presence()) {
             (Field::AttachedPolicy | Field::TargetPolicy, Some(true)) => Some(key.clone()),
+            // Who is in an identity store has an id of its own in all of AWS.
+            (Field::Member, Some(true)) if self.is_store_group(id) => Some(place("", key).into()),
             (Field::Member, Some(true)) => Some(place(account, key).into()),
             (Field::ProfileRole, Some(true)) => value.as_text().map(|role| place(account, role).into()),
             (Field::Boundary, Some(true)) => value.as_text().map(Arc::from),

@@ -41,6 +41,29 @@ impl State {
         self.own_rank(id).max(by_groups.unwrap_or(Rank::None))
     }
 
+    /// The highest rank that an entity can have, given what is not known of it.
+    pub(in crate::iam) fn highest_rank(&self, id: EntityId) -> Rank {
+        let Some(entity) = self.entity(id) else { return Rank::Admin };
+        let holders = || std::iter::once(id).chain(self.groups_of(&entity.reference).filter(|_| entity.reference.kind == EntityKind::User));
+        // Groups that a user is in without being known to be are seen by no one who looks at the user.
+        let is_known = |holder: EntityId| {
+            self.entity(holder).is_some_and(|holder| {
+                let is_covered = holder.covers(Field::AttachedPolicy) && holder.covers(Field::InlinePolicy);
+                is_covered
+                    && holder.keys(Field::AttachedPolicy).all(|(attribute, _)| self.policy_rank(&attribute.key).is_some())
+                    && holder.keys(Field::InlinePolicy).all(|(_, value)| value.rank().is_some())
+            })
+        };
+        if holders().all(is_known) { self.rank(id) } else { Rank::Admin }
+    }
+
+    /// The rank of a user without what one group gives.
+    pub(in crate::iam) fn rank_without(&self, user: EntityId, group: EntityId) -> Rank {
+        let Some(entity) = self.entity(user) else { return Rank::None };
+        let groups = self.groups_of(&entity.reference).filter(|other| *other != group).map(|group| self.own_rank(group));
+        groups.chain([self.own_rank(user)]).max().unwrap_or(Rank::None)
+    }
+
     /// The highest rank of what somebody of an identity store is assigned; `None` where nothing is known.
     pub fn assigned_rank(&self, principal: &str) -> Option<Rank> {
         self.assigned.get(principal)?.iter().filter_map(|set| self.permission_set_rank(set)).max()
@@ -51,7 +74,7 @@ impl State {
         self.find(&EntityRef::by_id(EntityKind::PermissionSet, arn)).map(|id| self.own_rank(id))
     }
 
-    fn own_rank(&self, id: EntityId) -> Rank {
+    pub(super) fn own_rank(&self, id: EntityId) -> Rank {
         let Some(entity) = self.entity(id) else { return Rank::None };
         let attached = entity.keys(Field::AttachedPolicy).filter_map(|(attribute, _)| self.policy_rank(&attribute.key));
         let inline = entity.keys(Field::InlinePolicy).filter_map(|(_, value)| value.rank());
@@ -87,6 +110,11 @@ pub(super) fn tag_keys(document: &Document) -> BTreeSet<String> {
         found.extend(after.filter_map(|rest| rest.split(['"', '}', '/']).next()).map(str::to_owned));
     }
     found
+}
+
+/// The names of users that a document's conditions ask for, in lower case.
+pub(super) fn user_names(document: &Document) -> impl Iterator<Item = String> + '_ {
+    document.policy.condition_texts("aws:username").map(str::to_lowercase)
 }
 
 fn name_of(arn: &str) -> &str {

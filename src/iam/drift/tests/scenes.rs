@@ -3,11 +3,11 @@
 use super::*;
 use crate::iam::kind::{Kind, Severity};
 
-const ACCOUNT: &str = "111122223333";
+pub(super) const ACCOUNT: &str = "111122223333";
 
 /// An event of IAM, or of the service before a colon, by the user mallory.
 #[expect(clippy::needless_pass_by_value, reason = "tests write values where they are used")]
-fn call(time: &str, name: &str, request: Json, response: Json) -> IamEvent {
+pub(super) fn call(time: &str, name: &str, request: Json, response: Json) -> IamEvent {
     let (service, name) = name.split_once(':').unwrap_or(("iam", name));
     event(&json!({
         "eventID": format!("{name}-{time}"), "eventSource": format!("{service}.amazonaws.com"), "eventName": name, "recipientAccountId": ACCOUNT,
@@ -17,18 +17,18 @@ fn call(time: &str, name: &str, request: Json, response: Json) -> IamEvent {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "tests write values where they are used")]
-fn taken(time: &str, more: Json) -> Snapshot {
+pub(super) fn taken(time: &str, more: Json) -> Snapshot {
     let mut json = json!({"AccountId": ACCOUNT, "SnapshotTime": format!("2026-03-02T{time}Z")});
     json.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
     Snapshot::read("s.json", &json.to_string(), &Reading::default()).expect("a snapshot")
 }
 
-fn user(name: &str) -> Json {
+pub(super) fn user(name: &str) -> Json {
     json!({"UserName": name, "UserId": format!("AIDA{name}"), "Arn": format!("arn:aws:iam::{ACCOUNT}:user/{name}"), "GroupList": [], "AttachedManagedPolicies": []})
 }
 
 /// Each item as `kind entity attribute: before -> after (risk)`.
-fn shown(found: &Drift) -> Vec<String> {
+pub(super) fn shown(found: &Drift) -> Vec<String> {
     let line = |item: &Item| {
         let Item { entity, attribute, before, after, .. } = item;
         format!("{} {entity} {attribute}: {before} -> {after} ({})", item.kind.name(), item.risk.name())
@@ -36,7 +36,7 @@ fn shown(found: &Drift) -> Vec<String> {
     found.items.iter().map(line).collect()
 }
 
-fn only(found: &Drift, kind: Kind) -> Item {
+pub(super) fn only(found: &Drift, kind: Kind) -> Item {
     found.items.iter().find(|item| item.kind == kind).cloned().unwrap_or_else(|| panic!("{:?}", shown(found)))
 }
 
@@ -101,7 +101,10 @@ fn a_credential_report_alone_is_a_baseline_and_is_compared_by_numbers() {
     unexplained_change arn:aws:iam::111122223333:user/bob mfa_devices[*]: false -> true (log_integrity)
     "#);
     let found = drift(vec![], &setup);
-    assert!(shown(&found).iter().any(|line| line.contains("access_keys[count Active].status: 0 -> 1")), "{:?}", shown(&found));
+    assert!(shown(&found).iter().any(|line| line.contains("access_keys[slot 1].status: null -> \"Active\"")), "{:?}", shown(&found));
+    let item = found.items.iter().find(|item| item.attribute.contains("slot")).expect("it");
+    let rotated = EventTime::parse("2026-03-02T09:00:00Z").expect("a time");
+    assert_eq!(item.window, Some((Some(rotated), rotated)), "the report tells when it was made");
 }
 
 #[test]
@@ -252,6 +255,31 @@ fn server_certificates_roles_anywhere_and_identity_stores() {
     idstore_member_removed idstore/d-1/group/g members[u]: true -> false (permission_reduction)
     "#);
     assert_eq!(only(&found, Kind::RaProfileCreated).patterns, ["N13"]);
+}
+
+#[test]
+fn who_can_become_whom_at_the_end() {
+    let trust = json!({"Statement": [{"Effect": "Allow", "Principal": {"AWS": "444455556666"}, "Action": "sts:AssumeRole"}]}).to_string();
+    let document = json!({"Statement": [{"Effect": "Allow", "Action": ["iam:PassRole", "iam:CreateAccessKey"], "Resource": format!("arn:aws:iam::{ACCOUNT}:*/b*"), "Condition": {"Bool": {"aws:ViaAWSService": "true"}}}]}).to_string();
+    let found = drift(
+        vec![
+            call("10:00:00", "CreateRole", json!({"roleName": "boss", "assumeRolePolicyDocument": trust}), json!(null)),
+            call("10:01:00", "CreateUser", json!({"userName": "bob"}), json!(null)),
+            call("10:02:00", "CreateUser", json!({"userName": "carol"}), json!(null)),
+            call("10:03:00", "CreateGroup", json!({"groupName": "g"}), json!(null)),
+            call("10:04:00", "AddUserToGroup", json!({"groupName": "g", "userName": "carol"}), json!(null)),
+            call("10:05:00", "PutGroupPolicy", json!({"groupName": "g", "policyName": "p", "policyDocument": document}), json!(null)),
+        ],
+        &Setup::default(),
+    );
+    let ways: Vec<String> =
+        found.state.ways().iter().map(|way| format!("{} -> {} {:?} {}", way.from, way.to, way.by, way.is_conditional)).collect();
+    insta::assert_snapshot!(ways.join("\n").replace(&format!("arn:aws:iam::{ACCOUNT}:"), ""), @r"
+    group/g -> role/boss PassRole true
+    group/g -> user/bob CreateAccessKey true
+    user/carol -> group/g Member false
+    arn:aws:iam::444455556666:root -> role/boss Trust false
+    ");
 }
 
 #[test]
