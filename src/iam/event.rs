@@ -39,7 +39,7 @@ pub struct IamEvent {
 }
 
 /// The caller of an event: its `userIdentity`.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Actor {
     /// `type`, such as `IAMUser`.
     pub kind: String,

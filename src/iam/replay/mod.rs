@@ -4,13 +4,14 @@ mod apply;
 mod needs;
 mod ties;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 
 use super::change::{Change, changes};
 use super::drift::Ordering;
 use super::entity::EntityKey;
-use super::event::IamEvent;
+use super::event::{Actor, IamEvent};
 use super::state::State;
+use crate::time::EventTime;
 pub(super) use apply::{Applier, Step};
 pub(super) use needs::used;
 pub(super) use ties::Fact;
@@ -27,31 +28,47 @@ pub(super) struct Sorted {
 }
 
 /// Sorts events, and takes out what was delivered twice: overlapping trails do that.
-pub(super) fn sorted(mut events: Vec<IamEvent>) -> Sorted {
-    events.sort_by_cached_key(|event| {
-        (event.event_time, causal_rank(event), event.event_id.clone(), event.recipient_account_id.clone(), body(event), event.place.clone())
+pub(super) fn sorted(events: Vec<IamEvent>) -> Sorted {
+    let mut ranked: Vec<(i8, IamEvent)> = events.into_iter().map(|event| (causal_rank(&event), event)).collect();
+    ranked.sort_by(|(left_rank, left), (right_rank, right)| {
+        (left.event_time, left_rank, &left.event_id, &left.recipient_account_id)
+            .cmp(&(right.event_time, right_rank, &right.event_id, &right.recipient_account_id))
+            .then_with(|| Body::of(left).cmp(&Body::of(right)))
+            .then_with(|| left.place.cmp(&right.place))
     });
-    let mut bodies: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
-    let (before, mut mismatches) = (events.len(), BTreeSet::new());
-    events.retain(|event| {
-        let key = (event.recipient_account_id.clone(), event.event_id.clone());
-        let known = bodies.entry(key.clone()).or_default();
-        let is_new = known.insert(body(event));
-        if known.len() > 1 {
-            mismatches.insert(key);
+    let (mut bodies, mut ids, mut mismatches) = (HashSet::new(), HashSet::new(), BTreeSet::new());
+    let mut is_new: Vec<bool> = Vec::with_capacity(ranked.len());
+    for (_, event) in &ranked {
+        let id = (event.recipient_account_id.as_str(), event.event_id.as_str());
+        let is_first = bodies.insert((id.0, Body::of(event)));
+        if is_first && !ids.insert(id) {
+            mismatches.insert((id.0.to_owned(), id.1.to_owned()));
         }
-        is_new
-    });
-    Sorted { duplicates: before - events.len(), events, mismatches: mismatches.into_iter().collect() }
+        is_new.push(is_first);
+    }
+    let (all, mut is_new) = (ranked.len(), is_new.into_iter());
+    let events: Vec<IamEvent> = ranked.into_iter().filter(|_| is_new.next() == Some(true)).map(|(_, event)| event).collect();
+    Sorted { duplicates: all - events.len(), events, mismatches: mismatches.into_iter().collect() }
 }
 
-/// All of an event but where it stands, as a hash.
-fn body(event: &IamEvent) -> String {
-    let IamEvent { event_id, event_source, event_name, event_time, error_code, request_parameters, response_elements, actor, .. } = event;
-    let text = format!(
-        "{event_id}\n{event_source}\n{event_name}\n{event_time}\n{error_code:?}\n{request_parameters:?}\n{response_elements:?}\n{actor:?}"
-    );
-    crate::source::sha256_hex(text.as_bytes())
+/// All of an event but where it stands.
+#[derive(PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Body<'e> {
+    texts: [&'e str; 3],
+    event_time: EventTime,
+    optional: [Option<&'e str>; 3],
+    actor: &'e Actor,
+}
+
+impl<'e> Body<'e> {
+    fn of(event: &'e IamEvent) -> Self {
+        Self {
+            texts: [&event.event_id, &event.event_source, &event.event_name],
+            event_time: event.event_time,
+            optional: [event.error_code.as_deref(), event.request_parameters.as_deref(), event.response_elements.as_deref()],
+            actor: &event.actor,
+        }
+    }
 }
 
 /// Calls that have to do with each other, in the order in which they are to be applied.
