@@ -5,6 +5,7 @@
 //! statements are counted and otherwise left out. What a document grants together
 //! with others is not asked.
 
+mod allow;
 mod canonical;
 mod parse;
 mod pattern;
@@ -13,6 +14,7 @@ mod trust;
 
 use serde_json::{Map, Value};
 
+pub(in crate::iam) use allow::Allow;
 pub use parse::{MAX_CHARACTERS, MAX_STATEMENTS, NotAPolicy};
 pub use rank::{Rank, Ranking};
 pub use trust::{Outsiders, Trust, TrustGrant};
