@@ -20,6 +20,7 @@ mod conservation;
 mod determinism;
 mod differential;
 mod digest;
+mod drift_page;
 mod filters;
 mod forms;
 mod golden;
