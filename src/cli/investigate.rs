@@ -156,7 +156,7 @@ struct EvidenceLine {
 /// The HTML report.
 fn page(session: &Session, name: &str, catalog: &Catalog, case: &Case, detections: &Detections, records: &[RawRecord]) -> Result<String> {
     let run = Run { name: name.to_owned(), command_line: command_line(), started: session.now };
-    let report = Report::new(&Sources { case, catalog, detections, records, run: &run })?;
+    let report = Report::new(&Sources { case, catalog, detections, records, drift: None, run: &run })?;
     Ok(report::html::page(&report)?)
 }
 

@@ -164,14 +164,14 @@ pub struct Tick {
 }
 
 /// The left side of the columns.
-const LEFT: u64 = 620;
+pub(super) const LEFT: u64 = 620;
 /// Their width together; the picture is 1,120 pixels wide.
-const PLOT: u64 = 10_480;
+pub(super) const PLOT: u64 = 10_480;
 /// Their height.
 const TALL: u64 = 1_700;
 /// The height of a lane, and of a mark.
 const LANE: u64 = 180;
-const MARK: u64 = 120;
+pub(super) const MARK: u64 = 120;
 /// Room above, and below for the times.
 const ABOVE: u64 = 60;
 const BELOW: u64 = 260;
@@ -266,7 +266,8 @@ fn level_step(most: u64) -> u64 {
     }
 }
 
-fn ticks(activity: &Activity, x: impl Fn(u64) -> u64) -> Vec<Tick> {
+/// Times below the columns, which begin where `x` says.
+pub(super) fn ticks(activity: &Activity, x: impl Fn(u64) -> u64) -> Vec<Tick> {
     let all = number(activity.buckets.len());
     let spans: &[i64] = if activity.seconds < 86_400 { &[1, 2, 3, 6, 12, 24, 48] } else { &[1, 2, 7, 14, 28, 56, 112] };
     let most = i64::try_from(all.div_ceil(TICKS)).unwrap_or(i64::MAX);

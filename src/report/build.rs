@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use serde_json::{Map, Value};
 
 use super::buckets;
+use super::drift::section::{DriftSection, DriftSources};
 use super::integrity;
 use super::model::{
     Accepted, Cell, Count, EvidenceRow, Figures, FindingRow, Findings, Head, Identities, Identity, Method, Oddity, ProblemRow, Problems,
@@ -34,6 +35,8 @@ pub struct Sources<'s> {
     pub detections: &'s Detections,
     /// The raw text of the evidence, as [`Case::evidence`] yields it.
     pub records: &'s [RawRecord],
+    /// What changed of identities; `None` where nobody asked.
+    pub drift: Option<DriftSources<'s>>,
     /// What only the caller knows.
     pub run: &'s Run,
 }
@@ -74,14 +77,16 @@ impl Report {
     /// # Errors
     /// [`Error::Frame`] where the events cannot be summed up.
     pub fn new(sources: &Sources<'_>) -> Result<Self, Error> {
-        let Sources { case, catalog, detections, run, .. } = *sources;
+        let Sources { case, catalog, detections, drift, run, .. } = *sources;
         let principals = summary(&case.events, &detections.findings, By::Principal)?;
         let addresses = case.events.distinct(Column::SourceIpAddress)?;
         let figures = figures(case, detections, &principals, number(addresses.len()));
+        let activity = buckets::activity(&activity(&case.events)?, &detections.findings);
         Ok(Self {
             head: head(case, run),
             summary: verdict(case, detections),
-            activity: buckets::activity(&activity(&case.events)?, &detections.findings),
+            drift: drift.map(|drift| DriftSection::new(&drift, &activity)),
+            activity,
             integrity: integrity::section(case),
             completeness: case.completeness.iter().flat_map(integrity::completeness_lines).map(|line| Text::whole(&line)).collect(),
             findings: findings(sources, &figures),

@@ -2,10 +2,11 @@
 //! their words and what there is room for are settled here.
 //!
 //! [`json`] makes the documents. [`model`] says what the page holds, [`build`] fills it from a case, [`buckets`] puts the
-//! hours into a picture, [`integrity`] says what the digests say, and [`html`] writes it.
+//! hours into a picture, [`integrity`] says what the digests say, [`drift`] what changed of identities, and [`html`] writes it.
 
 pub mod buckets;
 pub mod build;
+pub mod drift;
 pub mod html;
 pub mod integrity;
 pub mod json;

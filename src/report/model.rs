@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use super::drift::section::DriftSection;
 use super::text::{escape, number, thousands};
 use crate::detect::Severity;
 use crate::time::EventTime;
@@ -30,6 +31,8 @@ pub struct Report {
     pub tables: Tables,
     /// Who was there.
     pub identities: Identities,
+    /// What changed of identities; `None` where nobody asked.
+    pub drift: Option<DriftSection>,
     /// What could not be used.
     pub problems: Problems,
     /// How all this was found.

@@ -4,6 +4,8 @@
 //! role another one. Who asks for a principal or a key gets the events of the sessions
 //! that were made from it as well.
 
+mod drift;
+
 use std::collections::BTreeSet;
 
 use polars::prelude::{BooleanChunked, DataFrame, Int64Chunked, StringChunked};
@@ -15,6 +17,7 @@ use crate::frame::{ByPlace, EventFrame};
 use crate::schema::Column;
 use crate::session::Sessions;
 use crate::time::EventTime;
+pub use drift::{Moment, with_drift};
 
 /// Which events a timeline has. What is empty asks for nothing; what is given has to hold all together.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -12,15 +12,15 @@ use crate::report::hostile;
 use crate::support::{Folder, project, trailsift};
 
 /// What a browser made of a page.
-struct Visit {
-    dom: String,
+pub(crate) struct Visit {
+    pub(crate) dom: String,
     /// Lines of the page's console.
-    console: Vec<String>,
+    pub(crate) console: Vec<String>,
     /// What was asked for over the network, but for the browser's own errands.
-    requests: BTreeSet<String>,
+    pub(crate) requests: BTreeSet<String>,
 }
 
-fn chromium() -> Option<PathBuf> {
+pub(crate) fn chromium() -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let names = ["chromium", "google-chrome", "google-chrome-stable", "chromium-browser"];
     let found = std::env::split_paths(&path).flat_map(|folder| names.map(|name| folder.join(name))).find(|file| file.is_file());
@@ -30,7 +30,7 @@ fn chromium() -> Option<PathBuf> {
     found
 }
 
-fn visit(chromium: &Path, page: &Path) -> Visit {
+pub(crate) fn visit(chromium: &Path, page: &Path) -> Visit {
     let home = Folder::new();
     let log = home.path().join("net.json");
     let output = assert_cmd::Command::new(chromium)

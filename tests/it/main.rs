@@ -21,6 +21,7 @@ mod determinism;
 mod differential;
 mod digest;
 mod drift;
+mod drift_page;
 #[cfg(feature = "s3")]
 mod fetch;
 mod filters;

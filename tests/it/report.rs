@@ -8,6 +8,7 @@ use trailsift::detect::Catalog;
 use trailsift::frame::Store;
 use trailsift::ingest::{Options, Progress};
 use trailsift::report::build::{Run, Sources};
+use trailsift::report::drift::section::DriftSources;
 use trailsift::report::html;
 use trailsift::report::model::Report;
 use trailsift::report::text::is_hidden;
@@ -16,7 +17,7 @@ use trailsift::time::EventTime;
 use crate::support::{Folder, project, record, records, root_login, trailsift};
 
 /// What an attacker may write into a log.
-const HOSTILE: [&str; 8] = [
+pub(crate) const HOSTILE: [&str; 8] = [
     "<script>alert(1)</script>",
     "</style><script src=//198.51.100.7/x.js></script>",
     "\"><img src=http://198.51.100.7/x.png onerror=alert(1)>",
@@ -96,17 +97,15 @@ fn tags(page: &str) -> Vec<(String, Vec<String>)> {
     tags
 }
 
-#[test]
-fn what_logs_hold_does_nothing() {
-    let folder = Folder::new();
-    let page = hostile(&folder);
+/// Nothing but the template's own tags and attributes is on a page, and no hidden character.
+pub(crate) fn check_inert(page: &str) {
     let known_tags = "!DOCTYPE html head meta title style body a svg symbol path circle use header p strong span nav div fieldset legend \
         label input button main h1 h2 h3 h4 dl dt dd time section ul ol li em table caption thead tbody tr th td details summary pre code \
         br figure figcaption line text g rect footer script";
     let known_attributes = "html lang http-equiv content charset name class href id width height aria-hidden focusable viewBox d fill-rule \
         cx cy r aria-label hidden type value checked role aria-live datetime aria-labelledby data-sort data-kind data-severity data-label \
         scope colspan tabindex title x y x1 x2 y1 y2 text-anchor";
-    for (tag, attributes) in tags(&page) {
+    for (tag, attributes) in tags(page) {
         assert!(known_tags.split_whitespace().any(|known| known == tag.trim_start_matches('/')), "<{tag}> {attributes:?}");
         for attribute in attributes {
             assert!(known_attributes.split_whitespace().any(|known| known == attribute), "<{tag} {attribute}>");
@@ -117,6 +116,13 @@ fn what_logs_hold_does_nothing() {
     }
     let hidden = page.chars().find(|letter| is_hidden(*letter) && *letter != '\n');
     assert_eq!(hidden, None, "hidden characters are shown");
+}
+
+#[test]
+fn what_logs_hold_does_nothing() {
+    let folder = Folder::new();
+    let page = hostile(&folder);
+    check_inert(&page);
     for shown in [
         r"\u{202e}txt.exe\u{2066}\u{200b}",
         r"a\u{0}b\u{7f}\u{1b}[31m\u{d}\u{a}",
@@ -165,7 +171,7 @@ fn base64(bytes: &[u8]) -> String {
 
 const SECTIONS: [&str; 9] = ["summary", "figures", "activity", "integrity", "findings", "tables", "identities", "problems", "method"];
 
-fn sections(page: &str) -> Vec<&str> {
+pub(crate) fn sections(page: &str) -> Vec<&str> {
     page.split("<section id=\"").skip(1).map(|rest| rest.split_once('"').expect("a quote").0).collect()
 }
 
@@ -234,6 +240,11 @@ fn the_case_lists_its_report() {
 
 /// The report on a source, made in this process.
 fn made(source: &Path, jobs: usize) -> String {
+    made_with(source, jobs, None)
+}
+
+/// The same with what changed of identities.
+pub(crate) fn made_with(source: &Path, jobs: usize, drift: Option<DriftSources<'_>>) -> String {
     let options = Options { jobs, ..Options::default() };
     let case =
         Case::read(Scope { sources: vec![source.into()], options, ..Scope::default() }, &Progress::default(), |_| Ok(Store::default()))
@@ -246,7 +257,7 @@ fn made(source: &Path, jobs: usize) -> String {
         command_line: vec!["trailsift".to_owned()],
         started: EventTime::parse("2026-03-13").expect("a date"),
     };
-    let sources = Sources { case: &case, catalog: &catalog, detections: &detections, records: &records, run: &run };
+    let sources = Sources { case: &case, catalog: &catalog, detections: &detections, records: &records, drift, run: &run };
     html::page(&Report::new(&sources).expect("a report")).expect("a page")
 }
 

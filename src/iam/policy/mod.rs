@@ -5,6 +5,7 @@
 //! statements are counted and otherwise left out. What a document grants together
 //! with others is not asked.
 
+mod allow;
 mod canonical;
 mod parse;
 pub(in crate::iam) mod pattern;
@@ -15,6 +16,7 @@ use serde_json::{Map, Value};
 
 #[cfg(test)]
 pub(in crate::iam) use canonical::tests;
+pub(in crate::iam) use allow::Allow;
 pub use parse::{MAX_CHARACTERS, MAX_STATEMENTS, NotAPolicy};
 pub use rank::{Rank, Ranking};
 pub use trust::{Outsiders, Trust, TrustGrant};

@@ -236,7 +236,7 @@ const ESCALATIONS: &[&str] = &[
 ];
 
 /// Actions that run something under a role that `iam:PassRole` hands over.
-const LAUNCHERS: &[&str] = &[
+pub(super) const LAUNCHERS: &[&str] = &[
     "ec2:RunInstances",
     "lambda:CreateFunction",
     "glue:CreateDevEndpoint",

@@ -84,7 +84,7 @@ impl Trust {
 /// The calls that take a role on. `sts:TagSession` and `sts:SetSourceIdentity` alone let nobody in.
 const ENTRIES: [&str; 3] = ["sts:AssumeRole", "sts:AssumeRoleWithSAML", "sts:AssumeRoleWithWebIdentity"];
 
-fn is_for_entry(statement: &Statement) -> bool {
+pub(super) fn is_for_entry(statement: &Statement) -> bool {
     let among = |element: &'static str, entry: &str| statement.texts(element).any(|pattern| matches(pattern, entry));
     ENTRIES.iter().any(|entry| among("Action", entry) || (statement.has("NotAction") && !among("NotAction", entry)))
 }
