@@ -93,7 +93,9 @@ impl Replay {
         setup.has_all_events = ledger.is_clean() && ledger.filtered.objects == 0 && ledger.filtered.records == 0;
         let start = start(&scanned.events, &setup);
         let drift = drift(scanned.events.clone(), &setup);
-        Ok(Self { events: scanned.events, drift, start, gaps: setup.gaps, verified: setup.verified, untimed: scanned.untimed })
+        let mut gaps = [setup.gaps, drift.gaps.clone()].concat();
+        gaps.sort_by(|left, right| (left.range.since, left.range.until, &left.reason).cmp(&(right.range.since, right.range.until, &right.reason)));
+        Ok(Self { events: scanned.events, drift, start, gaps, verified: setup.verified, untimed: scanned.untimed })
     }
 }
 

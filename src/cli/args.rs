@@ -94,6 +94,8 @@ pub(crate) struct DriftArgs {
     #[arg(value_name = "SOURCE", required = true, help_heading = "Input")]
     pub(crate) sources: Vec<PathBuf>,
     #[command(flatten)]
+    pub(crate) aws: AwsArgs,
+    #[command(flatten)]
     pub(crate) compare: CompareArgs,
     /// Only what is still there at the end
     #[arg(long, help_heading = "Filter")]
@@ -101,6 +103,9 @@ pub(crate) struct DriftArgs {
     /// Only what concerns this user, role or other entity, as the answer names it (repeatable)
     #[arg(long, value_name = "ARN", help_heading = "Filter")]
     pub(crate) entity: Vec<String>,
+    /// Write who could become whom in the end, as a graph in DOT
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub(crate) graph: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) filter: FilterArgs,
     #[command(flatten)]

@@ -1,13 +1,18 @@
 //! `trailsift drift`: how did identities change, who did it, and what does the log not explain?
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
+use std::path::Path;
 
 use anyhow::Result;
 use serde_json::{Map, Value};
+use trailsift::Error;
 use trailsift::case::{Case, Replay};
 use trailsift::detect::{Integrity, Severity};
-use trailsift::iam::drift::{Evidence, Item};
+use trailsift::iam::drift::{Evidence, Gap, Item};
+use trailsift::iam::graph::Graph;
+use trailsift::report::drift::dot::dot;
+use trailsift::report::drift::groups::{Line, groups, headline};
+use trailsift::report::drift::life::{Moment, life};
 use trailsift::report::json;
 use trailsift::report::text::short_principal;
 use trailsift::time::EventTime;
@@ -15,16 +20,19 @@ use trailsift::time::EventTime;
 use super::args::{DriftArgs, FailOn, Format};
 use super::exit::Exit;
 use super::findings::WIDE_ENOUGH;
-use super::output::{line, write_jsonl};
+use super::keys::Keys;
+use super::output::{check_target, line, write_file, write_jsonl};
 use super::session::Session;
 use super::table::{Column, Cut, Grid, Screen};
-use super::text::{count, number, thousands};
+use super::text::{count, number, thousands, wrap};
 
 pub(crate) fn run(args: &DriftArgs) -> Result<Exit> {
-    let mut session = Session::open(&args.sources, &args.filter, &args.output, &args.run)?;
+    let mut session = Session::open(&args.sources, &args.aws, &args.filter, &args.output, &args.run)?;
     session.comparing(&args.compare)?;
-    if !args.trust.keys.is_empty() {
-        session.verifying(&args.trust)?;
+    let keys = Keys::wanted(&args.trust, &args.aws, session.now, None, args.output.force)?;
+    session.verifying(&args.trust, &keys)?;
+    if let Some(path) = &args.graph {
+        check_target(path, args.output.force)?;
     }
     let (case, display) = session.read()?;
     display.stage("replaying identities");
@@ -32,18 +40,22 @@ pub(crate) fn run(args: &DriftArgs) -> Result<Exit> {
     drop(display);
     let shown: Vec<&Item> = replay.drift.items.iter().filter(|item| is_asked(item, args)).collect();
     let rows: Vec<Map<String, Value>> = shown.iter().map(|item| json::drift_item(&case, item)).collect();
+    if let Some(path) = &args.graph {
+        write_graph(path, replay)?;
+    }
     match session.output.format {
-        Format::Json => session.output.write_document(&json::drift(&case, replay, &rows))?,
+        Format::Json => session.output.write_document(&json::drift(&case, replay, &rows, &args.entity))?,
         Format::Jsonl => session.output.write(|out| write_jsonl(out, &rows))?,
         Format::Csv => session.output.write_csv(&FIELDS.map(str::to_owned), &rows)?,
         Format::Table => {
             let screen = session.output.screen();
-            session.output.write(|out| write_table(out, &case, replay, &shown, &screen))?;
+            session.output.write(|out| write_table(out, &case, replay, &shown, args, &screen))?;
         }
     }
     if case.scope.drift.baselines.is_empty() && case.scope.drift.t0.is_none() {
         session.messages.say("no start state is given: what was there before the log is not known (--baseline FILE, or --at TIME)");
     }
+    keys.say(session.messages);
     if replay.untimed > 0 {
         session.messages.say(&format!("{} without a time not replayed", count(replay.untimed, "call")));
     }
@@ -71,52 +83,45 @@ fn severity(item: &Item) -> Severity {
     item.severity.name().parse().unwrap_or(Severity::Info)
 }
 
-fn write_table(out: &mut dyn Write, case: &Case, replay: &Replay, shown: &[&Item], screen: &Screen) -> io::Result<()> {
-    let lines = head_lines(case, replay);
-    for text in &lines {
-        line(out, text)?;
-    }
-    if !lines.is_empty() {
-        line(out, "")?;
-    }
-    if !shown.is_empty() {
-        grid(case, &grouped(shown), screen).write(out, screen)?;
-        line(out, "")?;
-    }
-    line(out, &count_line(replay, shown))
+/// Writes who could become whom in the end, as DOT.
+fn write_graph(path: &Path, replay: &Replay) -> Result<(), Error> {
+    let text = dot(&Graph::of(&replay.drift.state));
+    write_file(path, |out| out.write_all(text.as_bytes()))
 }
 
-/// How much of the later snapshots the log explains, and when it is known to lack something.
-fn head_lines(case: &Case, replay: &Replay) -> Vec<String> {
-    let coverage = replay.drift.coverage;
-    let compared = coverage.explained + coverage.unexplained + coverage.uncertain;
-    let mut lines = Vec::new();
-    if !case.scope.drift.later.is_empty() {
-        lines.push(format!(
-            "{} compared: {} explained by the log, {} not, {} changed while a snapshot was taken; {} not comparable",
-            count(number(compared), "attribute"),
-            thousands(number(coverage.explained)),
-            thousands(number(coverage.unexplained)),
-            thousands(number(coverage.uncertain)),
-            thousands(number(coverage.not_covered)),
-        ));
+fn write_table(out: &mut dyn Write, case: &Case, replay: &Replay, shown: &[&Item], args: &DriftArgs, screen: &Screen) -> io::Result<()> {
+    let width = screen.width.unwrap_or(usize::MAX);
+    if args.entity.is_empty() {
+        for text in headline(&replay.drift).into_iter().chain(replay.gaps.iter().map(gap)) {
+            paragraph(out, &text, width)?;
+        }
+        line(out, "")?;
+        if !shown.is_empty() {
+            grid(case, shown, screen).write(out, screen)?;
+        }
     }
+    for entity in &args.entity {
+        let moments = life(&replay.drift.items, &replay.events, entity);
+        line(out, &format!("{entity}: {}", count(number(moments.len()), "line")))?;
+        if !moments.is_empty() {
+            life_grid(&moments, screen).write(out, screen)?;
+        }
+    }
+    let left_out = replay.drift.items.len() - shown.len();
+    if left_out > 0 && args.entity.is_empty() {
+        line(out, &format!("{} that --net leaves out", count(number(left_out), "item")))?;
+    }
+    Ok(())
+}
+
+fn paragraph(out: &mut dyn Write, text: &str, width: usize) -> io::Result<()> {
+    wrap(text, width).iter().try_for_each(|part| line(out, part))
+}
+
+/// When the log is known to lack something, and why.
+fn gap(gap: &Gap) -> String {
     let time = |time: Option<EventTime>| time.map_or_else(|| "-".to_owned(), |time| time.to_string());
-    lines.extend(replay.gaps.iter().map(|gap| format!("gap {} to {}: {}", time(gap.range.since), time(gap.range.until), gap.reason)));
-    lines
-}
-
-/// The items by entity: first those whose worst item is the worst, then in the order of their first; each entity's in
-/// the order of replay.
-fn grouped<'i>(items: &[&'i Item]) -> Vec<&'i Item> {
-    let mut groups: BTreeMap<&str, (Severity, usize)> = BTreeMap::new();
-    for (place, item) in items.iter().enumerate() {
-        let group = groups.entry(&item.entity).or_insert((severity(item), place));
-        group.0 = group.0.max(severity(item));
-    }
-    let mut sorted: Vec<&Item> = items.to_vec();
-    sorted.sort_by_key(|item| groups.get(item.entity.as_str()).map(|(worst, place)| (std::cmp::Reverse(*worst), *place)));
-    sorted
+    format!("The log lacks something from {} to {}: {}.", time(gap.range.since), time(gap.range.until), gap.reason)
 }
 
 fn grid(case: &Case, items: &[&Item], screen: &Screen) -> Grid {
@@ -131,10 +136,11 @@ fn grid(case: &Case, items: &[&Item], screen: &Screen) -> Grid {
         columns.push(Column::new("EVIDENCE"));
     }
     let mut grid = Grid::new(columns);
-    for item in items {
+    for Line { item, mark, change, notes, .. } in groups(items.iter().copied()).into_iter().flat_map(|group| group.lines) {
         let evidence = evidence(case, item);
+        let text = [format!("{mark} {change}")].into_iter().chain(notes).collect::<Vec<_>>().join("; ");
         let mut cells = vec![severity(item).name().to_owned(), shown(&item.entity)];
-        cells.extend(beside.then(|| change(item)));
+        cells.extend(beside.then(|| text.clone()));
         cells.extend([
             item.actor_arn.as_deref().map(shown).unwrap_or_default(),
             item.event_time.map(|time| screen.time(time)).unwrap_or_default(),
@@ -143,27 +149,22 @@ fn grid(case: &Case, items: &[&Item], screen: &Screen) -> Grid {
         grid.row(cells);
         grid.severity(severity(item));
         if !beside {
-            grid.note(&format!("{} [evidence {evidence}]", change(item)));
+            grid.note(&format!("{text} [evidence {evidence}]"));
         }
     }
     grid
 }
 
-/// The change in short: whether something came, went or is another, what, and what that is about.
-fn change(item: &Item) -> String {
-    let is_there = |value: &Value| !value.is_null() && *value != false;
-    let sign = match (is_there(&item.before), is_there(&item.after)) {
-        _ if item.net.is_none() => '?',
-        (false, true) => '+',
-        (true, false) => '-',
-        _ => '~',
-    };
-    let what = if item.attribute == "exists" { String::new() } else { format!(" {}", item.attribute) };
-    let approved = item.approved_by.as_ref().map(|change| format!(", approved by {change}"));
-    let near = item.near_miss.as_ref().map(|change| format!(", not as {change} says"));
-    let reverted = item.reverted_by.as_ref().map(|_| ", undone later".to_owned());
-    let more: String = [approved, near, reverted].into_iter().flatten().collect();
-    format!("{sign} {}{what} ({}{more})", item.kind.name().replace('_', " "), item.risk.name().replace('_', " "))
+/// What was done to an entity, what it did, and where others named it.
+fn life_grid(moments: &[Moment<'_>], screen: &Screen) -> Grid {
+    let mut grid = Grid::new(vec![Column::new(screen.time_title()), Column::new("PART"), Column::new("CALLS").right()]);
+    for moment in moments {
+        let time = moment.time.map(|time| screen.time(time)).unwrap_or_default();
+        grid.row([time.as_str(), moment.part.name(), &thousands(moment.calls)]);
+        let text = [format!("{} {}", moment.mark, moment.text)].into_iter().chain(moment.notes.iter().cloned());
+        grid.note(&text.collect::<Vec<_>>().join("; "));
+    }
+    grid
 }
 
 /// What the digests say of the worst piece of evidence.
@@ -175,21 +176,9 @@ fn evidence(case: &Case, item: &Item) -> &'static str {
     Integrity::worst(verdicts).map_or("", Integrity::word)
 }
 
-/// What changed in identities, in a line for the summary of a case.
+/// What changed in identities, for the summary of a case.
 pub(crate) fn summary(replay: &Replay) -> String {
-    count_line(replay, &replay.drift.items.iter().collect::<Vec<_>>())
-}
-
-fn count_line(replay: &Replay, shown: &[&Item]) -> String {
-    let entities: BTreeSet<&str> = shown.iter().map(|item| item.entity.as_str()).collect();
-    let inferred = shown.iter().filter(|item| item.net.is_none()).count();
-    format!(
-        "{} on {}, {} that the log does not explain; {} left all as it was",
-        count(number(shown.len() - inferred), "change"),
-        if entities.len() == 1 { "1 identity".to_owned() } else { format!("{} identities", thousands(number(entities.len()))) },
-        thousands(number(inferred)),
-        count(number(replay.drift.noops), "call"),
-    )
+    headline(&replay.drift).join(" ")
 }
 
 /// The fields of an item, in the order of their columns.

@@ -12,11 +12,13 @@ use trailsift::case::{Case, EVENTS, SCHEMA, StoredEvents, as_case};
 use trailsift::detect::{Catalog, Detections, EvidenceKind, Finding, Integrity, SEEN_FILE};
 use trailsift::event::redact;
 use trailsift::frame::Store;
+use trailsift::iam::graph::Graph;
 use trailsift::ingest::RawRecord;
 use trailsift::problem::{Ledger, Problem};
 use trailsift::query;
 use trailsift::report;
 use trailsift::report::build::{Run, Sources};
+use trailsift::report::drift::section::DriftSources;
 use trailsift::report::model::Report;
 use trailsift::time::EventTime;
 
@@ -155,8 +157,11 @@ struct EvidenceLine {
 
 /// The HTML report.
 fn page(session: &Session, name: &str, catalog: &Catalog, case: &Case, detections: &Detections, records: &[RawRecord]) -> Result<String> {
+    let replay = case.replay()?;
+    let graph = Graph::of(&replay.drift.state);
+    let drift = DriftSources { drift: &replay.drift, gaps: &replay.gaps, graph: Some(&graph) };
     let run = Run { name: name.to_owned(), command_line: command_line(), started: session.now };
-    let report = Report::new(&Sources { case, catalog, detections, records, drift: None, run: &run })?;
+    let report = Report::new(&Sources { case, catalog, detections, records, drift: Some(drift), run: &run })?;
     Ok(report::html::page(&report)?)
 }
 

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use super::drift::life::{Moment, life};
 use crate::case::{self, Case, Replay, Verified};
 use crate::completeness::{Completeness, Silence};
 use crate::detect::{self, Detections, EvidenceKind, Integrity};
@@ -19,10 +20,13 @@ pub fn detect(case: &Case, detections: &Detections) -> Value {
     Value::Object(document)
 }
 
-/// The document of `drift`, with those of the items.
-pub fn drift(case: &Case, replay: &Replay, items: &[Map<String, Value>]) -> Value {
+/// The document of `drift`, with those of the items, and the lives of entities.
+pub fn drift(case: &Case, replay: &Replay, items: &[Map<String, Value>], entities: &[String]) -> Value {
     let mut document = document("drift", &case.ledger);
     document.extend(drift_part(replay, items));
+    let moments = |entity: &String| -> Value { life(&replay.drift.items, &replay.events, entity).iter().map(Moment::to_json).collect() };
+    let lives = entities.iter().map(|entity| json!({"entity": entity, "moments": moments(entity)})).collect();
+    document.insert("lives".to_owned(), lives);
     Value::Object(document)
 }
 

@@ -4,7 +4,6 @@
 //! entity's own creation covers it. Entities are kept by lifetimes: one that is deleted and made again is another.
 
 mod entity;
-mod graph;
 mod rank;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,7 +13,6 @@ use super::attribute::{Attribute, Field, Value};
 use super::entity::{EntityKey, EntityKind, EntityRef};
 use crate::time::EventTime;
 pub use entity::{Covered, Entity, Held, Provenance};
-pub use graph::{By, Way};
 pub(super) use rank::{holds_deny, is_quarantine};
 
 /// One lifetime of an entity within a [`State`].

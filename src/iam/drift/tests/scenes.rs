@@ -258,31 +258,6 @@ fn server_certificates_roles_anywhere_and_identity_stores() {
 }
 
 #[test]
-fn who_can_become_whom_at_the_end() {
-    let trust = json!({"Statement": [{"Effect": "Allow", "Principal": {"AWS": "444455556666"}, "Action": "sts:AssumeRole"}]}).to_string();
-    let document = json!({"Statement": [{"Effect": "Allow", "Action": ["iam:PassRole", "iam:CreateAccessKey"], "Resource": format!("arn:aws:iam::{ACCOUNT}:*/b*"), "Condition": {"Bool": {"aws:ViaAWSService": "true"}}}]}).to_string();
-    let found = drift(
-        vec![
-            call("10:00:00", "CreateRole", json!({"roleName": "boss", "assumeRolePolicyDocument": trust}), json!(null)),
-            call("10:01:00", "CreateUser", json!({"userName": "bob"}), json!(null)),
-            call("10:02:00", "CreateUser", json!({"userName": "carol"}), json!(null)),
-            call("10:03:00", "CreateGroup", json!({"groupName": "g"}), json!(null)),
-            call("10:04:00", "AddUserToGroup", json!({"groupName": "g", "userName": "carol"}), json!(null)),
-            call("10:05:00", "PutGroupPolicy", json!({"groupName": "g", "policyName": "p", "policyDocument": document}), json!(null)),
-        ],
-        &Setup::default(),
-    );
-    let ways: Vec<String> =
-        found.state.ways().iter().map(|way| format!("{} -> {} {:?} {}", way.from, way.to, way.by, way.is_conditional)).collect();
-    insta::assert_snapshot!(ways.join("\n").replace(&format!("arn:aws:iam::{ACCOUNT}:"), ""), @r"
-    group/g -> role/boss PassRole true
-    group/g -> user/bob CreateAccessKey true
-    user/carol -> group/g Member false
-    arn:aws:iam::444455556666:root -> role/boss Trust false
-    ");
-}
-
-#[test]
 fn services_launch_under_roles() {
     let admin = json!({"roleName": "r", "policyArn": "arn:aws:iam::aws:policy/AdministratorAccess"});
     let meet = call("09:00:00", "TagUser", json!({"userName": "mallory", "tags": []}), json!(null));
