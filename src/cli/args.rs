@@ -74,6 +74,12 @@ pub(crate) struct InvestigateArgs {
     /// Write the HTML report here too; the case folder has it as report.html
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub(crate) html: Option<PathBuf>,
+    /// Go on from what an interrupted run fetched from S3; the first run needs it too
+    ///
+    /// What is fetched is kept beside the case until the case is whole, which takes as much room as the bucket's objects do.
+    #[cfg(feature = "s3")]
+    #[arg(long, requires = "out", help_heading = "S3", hide_short_help = true)]
+    pub(crate) resume: bool,
     #[command(flatten)]
     pub(crate) trust: TrustArgs,
     #[command(flatten)]

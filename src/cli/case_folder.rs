@@ -126,6 +126,11 @@ impl CaseFolder {
         made
     }
 
+    /// Where a run keeps what it fetches until the case is whole: one folder for all runs, so that the next goes on from it.
+    pub(crate) fn fetched(&self) -> PathBuf {
+        self.path.with_file_name(format!(".{}.fetched", self.name()))
+    }
+
     /// Checks that the disk has room for `needed` bytes more.
     pub(crate) fn need(&mut self, needed: u64) -> Result<(), Error> {
         self.needed = needed;
@@ -204,6 +209,7 @@ impl CaseFolder {
             leftovers::forget(temporary);
         }
         self.temporary = None;
+        let _ = fs::remove_dir_all(self.fetched());
         Ok(())
     }
 

@@ -54,6 +54,7 @@ pub(crate) fn run(args: &InvestigateArgs) -> Result<Exit> {
         let reason = "it is a case already: detect, sql, timeline and summary answer from it, and investigate reads logs";
         return Err(Error::setting(format!("investigate {}", case.display()), reason).into());
     }
+    let share = EVENTS_SHARE + keep_fetched(args, &mut session, &folder)?;
     // Where the lock would lie among the logs it is taken only once they are listed.
     let among_logs = folder.is_under(session.sources());
     if !among_logs {
@@ -62,7 +63,7 @@ pub(crate) fn run(args: &InvestigateArgs) -> Result<Exit> {
     let (now, in_memory) = (session.now, session.memory_for_events());
     let (case, display) = session.read_into(|objects| {
         folder.lock(now)?;
-        folder.begin(EVENTS_SHARE * objects.iter().map(|object| object.size).sum::<u64>())?;
+        folder.begin(share * objects.iter().map(|object| object.size).sum::<u64>())?;
         Ok(Store::folder(folder.make_folder(EVENTS)?, in_memory))
     })?;
     display.stage("detecting");
@@ -133,6 +134,21 @@ pub(crate) fn run(args: &InvestigateArgs) -> Result<Exit> {
     }
     let more = format!("{}", path.join("problems.jsonl").display());
     Ok(session.end(&case, found.alert, lost == 0, &more)?)
+}
+
+/// Has what is fetched kept, where that is asked for; yields how many bytes that takes for each stored byte.
+#[cfg(feature = "s3")]
+fn keep_fetched(args: &InvestigateArgs, session: &mut Session, folder: &CaseFolder) -> Result<u64, Error> {
+    if !args.resume {
+        return Ok(0);
+    }
+    session.keep_fetched(folder.fetched())?;
+    Ok(1)
+}
+
+#[cfg(not(feature = "s3"))]
+fn keep_fetched(_: &InvestigateArgs, _: &mut Session, _: &CaseFolder) -> Result<u64, Error> {
+    Ok(0)
 }
 
 fn out(args: &InvestigateArgs, now: EventTime) -> PathBuf {

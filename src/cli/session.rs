@@ -70,6 +70,17 @@ impl Session {
         Ok(files)
     }
 
+    /// Has objects that are fetched from S3 kept in a folder, from which a later run goes on.
+    #[cfg(feature = "s3")]
+    pub(crate) fn keep_fetched(&mut self, folder: PathBuf) -> Result<(), Error> {
+        if let Some(path) = self.scope.sources.iter().find_map(Source::as_path) {
+            let reason = format!("it is about what is fetched from S3, and {} is no bucket", path.display());
+            return Err(Error::setting("--resume", reason));
+        }
+        self.scope.s3.keep = Some(folder);
+        Ok(())
+    }
+
     /// What is to be read.
     pub(crate) fn sources(&self) -> &[Source] {
         &self.scope.sources

@@ -94,7 +94,7 @@ impl Summary<'_> {
 
     fn tail(&self, out: &mut dyn Write, screen: &Screen) -> io::Result<()> {
         let findings = number(self.found.detections.findings.len());
-        let sources: Vec<String> = self.case.scope.sources.iter().map(|source| quoted(&source.display().to_string())).collect();
+        let sources: Vec<String> = self.case.scope.sources.iter().map(|source| quoted(&source.to_string())).collect();
         let sources = sources.join(" ");
         let more = findings.saturating_sub(number(SHOWN_FINDINGS));
         if more > 0 {

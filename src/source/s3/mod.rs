@@ -14,12 +14,14 @@ mod copy;
 mod evidence;
 mod failure;
 mod fetch;
+mod kept;
 mod keys;
 mod object;
 mod pace;
 mod url;
 mod walk;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,6 +43,7 @@ use super::Listing;
 use crate::error::Error;
 use client::Bucket;
 use failure::Failure;
+use kept::Kept;
 use pace::Pace;
 
 /// How S3 is to be reached.
@@ -54,6 +57,9 @@ pub struct Settings {
     pub no_sign_request: bool,
     /// Whether the reader pays, where the bucket asks for that.
     pub request_payer: bool,
+    /// A folder in which objects are kept once they are fetched, and looked for before they are; those that are read as
+    /// they come are not kept.
+    pub keep: Option<PathBuf>,
     /// What may be under way at once, and how long it may take.
     pub limits: Limits,
 }
@@ -116,6 +122,7 @@ struct Wire {
     room: Arc<Semaphore>,
     rooms: u32,
     limits: Limits,
+    kept: Option<Kept>,
 }
 
 impl S3 {
@@ -134,7 +141,8 @@ impl S3 {
         let limits = settings.limits;
         let rooms = u32::try_from(limits.bytes / ROOM_BYTES).unwrap_or(u32::MAX).clamp(1, MOST_ROOMS);
         let room = Arc::new(Semaphore::new(usize::try_from(rooms).unwrap_or(1)));
-        let wire = Arc::new(Wire { pace: Pace::new(limits.requests), room, rooms, limits });
+        let kept = settings.keep.clone().map(Kept::new);
+        let wire = Arc::new(Wire { pace: Pace::new(limits.requests), room, rooms, limits, kept });
         Ok(Self { runtime: Arc::new(runtime), config, settings, wire })
     }
 

@@ -6,8 +6,10 @@ use std::sync::{Arc, OnceLock};
 use aws_sdk_s3::error::DisplayErrorContext;
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::primitives::ByteStream;
+use serde::{Deserialize, Serialize};
 use tokio::runtime::Runtime;
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::task::block_in_place;
 
 use super::client::{Bucket, backoff};
 use super::failure::Failure;
@@ -21,7 +23,7 @@ pub struct RemoteObject {
 }
 
 /// What S3 says of an object when it is read.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Told {
     /// Its version, where the bucket keeps versions.
     pub version_id: Option<String>,
@@ -116,11 +118,19 @@ impl Read for Reader {
 }
 
 impl Target {
-    /// All bytes.
+    /// All bytes, from the disk where an earlier run kept them.
     pub(super) async fn whole(self: &Arc<Self>) -> Result<Vec<u8>, Failure> {
+        let kept = self.bucket.wire.kept.as_ref();
+        if let Some((bytes, told)) = kept.and_then(|kept| block_in_place(|| kept.read(self))) {
+            self.told.get_or_init(|| told);
+            return Ok(bytes);
+        }
         let mut bytes = Vec::with_capacity(usize::try_from(self.size.min(self.bucket.wire.limits.whole_bytes)).unwrap_or_default());
         let mut body = Body::new(self.clone());
         while body.append_next(&mut bytes).await? {}
+        if let (Some(kept), Some(told)) = (kept, self.told.get()) {
+            block_in_place(|| kept.write(self, &bytes, told));
+        }
         Ok(bytes)
     }
 

@@ -23,6 +23,8 @@ const FAULTS: [Fault; 5] = [Fault::SlowDown, Fault::Internal, Fault::Reset, Faul
 /// What the proxy does with requests.
 #[derive(Debug, Default)]
 pub(crate) struct Plan {
+    /// How long each answer takes.
+    pub(crate) latency: Duration,
     /// Of a hundred requests, how many fail in each way.
     pub(crate) percent: usize,
     /// Requests whose first line holds the text get that status with that error code and message.
@@ -33,6 +35,8 @@ pub(crate) struct Plan {
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
     pub(crate) listings: AtomicUsize,
+    /// Requests for objects.
+    pub(crate) objects: AtomicUsize,
     /// Methods with their numbers.
     pub(crate) methods: Mutex<HashMap<String, usize>>,
     pub(crate) faults: Mutex<HashMap<Fault, usize>>,
@@ -80,9 +84,9 @@ fn serve(mut client: TcpStream, upstream: u16, plan: &Plan, seen: &Seen) -> std:
         let method = first.split(' ').next().unwrap_or_default();
         let number = seen.requests.fetch_add(1, Ordering::Relaxed);
         *seen.methods.lock().expect("no panic").entry(method.to_owned()).or_default() += 1;
-        if first.contains("list-type=2") {
-            seen.listings.fetch_add(1, Ordering::Relaxed);
-        }
+        let counter = if first.contains("list-type=2") { &seen.listings } else { &seen.objects };
+        counter.fetch_add(1, Ordering::Relaxed);
+        thread::sleep(plan.latency);
         let fault = fault(number, plan.percent);
         if let Some(fault) = fault {
             *seen.faults.lock().expect("no panic").entry(fault).or_default() += 1;
