@@ -392,6 +392,7 @@ mod tests {
     use crate::detect::Catalog;
     use crate::frame::Store;
     use crate::ingest::Progress;
+    use crate::source::Source;
 
     fn call(id: u32, user: &str, change: impl FnOnce(&mut Value)) -> Value {
         let mut record = json!({
@@ -420,7 +421,7 @@ mod tests {
     fn case(records: &[Value]) -> Case {
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::write(folder.path().join("a.json"), json!({ "Records": records }).to_string()).expect("written");
-        let scope = Scope { sources: vec![folder.path().to_owned()], ..Scope::default() };
+        let scope = Scope { sources: vec![Source::Path(folder.path().to_owned())], ..Scope::default() };
         Case::read(scope, &Progress::default(), |_| Ok(Store::default())).expect("read")
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use super::predicate::Literal;
 use super::rule::{Logic, Rule};
@@ -44,10 +44,8 @@ pub struct Seen {
     /// The key's values.
     pub key: Vec<Literal>,
     /// When it was first seen.
-    #[serde(serialize_with = "write_time", deserialize_with = "read_time")]
     pub first: Option<EventTime>,
     /// When it was last seen.
-    #[serde(serialize_with = "write_time", deserialize_with = "read_time")]
     pub last: Option<EventTime>,
     /// How often it was seen.
     pub count: u64,
@@ -149,18 +147,4 @@ pub(super) fn lines(rule: &Rule, sights: Sights) -> Vec<Seen> {
         ..own.clone()
     };
     std::iter::once(own.clone()).chain(sights.into_iter().map(line)).collect()
-}
-
-#[expect(clippy::ref_option, reason = "serde calls it with a reference to the field")]
-fn write_time<S: Serializer>(time: &Option<EventTime>, serializer: S) -> Result<S::Ok, S::Error> {
-    match time {
-        Some(time) => serializer.collect_str(time),
-        None => serializer.serialize_none(),
-    }
-}
-
-fn read_time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<EventTime>, D::Error> {
-    let text: Option<String> = Option::deserialize(deserializer)?;
-    let read = |text: String| EventTime::parse(&text).ok_or_else(|| serde::de::Error::custom(format!("`{text}` is no time")));
-    text.map(read).transpose()
 }

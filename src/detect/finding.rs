@@ -5,7 +5,7 @@ use std::cmp::{Ordering, Reverse};
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::baseline::Seen;
@@ -194,10 +194,8 @@ pub struct Finding {
     /// `event_name`.
     pub event_name: Option<String>,
     /// The time of the first event that has one.
-    #[serde(serialize_with = "time_text")]
     pub first_time: Option<EventTime>,
     /// The time of the last event that has one.
-    #[serde(serialize_with = "time_text")]
     pub last_time: Option<EventTime>,
     /// How many events there are; of a table of state, how many rows.
     pub count: u64,
@@ -343,14 +341,6 @@ pub struct Detections {
     pub suppressed: Vec<Suppressed>,
     /// What the `first-seen` rules saw, by rule, part and key.
     pub seen: Vec<Seen>,
-}
-
-#[expect(clippy::ref_option, reason = "serde calls it with a reference to the field")]
-fn time_text<S: Serializer>(time: &Option<EventTime>, serializer: S) -> Result<S::Ok, S::Error> {
-    match time {
-        Some(time) => serializer.collect_str(time),
-        None => serializer.serialize_none(),
-    }
 }
 
 #[cfg(test)]

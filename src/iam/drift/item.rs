@@ -1,6 +1,6 @@
 //! One item of drift.
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use serde_json::Value as Json;
 
 use super::super::attribute::Value;
@@ -31,7 +31,6 @@ pub struct Item {
     /// The account of the entity.
     pub account: String,
     /// When; of what was inferred, when it was revealed.
-    #[serde(serialize_with = "as_text")]
     pub event_time: Option<EventTime>,
     /// From where.
     pub source_ip: Option<String>,
@@ -76,7 +75,6 @@ pub struct Item {
     /// What differs between two documents.
     pub statements: Option<StatementDiff>,
     /// Of what a snapshot shows: from when to when it can have happened.
-    #[serde(serialize_with = "as_texts")]
     pub window: Option<(Option<EventTime>, EventTime)>,
     /// Of what a snapshot shows: the event that said otherwise.
     pub contradicts: Option<String>,
@@ -224,14 +222,4 @@ impl Item {
         }
         self
     }
-}
-
-#[expect(clippy::ref_option, reason = "serde passes the field by reference")]
-fn as_text<S: Serializer>(time: &Option<EventTime>, serializer: S) -> Result<S::Ok, S::Error> {
-    time.map(|time| time.to_string()).serialize(serializer)
-}
-
-#[expect(clippy::ref_option, reason = "serde passes the field by reference")]
-fn as_texts<S: Serializer>(window: &Option<(Option<EventTime>, EventTime)>, serializer: S) -> Result<S::Ok, S::Error> {
-    window.map(|(since, until)| (since.map(|time| time.to_string()), until.to_string())).serialize(serializer)
 }

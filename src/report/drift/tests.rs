@@ -7,6 +7,7 @@ use super::words::{change, mark, sentence};
 use crate::iam::drift::{Coverage, Drift, Evidence, Item, Ordering, StatementDiff};
 use crate::iam::graph::{Edge, Graph, Means, Node, Party};
 use crate::iam::kind::{Kind, Risk, Severity};
+use crate::iam::state::State;
 use crate::time::EventTime;
 
 /// An item of that kind, by mallory.
@@ -42,6 +43,7 @@ pub(super) fn made(kind: Kind, attribute: &str, before: Json, after: Json) -> It
         caused_by: None,
         approved_by: None,
         near_miss: None,
+        confirmed_by: None,
         order: Ordering::Exact,
         window: None,
         contradicts: None,
@@ -66,6 +68,8 @@ pub(super) fn of_items(items: Vec<Item>) -> Drift {
         duplicates: 0,
         duplicate_mismatches: Vec::new(),
         approved_not_observed: Vec::new(),
+        gaps: Vec::new(),
+        state: State::default(),
     }
 }
 
