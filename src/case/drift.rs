@@ -94,7 +94,9 @@ impl Replay {
         let start = start(&scanned.events, &setup);
         let drift = drift(scanned.events.clone(), &setup);
         let mut gaps = [setup.gaps, drift.gaps.clone()].concat();
-        gaps.sort_by(|left, right| (left.range.since, left.range.until, &left.reason).cmp(&(right.range.since, right.range.until, &right.reason)));
+        gaps.sort_by(|left, right| {
+            (left.range.since, left.range.until, &left.reason).cmp(&(right.range.since, right.range.until, &right.reason))
+        });
         Ok(Self { events: scanned.events, drift, start, gaps, verified: setup.verified, untimed: scanned.untimed })
     }
 }

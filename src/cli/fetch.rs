@@ -68,7 +68,10 @@ fn list(args: &FetchArgs, urls: &[S3Url], filter: &Filter) -> Result<Listing, Er
         let skipped = count(number(listing.skipped.len()), "object");
         let left_out = listing.notices.iter().map(|notice| notice.message.as_str()).collect::<Vec<_>>().join("; ");
         let why = if left_out.is_empty() { String::new() } else { format!("; {left_out}") };
-        return Err(Error::setting(format!("fetch {}", args.sources.join(" ")), format!("there is nothing to copy ({skipped} skipped{why})")));
+        return Err(Error::setting(
+            format!("fetch {}", args.sources.join(" ")),
+            format!("there is nothing to copy ({skipped} skipped{why})"),
+        ));
     }
     Ok(listing)
 }

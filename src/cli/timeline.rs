@@ -5,8 +5,10 @@ use serde_json::{Map, Value, json};
 use trailsift::Error;
 use trailsift::case::Case;
 use trailsift::detect::Finding;
+use trailsift::iam::drift::Item;
+use trailsift::report::drift::words::sentence;
 use trailsift::time::{EventTime, parse_span};
-use trailsift::timeline::{TimelineEntry, Wanted, timeline};
+use trailsift::timeline::{Moment, TimelineEntry, Wanted, timeline, with_drift};
 
 use super::args::TimelineArgs;
 use super::exit::Exit;
@@ -19,26 +21,43 @@ pub(crate) fn run(args: &TimelineArgs) -> Result<Exit> {
     listing::run(&wanted(args)?, &args.logs, args.limit)
 }
 
+/// A line of the answer.
+pub(crate) struct Line {
+    /// The event; `None` of a change of identities that rests on no event.
+    entry: Option<TimelineEntry>,
+    time: Option<EventTime>,
+    /// The changes of identities that the event made or revealed, each as its row in JSON and in a sentence.
+    drift: Vec<(Value, String)>,
+}
+
 impl Listing for Wanted {
-    type Row = TimelineEntry;
+    type Row = Line;
     const COMMAND: &'static str = "timeline";
     const STAGE: &'static str = "ordering";
     const MORE: &'static str = "--limit N shows more, --only-findings fewer";
 
-    fn rows(&self, case: &Case, findings: &[Finding]) -> Result<Vec<TimelineEntry>, Error> {
-        timeline(&case.events, findings, case.sessions()?, self)
+    fn rows(&self, case: &Case, findings: &[Finding]) -> Result<Vec<Line>, Error> {
+        let entries = timeline(&case.events, findings, case.sessions()?, self)?;
+        let moments = with_drift(entries, &case.replay()?.drift.items).into_iter();
+        // Where only some events are asked for, only what changed with them is.
+        let line = |moment: Moment<'_>| Line {
+            time: moment.event_time(),
+            drift: moment.items.iter().map(|item| (change(item), sentence(item))).collect(),
+            entry: moment.entry,
+        };
+        Ok(moments.filter(|moment| moment.entry.is_some() || *self == Self::default()).map(line).collect())
     }
 
     fn names(&self) -> Vec<String> {
         NAMES.map(str::to_owned).to_vec()
     }
 
-    fn values(&self, entry: &TimelineEntry) -> Map<String, Value> {
-        row(entry)
+    fn values(&self, line: &Line) -> Map<String, Value> {
+        row(line)
     }
 
-    fn grid(&self, entries: &[TimelineEntry], screen: &Screen) -> Grid {
-        grid(entries, screen)
+    fn grid(&self, lines: &[Line], screen: &Screen) -> Grid {
+        grid(lines, screen)
     }
 }
 
@@ -54,7 +73,7 @@ fn wanted(args: &TimelineArgs) -> Result<Wanted, Error> {
     })
 }
 
-const NAMES: [&str; 18] = [
+const NAMES: [&str; 19] = [
     "event_time",
     "recipient_account_id",
     "aws_region",
@@ -73,28 +92,37 @@ const NAMES: [&str; 18] = [
     "file_integrity",
     "severity",
     "rules",
+    "drift",
 ];
 
-fn row(entry: &TimelineEntry) -> Map<String, Value> {
+/// A change of identities, in short; `drift` has all of it.
+fn change(item: &Item) -> Value {
+    json!({"entity": item.entity, "kind": item.kind, "attribute": item.attribute, "severity": item.severity})
+}
+
+fn row(line: &Line) -> Map<String, Value> {
+    let entry = line.entry.as_ref();
+    let text = |value: fn(&TimelineEntry) -> &Option<String>| entry.and_then(|entry| value(entry).as_deref());
     let row = json!({
-        "event_time": entry.event_time.map(|time| time.to_string()),
-        "recipient_account_id": entry.recipient_account_id,
-        "aws_region": entry.aws_region,
-        "principal": entry.principal,
-        "session_name": entry.session_name,
-        "user_access_key_id": entry.user_access_key_id,
-        "source_ip_address": entry.source_ip_address,
-        "event_source": entry.event_source,
-        "event_name": entry.event_name,
-        "ok": entry.ok,
-        "error_code": entry.error_code,
-        "console_login_result": entry.console_login_result,
-        "event_id": entry.event_id,
-        "object": entry.object,
-        "record_index": entry.record_index,
-        "file_integrity": entry.file_integrity,
-        "severity": entry.severity,
-        "rules": entry.rules,
+        "event_time": line.time.map(|time| time.to_string()),
+        "recipient_account_id": text(|entry| &entry.recipient_account_id),
+        "aws_region": text(|entry| &entry.aws_region),
+        "principal": text(|entry| &entry.principal),
+        "session_name": text(|entry| &entry.session_name),
+        "user_access_key_id": text(|entry| &entry.user_access_key_id),
+        "source_ip_address": text(|entry| &entry.source_ip_address),
+        "event_source": text(|entry| &entry.event_source),
+        "event_name": text(|entry| &entry.event_name),
+        "ok": entry.and_then(|entry| entry.ok),
+        "error_code": text(|entry| &entry.error_code),
+        "console_login_result": text(|entry| &entry.console_login_result),
+        "event_id": text(|entry| &entry.event_id),
+        "object": entry.map(|entry| &entry.object),
+        "record_index": entry.map(|entry| entry.record_index),
+        "file_integrity": text(|entry| &entry.file_integrity),
+        "severity": entry.and_then(|entry| entry.severity),
+        "rules": entry.map(|entry| &entry.rules),
+        "drift": line.drift.iter().map(|(change, _)| change).collect::<Vec<_>>(),
     });
     match row {
         Value::Object(row) => row,
@@ -102,7 +130,7 @@ fn row(entry: &TimelineEntry) -> Map<String, Value> {
     }
 }
 
-fn grid(entries: &[TimelineEntry], screen: &Screen) -> Grid {
+fn grid(lines: &[Line], screen: &Screen) -> Grid {
     let beside = screen.width.is_none_or(|width| width >= WIDE_ENOUGH);
     let mut columns = vec![
         Column::new(screen.time_title()),
@@ -118,22 +146,11 @@ fn grid(entries: &[TimelineEntry], screen: &Screen) -> Grid {
     }
     let mut grid = Grid::new(columns);
     let mut before = None;
-    for entry in entries {
-        let who = entry.principal.as_deref().unwrap_or_default();
-        let who = if screen.width.is_none() { who } else { short_principal(who) };
-        let who = entry.session_name.as_deref().map_or_else(|| who.to_owned(), |session| format!("{who}/{session}"));
-        let rules: Vec<&str> = entry.rules.iter().map(String::as_str).collect();
-        let altered = if entry.file_integrity.as_deref() == Some("invalid") { "INVALID file; " } else { "" };
-        let mark = entry.severity.map_or(String::new(), |severity| format!("{severity} {}", rules.join(" ")));
-        let mark = format!("{altered}{mark}").trim_end_matches("; ").to_owned();
-        let mut cells = vec![
-            entry.event_time.map(|time| screen.time(time)).unwrap_or_default(),
-            elapsed(before, entry.event_time),
-            who,
-            event(entry),
-            entry.source_ip_address.clone().unwrap_or_default(),
-            result(entry).to_owned(),
-        ];
+    for line in lines {
+        let (cells, mark) = line.entry.as_ref().map_or_else(|| (Default::default(), String::new()), |entry| cells(entry, screen));
+        let [who, event, from, result] = cells;
+        let time = line.time.map(|time| screen.time(time)).unwrap_or_default();
+        let mut cells = vec![time, elapsed(before, line.time), who, event, from, result];
         if beside {
             cells.push(mark);
             grid.row(cells);
@@ -143,9 +160,24 @@ fn grid(entries: &[TimelineEntry], screen: &Screen) -> Grid {
                 grid.note(&mark);
             }
         }
-        before = entry.event_time;
+        for (_, sentence) in &line.drift {
+            grid.note(sentence);
+        }
+        before = line.time;
     }
     grid
+}
+
+/// Who, what, from where and how it ended; and what marks the event.
+fn cells(entry: &TimelineEntry, screen: &Screen) -> ([String; 4], String) {
+    let who = entry.principal.as_deref().unwrap_or_default();
+    let who = if screen.width.is_none() { who } else { short_principal(who) };
+    let who = entry.session_name.as_deref().map_or_else(|| who.to_owned(), |session| format!("{who}/{session}"));
+    let rules: Vec<&str> = entry.rules.iter().map(String::as_str).collect();
+    let altered = if entry.file_integrity.as_deref() == Some("invalid") { "INVALID file; " } else { "" };
+    let mark = entry.severity.map_or(String::new(), |severity| format!("{severity} {}", rules.join(" ")));
+    let mark = format!("{altered}{mark}").trim_end_matches("; ").to_owned();
+    ([who, event(entry), entry.source_ip_address.clone().unwrap_or_default(), result(entry).to_owned()], mark)
 }
 
 /// The service without its domain, and the call.

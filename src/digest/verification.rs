@@ -234,10 +234,11 @@ impl Verification {
     }
 
     /// Whether more than half of the files are `moved`, which is the mark of evidence that was copied and is asked about
-    /// with [`Question::strict_location`].
+    /// with [`Question::strict_location`]. A digest that was moved lists nothing, so logs that none lists are not counted.
     pub fn is_mostly_moved(&self) -> bool {
         let moved = self.files.values().filter(|report| report.verdict.reason() == Some(Reason::Moved)).count();
-        moved * 2 > self.files.len()
+        let listed = self.files.values().filter(|report| !matches!(report.verdict, Verdict::Undigested(_))).count();
+        moved * 2 > listed
     }
 }
 

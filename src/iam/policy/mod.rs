@@ -14,9 +14,9 @@ mod trust;
 
 use serde_json::{Map, Value};
 
+pub(in crate::iam) use allow::Allow;
 #[cfg(test)]
 pub(in crate::iam) use canonical::tests;
-pub(in crate::iam) use allow::Allow;
 pub use parse::{MAX_CHARACTERS, MAX_STATEMENTS, NotAPolicy};
 pub use rank::{Rank, Ranking};
 pub use trust::{Outsiders, Trust, TrustGrant};

@@ -68,22 +68,6 @@ impl PolicyDocument {
     }
 }
 
-impl PolicyDocument {
-    /// The patterns of resources on which `Allow` statements allow an action, and whether conditions hold; `*` for
-    /// a statement that only excludes some.
-    pub(in crate::iam) fn resources_of(&self, action: &str) -> Vec<(&str, bool)> {
-        let mut found = Vec::new();
-        for statement in self.allows() {
-            let shape = Shape::of(statement);
-            if shape.allows(action) {
-                let all = shape.excluded_resources.is_some().then_some("*");
-                found.extend(shape.resources.into_iter().chain(all).map(|resource| (resource, shape.conditional)));
-            }
-        }
-        found
-    }
-}
-
 /// The parts of an `Allow` statement that its rank is decided on.
 struct Shape<'s> {
     actions: Vec<&'s str>,

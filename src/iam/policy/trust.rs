@@ -44,18 +44,6 @@ pub struct Outsiders {
 }
 
 impl PolicyDocument {
-    /// Each principal that a trust policy lets in as it is named, and whether conditions hold.
-    pub(in crate::iam) fn principals(&self) -> Vec<(String, bool)> {
-        let mut found = Vec::new();
-        for statement in self.allows().filter(|statement| is_for_entry(statement)) {
-            let kinds = statement.0.get("Principal").and_then(Value::as_object).into_iter().flatten();
-            let names = kinds.flat_map(|(_, names)| texts(Some(names)));
-            let everyone = statement.has("NotPrincipal").then_some("*");
-            found.extend(names.chain(everyone).map(|name| (name.to_owned(), statement.has_condition())));
-        }
-        found
-    }
-
     /// Reads the document as the trust policy of a role.
     pub fn trust(&self) -> Trust {
         Trust { grants: self.allows().filter(|statement| is_for_entry(statement)).map(grant).collect(), denies_ignored: self.denies() > 0 }
