@@ -1,6 +1,5 @@
 //! `fetch` and `--fetch-keys`: evidence that is taken out of a bucket, and keys out of CloudTrail.
 
-mod server;
 mod stub;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,8 +10,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use walkdir::WalkDir;
 
+use crate::s3::server::{Server, python};
 use crate::support::{Folder, Run, check_ledger, project, shared, trailsift};
-use server::Server;
 use stub::Stub;
 
 /// Runs the binary with credentials that are made up, and more variables.
@@ -64,9 +63,9 @@ fn a_copy_verifies_as_the_bucket_does() {
     let shape = "--kind org --accounts 111122223333,444455556666 --regions eu-west-1,us-east-1 --hours 6 --backfill-every 3 \
                  --bucket trail-bucket --prefix p/q --fault log-modified --fault signature-wrong@-1%1";
     let made =
-        Command::new(server::python().expect("it serves")).arg(tool).arg("--out").arg(&trail).args(shape.split_whitespace()).output();
+        Command::new(python().expect("it serves")).arg(tool).arg("--out").arg(&trail).args(shape.split_whitespace()).output();
     assert!(made.expect("python starts").status.success());
-    server.load("trail-bucket", &trail.join("bucket"));
+    server.load("trail-bucket", &trail.join("bucket"), "", true);
     let delivered = files(&trail.join("bucket"));
     let objects = delivered.keys().filter(|name| !name.ends_with(".meta.json")).count() as u64;
     assert_eq!(counts(&fetch(&server, "trail-bucket", &to, &[]).expect(0)), [objects, objects, 0, 0, 0]);

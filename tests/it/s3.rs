@@ -1,7 +1,7 @@
 //! Straight from S3: a server on loopback, and in between a proxy that fails.
 
 mod proxy;
-mod server;
+pub(crate) mod server;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

@@ -55,6 +55,8 @@ for line in sys.stdin:
     name = order["bucket"]
     if name not in backend.buckets:
         backend.create_bucket(name, "us-east-1")
+    if "key" in order:
+        put(name, order["key"], order["content"].encode(), order["metadata"])
     if "folder" in order:
         load(name, order["folder"], order["prefix"], order["metadata"])
     if "year" in order:

@@ -36,6 +36,11 @@ impl Server {
         Some(Self { port, orders: child.stdin.take(), child, answers })
     }
 
+    /// Puts one object into a bucket.
+    pub(crate) fn put(&mut self, bucket: &str, key: &str, content: &str, metadata: &Value) {
+        self.order(&json!({"bucket": bucket, "key": key, "content": content, "metadata": metadata}));
+    }
+
     /// Puts the files of a folder into a bucket under a prefix; sidecars become metadata where that is asked for, and
     /// are left out where not.
     pub(crate) fn load(&mut self, bucket: &str, folder: &Path, prefix: &str, metadata: bool) {
