@@ -335,7 +335,8 @@ mod tests {
         ];
         let times = |name: &str| {
             let life = life(&items, &[], &named(name));
-            life.iter().map(|moment| moment.time.expect("a time").to_string()[11..13].to_owned() + moment.mark).collect::<Vec<_>>()
+            let hour = |moment: &Moment<'_>| moment.time.map(|time| time.to_string().get(11..13).unwrap_or_default().to_owned());
+            life.iter().map(|moment| hour(moment).unwrap_or_default() + moment.mark).collect::<Vec<_>>()
         };
         assert_eq!(times("new"), ["10+", "11~", "12~", "13+"]);
         assert_eq!(times("old"), ["10+", "11~", "11+", "12~", "13+"]);
