@@ -126,10 +126,14 @@ pub(crate) struct DriftArgs {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Identities")]
 pub(crate) struct CompareArgs {
-    /// Account authorization details from before the log (JSON; repeatable for pages and accounts)
+    /// Account authorization details from before the log (JSON)
+    ///
+    /// Repeatable, for pages and accounts.
     #[arg(long, value_name = "FILE")]
     pub(crate) baseline: Vec<PathBuf>,
-    /// Account authorization details from after the log: what the log does not explain is shown (repeatable)
+    /// Account authorization details from after the log (JSON)
+    ///
+    /// What the log does not explain is shown. Repeatable, for pages and accounts.
     #[arg(long, value_name = "FILE")]
     pub(crate) after: Vec<PathBuf>,
     /// Take snapshots of which pages are missing: nothing in them is then proof of absence
@@ -138,11 +142,11 @@ pub(crate) struct CompareArgs {
     /// The credential report that was taken with a baseline (CSV; repeatable for accounts)
     #[arg(long, value_name = "FILE", hide_short_help = true)]
     pub(crate) credential_report: Vec<PathBuf>,
-    /// The state of the log at this time is the baseline; only later changes are shown
-    #[arg(long, value_name = "TIME")]
+    /// The state at this time is the baseline; only later changes are shown
+    #[arg(long, value_name = "TIME", hide_short_help = true)]
     pub(crate) at: Option<String>,
     /// Changes that were approved (JSON)
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
     pub(crate) approved: Option<PathBuf>,
     /// Accounts that are one's own, with commas between
     #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = input::account, hide_short_help = true)]
@@ -493,7 +497,7 @@ pub(crate) struct AwsArgs {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Filter")]
 pub(crate) struct FilterArgs {
-    /// Events at or after this time: RFC 3339, a date, or a span back from now such as 7d
+    /// Events at or after this time: RFC 3339, a date, or back from now: 7d
     #[arg(long, value_name = "TIME")]
     pub(crate) since: Option<String>,
     /// Events before this time
@@ -545,10 +549,15 @@ pub(crate) struct RunArgs {
     /// Threads [default: one a core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) jobs: Option<u16>,
-    /// Memory to aim at, such as 2GiB [default: half of the machine's]
+    /// Memory to aim at, such as 2GiB [default: half]
+    ///
+    /// Half of the machine's, where it is not given.
     #[arg(long, value_name = "LIMIT", value_parser = super::memory::parse)]
     pub(crate) memory: Option<u64>,
-    /// Exit with 1 on a finding this severe, on tampering (invalid), or on changes nobody approved (drift)
+    /// Exit with 1 on such a finding, tampering, or unapproved drift
+    ///
+    /// A severity: a finding as bad as that or worse. invalid: files that the digests prove to be altered, missing or
+    /// added. drift: changes of identities that nobody approved.
     #[arg(long, value_name = "LEVEL|invalid|drift")]
     pub(crate) fail_on: Option<FailOn>,
     /// Exit with 0, not 3, where evidence is damaged
@@ -624,7 +633,7 @@ pub(crate) struct RuleArgs {
     #[arg(long, value_name = "TIME")]
     pub(crate) baseline_until: Option<String>,
     /// An earlier case is the baseline of first-seen rules
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", hide_short_help = true)]
     pub(crate) baseline_case: Option<PathBuf>,
 }
 

@@ -4,7 +4,6 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use anyhow::Result;
-use serde_json::{Map, Value};
 use trailsift::Error;
 use trailsift::case::{Case, Replay};
 use trailsift::detect::{Integrity, Severity};
@@ -39,14 +38,14 @@ pub(crate) fn run(args: &DriftArgs) -> Result<Exit> {
     let replay = case.replay()?;
     drop(display);
     let shown: Vec<&Item> = replay.drift.items.iter().filter(|item| is_asked(item, args)).collect();
-    let rows: Vec<Map<String, Value>> = shown.iter().map(|item| json::drift_item(&case, item)).collect();
+    let rows = || shown.iter().map(|item| json::drift_item(&case, item)).collect::<Vec<_>>();
     if let Some(path) = &args.graph {
         write_graph(path, replay)?;
     }
     match session.output.format {
-        Format::Json => session.output.write_document(&json::drift(&case, replay, &rows, &args.entity))?,
-        Format::Jsonl => session.output.write(|out| write_jsonl(out, &rows))?,
-        Format::Csv => session.output.write_csv(&FIELDS.map(str::to_owned), &rows)?,
+        Format::Json => session.output.write_document(&json::drift(&case, replay, &shown, &args.entity))?,
+        Format::Jsonl => session.output.write(|out| write_jsonl(out, &rows()))?,
+        Format::Csv => session.output.write_csv(&FIELDS.map(str::to_owned), &rows())?,
         Format::Table => {
             let screen = session.output.screen();
             session.output.write(|out| write_table(out, &case, replay, &shown, args, &screen))?;

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use anyhow::Result;
+use serde::Serialize;
 use serde_json::{Map, Value};
 use trailsift::detect::{Accepted, Catalog, CatalogOptions, Detections, Finding, Integrity, RuleTable, RunStatus, Severity, Suppressed};
 use trailsift::query::FINDINGS;
@@ -76,10 +77,10 @@ impl Found {
     }
 
     /// Writes the findings in the form that was asked for; `summary` writes the one for people, and `document` makes the JSON.
-    pub(crate) fn write(
+    pub(crate) fn write<D: Serialize>(
         &self,
         output: &Output,
-        document: impl FnOnce(&Detections) -> Value,
+        document: impl FnOnce(&Detections) -> D,
         summary: impl FnOnce(&mut dyn Write) -> io::Result<()>,
     ) -> Result<()> {
         let findings = &self.detections.findings;

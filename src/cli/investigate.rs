@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use trailsift::Error;
 use trailsift::case::{Case, EVENTS, SCHEMA, StoredEvents, as_case};
 use trailsift::detect::{Catalog, Detections, EvidenceKind, Finding, Integrity, SEEN_FILE};
+use trailsift::digest::Verification;
 use trailsift::event::redact;
 use trailsift::frame::Store;
 use trailsift::iam::graph::Graph;
@@ -78,7 +79,7 @@ pub(crate) fn run(args: &InvestigateArgs) -> Result<Exit> {
     let page = page(&session, &folder.name(), &catalog, &case, &all, &records)?;
     let lost = evidence.iter().filter(|line| line.raw.is_none()).count();
     let problems = problems(&case.ledger);
-    let manifest = manifest(&session, args, &compared, &catalog, &case, &all)?;
+    let manifest = manifest(&session, args, &compared, &catalog, &case, &all);
     let verification = case.integrity.as_ref().and_then(|integrity| integrity.verification.as_ref());
     let integrity = verification.into_iter().collect::<Vec<_>>();
     let lines = jsonl_bytes(&all.findings) + jsonl_bytes(&all.suppressed) + jsonl_bytes(&evidence) + jsonl_bytes(&problems);
@@ -238,11 +239,11 @@ fn manifest(
     catalog: &Catalog,
     case: &Case,
     detections: &Detections,
-) -> Result<Value, Error> {
+) -> Value {
     let InvestigateArgs { logs: LogArgs { rules, .. }, trust, compare, .. } = args;
     let filter = &case.scope.options.filter;
-    let document = report::json::investigate(case, case.replay()?, detections);
-    Ok(json!({
+    let verification = case.integrity.as_ref().and_then(|integrity| integrity.verification.as_ref());
+    json!({
         "schema": SCHEMA,
         "version": env!("CARGO_PKG_VERSION"),
         "run": {
@@ -276,14 +277,14 @@ fn manifest(
         },
         "compared": compared,
         "rules": rule_rows(catalog, detections),
-        "keys": document.pointer("/integrity/trust").cloned().unwrap_or_else(|| json!([])),
+        "keys": verification.map_or_else(|| json!([]), Verification::trust_json),
         "integrity": case.integrity.as_ref().map(|integrity| json!({"verdict": integrity.worst.overall()})),
         "digests": case.integrity.as_ref().map_or(&[][..], |integrity| integrity.digests.as_slice()),
         "events": StoredEvents::of(&case.events),
         "inputs": case.file_rows(),
-        "coverage": document.get("coverage"),
-        "ledger": document.get("ledger"),
-    }))
+        "coverage": report::json::coverage(&case.coverage),
+        "ledger": report::json::ledger(&case.ledger),
+    })
 }
 
 /// Every rule with what became of it, and its hash.

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::finding::Finding;
 use super::key::Tail;
+use super::public_key::TrustedFile;
 use super::verification::{CoverageRow, FileReport, Verification};
 use crate::time::EventTime;
 
@@ -25,11 +26,16 @@ impl Serialize for Verification {
         object.serialize_entry("files", &Files(&self.files))?;
         object.serialize_entry("findings", &self.findings.iter().map(finding).collect::<Vec<_>>())?;
         object.serialize_entry("coverage", &self.coverage.iter().map(coverage).collect::<Vec<_>>())?;
-        let trust = self.trust.iter().map(|file| {
-            json!({"object": &*file.name, "sha256": file.sha256.to_string(), "fingerprints": file.fingerprints.iter().map(|text| &**text).collect::<Vec<_>>()})
-        });
-        object.serialize_entry("trust", &trust.collect::<Vec<_>>())?;
+        object.serialize_entry("trust", &self.trust_json())?;
         object.end()
+    }
+}
+
+impl Verification {
+    /// The key files, as `trust` has them: each with its SHA-256 and the fingerprints of its keys.
+    pub fn trust_json(&self) -> Value {
+        let file = |file: &TrustedFile| json!({"object": &*file.name, "sha256": file.sha256.to_string(), "fingerprints": file.fingerprints.iter().map(|text| &**text).collect::<Vec<_>>()});
+        self.trust.iter().map(file).collect()
     }
 }
 

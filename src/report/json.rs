@@ -1,6 +1,6 @@
 //! The JSON documents, one a command, each with its schema and the ledger.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
 use super::drift::life::{Moment, life};
@@ -20,19 +20,41 @@ pub fn detect(case: &Case, detections: &Detections) -> Value {
     Value::Object(document)
 }
 
-/// The document of `drift`, with those of the items, and the lives of entities.
-pub fn drift(case: &Case, replay: &Replay, items: &[Map<String, Value>], entities: &[String]) -> Value {
-    let mut document = document("drift", &case.ledger);
-    document.extend(drift_part(replay, items));
+/// The document of `drift`, with those of `items`, and the lives of entities.
+pub fn drift<'d>(case: &'d Case, replay: &'d Replay, items: &[&'d Item], entities: &[String]) -> impl Serialize + use<'d> {
     let moments = |entity: &String| -> Value { life(&replay.drift.items, &replay.events, entity).iter().map(Moment::to_json).collect() };
     let lives = entities.iter().map(|entity| json!({"entity": entity, "moments": moments(entity)})).collect();
-    document.insert("lives".to_owned(), lives);
-    Value::Object(document)
+    let items = items.iter().map(|item| DriftItem { case, item }).collect();
+    let rest = Map::from_iter([("lives".to_owned(), lives)]);
+    DriftDocument { head: document("drift", &case.ledger), drift: DriftPart::new(replay, items), rest }
 }
 
-/// The items of drift, each with what the digests say of its evidence.
-pub fn drift_items(case: &Case, replay: &Replay) -> Vec<Map<String, Value>> {
-    replay.drift.items.iter().map(|item| drift_item(case, item)).collect()
+#[derive(Serialize)]
+struct DriftDocument<'d> {
+    #[serde(flatten)]
+    head: Map<String, Value>,
+    #[serde(flatten)]
+    drift: DriftPart<'d>,
+    #[serde(flatten)]
+    rest: Map<String, Value>,
+}
+
+/// An item of drift, with what the digests say of its evidence; a tree is made of it only while it is written.
+#[derive(Debug)]
+pub struct DriftItem<'d> {
+    case: &'d Case,
+    item: &'d Item,
+}
+
+impl Serialize for DriftItem<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        drift_item(self.case, self.item).serialize(serializer)
+    }
+}
+
+/// The items of drift.
+pub fn drift_items<'d>(case: &'d Case, replay: &'d Replay) -> Vec<DriftItem<'d>> {
+    replay.drift.items.iter().map(|item| DriftItem { case, item }).collect()
 }
 
 /// One item of drift.
@@ -44,15 +66,29 @@ pub fn drift_item(case: &Case, item: &Item) -> Map<String, Value> {
 }
 
 /// The document of `investigate`.
-pub fn investigate(case: &Case, replay: &Replay, detections: &Detections) -> Value {
-    let mut document = document("investigate", &case.ledger);
-    document.insert("coverage".to_owned(), coverage(&case.coverage));
-    let verification = case.integrity.as_ref().and_then(|integrity| integrity.verification.as_ref());
-    document.insert("integrity".to_owned(), json!(verification));
-    document.insert("completeness".to_owned(), case.completeness.as_ref().map_or(Value::Null, completeness));
-    document.insert("drift".to_owned(), Value::Object(drift_part(replay, &drift_items(case, replay))));
-    add_detections(&mut document, detections);
-    Value::Object(document)
+pub fn investigate<'d>(case: &'d Case, replay: &'d Replay, detections: &Detections) -> impl Serialize + use<'d> {
+    let mut head = document("investigate", &case.ledger);
+    head.insert("coverage".to_owned(), coverage(&case.coverage));
+    let mut rest = Map::new();
+    add_detections(&mut rest, detections);
+    Investigate {
+        head,
+        integrity: case.integrity.as_ref().and_then(|integrity| integrity.verification.as_ref()),
+        completeness: case.completeness.as_ref().map(completeness),
+        drift: DriftPart::new(replay, drift_items(case, replay)),
+        rest,
+    }
+}
+
+#[derive(Serialize)]
+struct Investigate<'d> {
+    #[serde(flatten)]
+    head: Map<String, Value>,
+    integrity: Option<&'d Verification>,
+    completeness: Option<Value>,
+    drift: DriftPart<'d>,
+    #[serde(flatten)]
+    rest: Map<String, Value>,
 }
 
 /// The document of `verify`.
@@ -110,45 +146,56 @@ fn document(command: &str, books: &Ledger) -> Map<String, Value> {
 }
 
 /// What `drift` says besides the ledger: first how much was compared, and what the log is known to lack.
-fn drift_part(replay: &Replay, items: &[Map<String, Value>]) -> Map<String, Value> {
-    let Replay { drift, gaps, verified, untimed, .. } = replay;
-    let is_kind =
-        |item: &&Map<String, Value>, kinds: &[Kind]| kinds.iter().any(|kind| item.get("kind").is_some_and(|name| name == kind.name()));
-    let count = |kinds: &[Kind]| items.iter().filter(|item| is_kind(item, kinds)).count();
-    let range =
-        |range: &TimeRange| json!({"from": range.since.map(|time| time.to_string()), "to": range.until.map(|time| time.to_string())});
-    let gap = |gap: &Gap| {
-        let mut gap_range = range(&gap.range);
-        if let Some(fields) = gap_range.as_object_mut() {
-            fields.insert("reason".to_owned(), gap.reason.clone().into());
-        }
-        gap_range
-    };
-    let Coverage { explained, unexplained, uncertain, not_covered } = drift.coverage;
-    let pair = |(account, event_id): &(String, String)| json!({"account": account, "event_id": event_id});
-    let parts = [
-        (
-            "coverage",
-            json!({
-                "compared": explained + unexplained + uncertain,
-                "explained": explained,
-                "unexplained": unexplained,
-                "uncertain": uncertain,
-                "not_covered": not_covered,
-            }),
-        ),
-        ("gaps", gaps.iter().map(gap).collect()),
-        ("verified", verified.iter().map(range).collect()),
-        ("items", items.iter().cloned().map(Value::Object).collect()),
-        ("contradictions", count(&CONTRADICTIONS).into()),
-        ("unexplained", count(&[Kind::UnexplainedChange]).into()),
-        ("noop", drift.noops.into()),
-        ("duplicate_mismatches", drift.duplicate_mismatches.iter().map(pair).collect()),
-        ("approved_not_observed", json!(drift.approved_not_observed)),
-        ("launches", drift.launches.iter().map(launch).collect()),
-        ("untimed", (*untimed).into()),
-    ];
-    parts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+#[derive(Serialize)]
+struct DriftPart<'d> {
+    #[serde(flatten)]
+    head: Map<String, Value>,
+    items: Vec<DriftItem<'d>>,
+    #[serde(flatten)]
+    rest: Map<String, Value>,
+}
+
+impl<'d> DriftPart<'d> {
+    fn new(replay: &Replay, items: Vec<DriftItem<'d>>) -> Self {
+        let Replay { drift, gaps, verified, untimed, .. } = replay;
+        let count = |kinds: &[Kind]| items.iter().filter(|item| kinds.contains(&item.item.kind)).count();
+        let range =
+            |range: &TimeRange| json!({"from": range.since.map(|time| time.to_string()), "to": range.until.map(|time| time.to_string())});
+        let gap = |gap: &Gap| {
+            let mut gap_range = range(&gap.range);
+            if let Some(fields) = gap_range.as_object_mut() {
+                fields.insert("reason".to_owned(), gap.reason.clone().into());
+            }
+            gap_range
+        };
+        let Coverage { explained, unexplained, uncertain, not_covered } = drift.coverage;
+        let pair = |(account, event_id): &(String, String)| json!({"account": account, "event_id": event_id});
+        let head = [
+            (
+                "coverage",
+                json!({
+                    "compared": explained + unexplained + uncertain,
+                    "explained": explained,
+                    "unexplained": unexplained,
+                    "uncertain": uncertain,
+                    "not_covered": not_covered,
+                }),
+            ),
+            ("gaps", gaps.iter().map(gap).collect()),
+            ("verified", verified.iter().map(range).collect()),
+        ];
+        let rest = [
+            ("contradictions", count(&CONTRADICTIONS).into()),
+            ("unexplained", count(&[Kind::UnexplainedChange]).into()),
+            ("noop", drift.noops.into()),
+            ("duplicate_mismatches", drift.duplicate_mismatches.iter().map(pair).collect()),
+            ("approved_not_observed", json!(drift.approved_not_observed)),
+            ("launches", drift.launches.iter().map(launch).collect()),
+            ("untimed", (*untimed).into()),
+        ];
+        let named = |(name, value): (&str, Value)| (name.to_owned(), value);
+        Self { head: head.into_iter().map(named).collect(), items, rest: rest.into_iter().map(named).collect() }
+    }
 }
 
 /// The kinds by which the log contradicts itself.
@@ -206,7 +253,8 @@ fn completeness(completeness: &Completeness) -> Value {
     })
 }
 
-fn coverage(coverage: &case::Coverage) -> Value {
+/// What the events cover.
+pub fn coverage(coverage: &case::Coverage) -> Value {
     json!({
         "accounts": coverage.accounts,
         "regions": coverage.regions,

@@ -62,8 +62,7 @@ fn a_copy_verifies_as_the_bucket_does() {
     let (trail, to) = (home.path().join("trail"), home.path().join("copy"));
     let shape = "--kind org --accounts 111122223333,444455556666 --regions eu-west-1,us-east-1 --hours 6 --backfill-every 3 \
                  --bucket trail-bucket --prefix p/q --fault log-modified --fault signature-wrong@-1%1";
-    let made =
-        Command::new(python().expect("it serves")).arg(tool).arg("--out").arg(&trail).args(shape.split_whitespace()).output();
+    let made = Command::new(python().expect("it serves")).arg(tool).arg("--out").arg(&trail).args(shape.split_whitespace()).output();
     assert!(made.expect("python starts").status.success());
     server.load("trail-bucket", &trail.join("bucket"), "", true);
     let delivered = files(&trail.join("bucket"));

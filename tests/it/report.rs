@@ -169,7 +169,8 @@ fn base64(bytes: &[u8]) -> String {
     text
 }
 
-const SECTIONS: [&str; 9] = ["summary", "figures", "activity", "integrity", "findings", "tables", "identities", "problems", "method"];
+const SECTIONS: [&str; 10] =
+    ["summary", "figures", "activity", "integrity", "findings", "tables", "identities", "drift", "problems", "method"];
 
 pub(crate) fn sections(page: &str) -> Vec<&str> {
     page.split("<section id=\"").skip(1).map(|rest| rest.split_once('"').expect("a quote").0).collect()

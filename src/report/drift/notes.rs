@@ -21,7 +21,8 @@ pub fn notes(item: &Item) -> Vec<String> {
         let by = item.reverted_by.as_ref().map_or_else(String::new, |event| format!(", by event {event}"));
         lines.push(format!("undone later{by}: it was there only for a time"));
     }
-    if item.mfa == Some(false) {
+    // Of a role's session the record says so also where nobody could be asked.
+    if item.mfa == Some(false) && item.actor_type.as_deref() != Some("AssumedRole") {
         lines.push("without MFA".to_owned());
     }
     lines.extend(order_words(item.order).map(str::to_owned));
