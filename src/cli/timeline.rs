@@ -151,17 +151,15 @@ fn grid(lines: &[Line], screen: &Screen) -> Grid {
         let [who, event, from, result] = cells;
         let time = line.time.map(|time| screen.time(time)).unwrap_or_default();
         let mut cells = vec![time, elapsed(before, line.time), who, event, from, result];
+        let mut below: Vec<&str> = line.drift.iter().map(|(_, sentence)| sentence.as_str()).collect();
         if beside {
             cells.push(mark);
-            grid.row(cells);
-        } else {
-            grid.row(cells);
-            if !mark.is_empty() {
-                grid.note(&mark);
-            }
+        } else if !mark.is_empty() {
+            below.insert(0, &mark);
         }
-        for (_, sentence) in &line.drift {
-            grid.note(sentence);
+        grid.row(cells);
+        if !below.is_empty() {
+            grid.note(&below.join("; "));
         }
         before = line.time;
     }

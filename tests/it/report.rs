@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use trailsift::case::{Case, Scope};
 use trailsift::detect::Catalog;
 use trailsift::frame::Store;
+use trailsift::iam::graph::Graph;
 use trailsift::ingest::{Options, Progress};
 use trailsift::report::build::{Run, Sources};
 use trailsift::report::drift::section::DriftSources;
@@ -244,7 +245,7 @@ fn made(source: &Path, jobs: usize) -> String {
     made_with(source, jobs, None)
 }
 
-/// The same with what changed of identities.
+/// The same with other changes of identities than its own.
 pub(crate) fn made_with(source: &Path, jobs: usize, drift: Option<DriftSources<'_>>) -> String {
     let options = Options { jobs, ..Options::default() };
     let case =
@@ -258,6 +259,10 @@ pub(crate) fn made_with(source: &Path, jobs: usize, drift: Option<DriftSources<'
         command_line: vec!["trailsift".to_owned()],
         started: EventTime::parse("2026-03-13").expect("a date"),
     };
+    let replay = case.replay().expect("replayed");
+    let graph = Graph::of(&replay.drift.state);
+    let own = DriftSources { drift: &replay.drift, gaps: &replay.gaps, graph: Some(&graph) };
+    let drift = Some(drift.unwrap_or(own));
     let sources = Sources { case: &case, catalog: &catalog, detections: &detections, records: &records, drift, run: &run };
     html::page(&Report::new(&sources).expect("a report")).expect("a page")
 }
