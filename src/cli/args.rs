@@ -163,7 +163,7 @@ pub(crate) struct CompareArgs {
     after_help = "The keys come from: aws cloudtrail list-public-keys --start-time T --end-time T --region R\nNext: trailsift investigate SOURCE --keys FILE"
 )]
 pub(crate) struct VerifyArgs {
-    /// Folders, files or s3://bucket/prefix: logs, digests and what is kept beside them
+    /// Folders, files or `s3://bucket/prefix`: logs, digests and what is kept beside them
     #[arg(value_name = "SOURCE", required = true, help_heading = "Input")]
     pub(crate) sources: Vec<PathBuf>,
     #[command(flatten)]
@@ -342,7 +342,7 @@ impl From<SummaryBy> for By {
     group(clap::ArgGroup::new("statement").required(true).args(["command", "file", "schema"]))
 )]
 pub(crate) struct SqlArgs {
-    /// Folders, files, s3://bucket/prefix, or - for standard input
+    /// Folders, files, `s3://bucket/prefix`, or - for standard input
     #[arg(value_name = "SOURCE", required_unless_present = "schema", help_heading = "Input")]
     pub(crate) sources: Vec<PathBuf>,
     #[command(flatten)]
@@ -456,7 +456,7 @@ pub(crate) struct FetchArgs {
 /// What every command takes that reads logs and runs rules over them.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct LogArgs {
-    /// Folders, files, s3://bucket/prefix, or - for standard input
+    /// Folders, files, `s3://bucket/prefix`, or - for standard input
     #[arg(value_name = "SOURCE", required = true, help_heading = "Input")]
     pub(crate) sources: Vec<PathBuf>,
     #[command(flatten)]

@@ -133,8 +133,8 @@ fn read(flag: &str, names: &str, pages: &Value, is_partial: bool) -> Result<Snap
 fn account_of_page(page: &Value) -> Option<String> {
     let page = page.as_object()?;
     let in_list = |name: &&str| {
-        let entries = page.get(*name)?.as_array()?.iter();
-        entries.filter_map(|entry| account_of_arn(entry.get("Arn")?.as_str()?)).next()
+        let mut entries = page.get(*name)?.as_array()?.iter();
+        entries.find_map(|entry| account_of_arn(entry.get("Arn")?.as_str()?))
     };
     let said = page.get("AccountId").and_then(Value::as_str).map(str::to_owned);
     said.or_else(|| ["UserDetailList", "GroupDetailList", "RoleDetailList", "Policies"].iter().find_map(in_list))
@@ -160,8 +160,8 @@ fn newest(report: &str) -> Option<EventTime> {
 }
 
 fn has_more(page: &Value) -> bool {
-    let is_set = |name: &&str| page.get(*name).is_some_and(|value| *value == true || value.as_str().is_some_and(|text| !text.is_empty()));
-    ["IsTruncated", "Marker", "NextToken"].iter().any(|name| is_set(&name))
+    let is_set = |name: &str| page.get(name).is_some_and(|value| *value == true || value.as_str().is_some_and(|text| !text.is_empty()));
+    ["IsTruncated", "Marker", "NextToken"].iter().any(|name| is_set(name))
 }
 
 /// The text of a file, which is noted for the manifest.

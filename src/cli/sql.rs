@@ -90,6 +90,9 @@ fn statement(args: &SqlArgs) -> Result<String, Error> {
     fs::read_to_string(path).map_err(|cause| Error::io("read", path, cause))
 }
 
+/// Makes a table of state.
+type MakeState = fn(&Case) -> Result<StateTable, Error>;
+
 fn answer(statement: &str, case: &Case, found: Option<&Found>, limit: Option<usize>) -> Result<(Answer, bool)> {
     let problems = |list: &[Problem]| list.iter().map(|problem| object(json::problem(problem))).collect::<Vec<_>>();
     let findings = found.map(|found| findings::rows(&found.detections.findings)).unwrap_or_default();
@@ -101,7 +104,7 @@ fn answer(statement: &str, case: &Case, found: Option<&Found>, limit: Option<usi
         (NOTICES.name, json_table(&NOTICES.columns(), &problems(&case.ledger.notices))?),
         (FINDINGS.name, json_table(&FINDINGS.columns(), &findings)?),
     ];
-    let made: [(Table, fn(&Case) -> Result<StateTable, Error>); 5] = [
+    let made: [(Table, MakeState); 5] = [
         (SESSIONS, Case::session_table),
         (USERS, Case::user_table),
         (IAM_CHANGES, Case::change_table),

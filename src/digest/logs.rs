@@ -120,8 +120,8 @@ impl<'e, 'f> Entries<'e, 'f> {
             copies: Vec::new(),
             is_in_range,
         };
-        let recorded = self.counted().map(Entry::recorded);
-        let Some(Choice { file, copies, differing, is_ambiguous }) = places.find(tail, places.of(tail, walk), recorded.clone()) else {
+        let mut recorded = self.counted().map(Entry::recorded);
+        let Some(Choice { file, copies, differing, is_ambiguous }) = places.find(tail, places.of(tail, walk), &recorded) else {
             return self.is_due().then_some(judged);
         };
         if is_in_range {
@@ -130,7 +130,7 @@ impl<'e, 'f> Entries<'e, 'f> {
         (judged.file, judged.copies) = (Some(file), copies);
         (judged.verdict, judged.hash_matches) = self.verdict(file);
         let is_as_listed = judged.verdict.is_valid() || judged.verdict.reason() == Some(Reason::DigestUnverified);
-        if is_as_listed && !recorded.clone().any(|key| is_at(&file.name, key.bucket, key.object)) {
+        if is_as_listed && !recorded.any(|key| is_at(&file.name, key.bucket, key.object)) {
             if is_strict {
                 judged.verdict = Verdict::Invalid(Reason::Moved);
             } else {

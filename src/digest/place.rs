@@ -84,7 +84,7 @@ impl<'f> Places<'f> {
         &self,
         tail: &str,
         in_tree: &[Place<'f>],
-        recorded: impl Iterator<Item = Recorded<'r>> + Clone,
+        recorded: &(impl Iterator<Item = Recorded<'r>> + Clone),
     ) -> Option<Choice<'f>> {
         let flat = self.flat(tail);
         if let ([place], []) = (in_tree, flat) {

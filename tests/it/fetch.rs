@@ -110,8 +110,8 @@ fn hostile_keys_stay_inside_and_are_said() {
     let to = home.path().join("copy");
     let log =
         "AWSLogs/111122223333/CloudTrail/eu-west-1/2026/03/01/111122223333_CloudTrail_eu-west-1_20260301T0805Z_Ab3dEf6hIj9kLmN0.json.gz";
-    let (long, upper, below) = ("x".repeat(300), log.to_uppercase(), format!("{log}/below"));
-    let bad = ["../../x", "/etc/x", "a//b", "a/./b", "dot/..", "line\nbreak", "back\\slash", &long, "AWSLogs", &upper, &below, "case"];
+    let (lengthy, upper, below) = ("x".repeat(300), log.to_uppercase(), format!("{log}/below"));
+    let bad = ["../../x", "/etc/x", "a//b", "a/./b", "dot/..", "line\nbreak", "back\\slash", &lengthy, "AWSLogs", &upper, &below, "case"];
     for key in bad {
         server.put("a-bucket", key, "bad", &json!({}));
     }

@@ -1,7 +1,7 @@
 //! What a recorded call changed: from an [`IamEvent`] to typed [`Change`]s.
 //!
-//! The tables ([`iam`], [`others`]) have a row for each operation: whom it changes, how, and the kind of drift that
-//! this is. [`read`] reads the parameters of a row's call, [`special`] those of calls that are like no other. [`scan`]
+//! The tables (`iam`, `others`) have a row for each operation: whom it changes, how, and the kind of drift that
+//! this is. `read` reads the parameters of a row's call, `special` those of calls that are like no other. `scan`
 //! takes the events out of the frame.
 
 mod iam;

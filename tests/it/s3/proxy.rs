@@ -163,7 +163,7 @@ fn head_end(bytes: &[u8]) -> Option<usize> {
 fn ask(upstream: u16, head: &str) -> std::io::Result<(Vec<u8>, usize)> {
     let is_kept = |line: &&str| !line.to_ascii_lowercase().starts_with("connection:");
     let mut server = TcpStream::connect(("127.0.0.1", upstream))?;
-    let lines: String = head.lines().filter(is_kept).map(|line| format!("{line}\r\n")).collect();
+    let lines: String = head.lines().filter(is_kept).flat_map(|line| [line, "\r\n"]).collect();
     write!(server, "{lines}Connection: close\r\n\r\n")?;
     let mut whole = Vec::new();
     server.read_to_end(&mut whole)?;
