@@ -31,6 +31,7 @@ pub mod query;
 pub mod report;
 pub mod schema;
 pub mod session;
+pub mod severity;
 pub mod source;
 pub mod summary;
 pub mod time;

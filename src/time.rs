@@ -269,6 +269,19 @@ fn parse_offset(mut rest: &[u8]) -> Option<i64> {
     (rest.is_empty() && hours < 24 && minutes < 60).then(|| sign * i64::from(hours * 3_600 + minutes * 60))
 }
 
+/// Spans of time in order, those that touch or overlap as one.
+pub(crate) fn joined(mut spans: Vec<(EventTime, EventTime)>) -> Vec<(EventTime, EventTime)> {
+    spans.sort_unstable();
+    let mut joined: Vec<(EventTime, EventTime)> = Vec::new();
+    for (from, to) in spans {
+        match joined.last_mut() {
+            Some(last) if from <= last.1 => last.1 = last.1.max(to),
+            _ => joined.push((from, to)),
+        }
+    }
+    joined
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

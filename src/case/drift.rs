@@ -16,7 +16,7 @@ use crate::iam::state::State;
 use crate::iam::tables;
 use crate::session::StateTable;
 use crate::source::ObjectKey;
-use crate::time::{EventTime, TimeRange};
+use crate::time::{EventTime, TimeRange, joined};
 
 /// What replay of the log yields.
 #[derive(Debug)]
@@ -243,19 +243,6 @@ fn bad_logs(integrity: &Integrity) -> Vec<(ObjectKey, String)> {
         .collect();
     bad.sort_by(|left, right| left.1.cmp(&right.1));
     bad
-}
-
-/// The ranges in order, those that touch or overlap as one.
-fn joined(mut ranges: Vec<(EventTime, EventTime)>) -> Vec<(EventTime, EventTime)> {
-    ranges.sort_unstable();
-    let mut joined: Vec<(EventTime, EventTime)> = Vec::new();
-    for (from, to) in ranges {
-        match joined.last_mut() {
-            Some(last) if from <= last.1 => last.1 = last.1.max(to),
-            _ => joined.push((from, to)),
-        }
-    }
-    joined
 }
 
 /// What is in both lists of ranges.

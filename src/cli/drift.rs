@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::Result;
 use trailsift::Error;
 use trailsift::case::{Case, Replay};
-use trailsift::detect::{Integrity, Severity};
+use trailsift::detect::Integrity;
 use trailsift::iam::drift::{Evidence, Gap, Item};
 use trailsift::iam::graph::Graph;
 use trailsift::report::drift::dot::dot;
@@ -58,7 +58,7 @@ pub(crate) fn run(args: &DriftArgs) -> Result<Exit> {
     if replay.untimed > 0 {
         session.messages.say(&format!("{} without a time not replayed", count(replay.untimed, "call")));
     }
-    let alert = matches!(args.run.fail_on, Some(FailOn::Severity(level)) if replay.drift.items.iter().any(|item| item.approved_by.is_none() && severity(item) >= level));
+    let alert = matches!(args.run.fail_on, Some(FailOn::Severity(level)) if replay.drift.items.iter().any(|item| item.approved_by.is_none() && item.severity >= level));
     Ok(session.end(&case, alert, true, "-v, or --format json")?)
 }
 
@@ -76,10 +76,6 @@ fn concerns(item: &Item, entity: &str) -> bool {
             && parts.next().is_some_and(|user| user.starts_with("user/") && user.rsplit('/').next() == Some(name))
     };
     item.entity == entity || member.is_some_and(is_user)
-}
-
-fn severity(item: &Item) -> Severity {
-    item.severity.name().parse().unwrap_or(Severity::Info)
 }
 
 /// Writes who could become whom in the end, as DOT.
@@ -138,7 +134,7 @@ fn grid(case: &Case, items: &[&Item], screen: &Screen) -> Grid {
     for Line { item, mark, change, notes, .. } in groups(items.iter().copied()).into_iter().flat_map(|group| group.lines) {
         let evidence = evidence(case, item);
         let text = [format!("{mark} {change}")].into_iter().chain(notes).collect::<Vec<_>>().join("; ");
-        let mut cells = vec![severity(item).name().to_owned(), shown(&item.entity)];
+        let mut cells = vec![item.severity.name().to_owned(), shown(&item.entity)];
         cells.extend(beside.then(|| text.clone()));
         cells.extend([
             item.actor_arn.as_deref().map(shown).unwrap_or_default(),
@@ -146,7 +142,7 @@ fn grid(case: &Case, items: &[&Item], screen: &Screen) -> Grid {
         ]);
         cells.extend(beside.then(|| evidence.to_owned()));
         grid.row(cells);
-        grid.severity(severity(item));
+        grid.severity(item.severity);
         if !beside {
             grid.note(&format!("{text} [evidence {evidence}]"));
         }

@@ -2,8 +2,6 @@
 //! [`Evidence`] for it; and [`Detections`], all that a run of the rules yields.
 
 use std::cmp::{Ordering, Reverse};
-use std::fmt;
-use std::str::FromStr;
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -11,60 +9,8 @@ use serde_json::{Map, Value};
 use super::baseline::Seen;
 use super::rule::{Kind, Rule};
 use crate::frame::ByPlace;
+pub use crate::severity::Severity;
 use crate::time::EventTime;
-
-/// How bad a finding is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Severity {
-    /// For the record.
-    Info,
-    /// Worth a look in context.
-    Low,
-    /// Worth a look.
-    Medium,
-    /// Look today.
-    High,
-    /// Wake somebody up.
-    Critical,
-}
-
-impl Severity {
-    /// All severities, the least one first.
-    pub const ALL: [Self; 5] = [Self::Info, Self::Low, Self::Medium, Self::High, Self::Critical];
-
-    /// The word that rules and JSON use.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Info => "info",
-            Self::Low => "low",
-            Self::Medium => "medium",
-            Self::High => "high",
-            Self::Critical => "critical",
-        }
-    }
-}
-
-impl fmt::Display for Severity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
-
-impl FromStr for Severity {
-    type Err = String;
-
-    /// Reads the word; Sigma's `informational` is read as `info`.
-    fn from_str(word: &str) -> Result<Self, String> {
-        if word == "informational" {
-            return Ok(Self::Info);
-        }
-        Self::ALL
-            .into_iter()
-            .find(|severity| severity.name() == word)
-            .ok_or_else(|| format!("`{word}` is no severity: use critical, high, medium, low or info"))
-    }
-}
 
 /// What the digest chains say about the object that a piece of evidence stands in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]

@@ -6,7 +6,7 @@ use super::chain::{HOUR, Link, Links};
 use super::finding::{Finding, FindingKind};
 use super::key::{ChainId, Tail};
 use super::verdict::{Severity, Verdict};
-use crate::time::EventTime;
+use crate::time::{EventTime, joined};
 
 /// The range that is asked about, both ends inclusive; an absent end is open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -266,17 +266,9 @@ impl<'l, 'f> Member<'l, 'f> {
 pub(super) struct Spans(Vec<(EventTime, EventTime)>);
 
 impl Spans {
-    pub(super) fn new(mut spans: Vec<(EventTime, EventTime)>) -> Self {
-        spans.sort_unstable();
-        let mut merged: Vec<(EventTime, EventTime)> = Vec::new();
-        for (from, to) in spans {
-            match merged.last_mut() {
-                // What meets both of two spans that touch is longer than a moment, so they may be one.
-                Some(last) if from <= last.1 => last.1 = last.1.max(to),
-                _ => merged.push((from, to)),
-            }
-        }
-        Self(merged)
+    pub(super) fn new(spans: Vec<(EventTime, EventTime)>) -> Self {
+        // What meets both of two spans that touch is longer than a moment, so they may be one.
+        Self(joined(spans))
     }
 
     /// Whether a span overlaps any of these.

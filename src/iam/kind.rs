@@ -2,56 +2,7 @@
 
 use serde::{Serialize, Serializer};
 
-/// How bad an item is by default.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Severity {
-    /// For the record.
-    Info,
-    /// Worth a look in context.
-    Low,
-    /// Worth a look.
-    Medium,
-    /// Look today.
-    High,
-    /// Wake somebody up.
-    Critical,
-}
-
-impl Severity {
-    /// The word that items use.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Info => "info",
-            Self::Low => "low",
-            Self::Medium => "medium",
-            Self::High => "high",
-            Self::Critical => "critical",
-        }
-    }
-
-    /// One step worse.
-    #[must_use]
-    pub const fn raised(self) -> Self {
-        match self {
-            Self::Info => Self::Low,
-            Self::Low => Self::Medium,
-            Self::Medium => Self::High,
-            Self::High | Self::Critical => Self::Critical,
-        }
-    }
-
-    /// One step less bad.
-    #[must_use]
-    pub const fn lowered(self) -> Self {
-        match self {
-            Self::Info | Self::Low => Self::Info,
-            Self::Medium => Self::Low,
-            Self::High => Self::Medium,
-            Self::Critical => Self::High,
-        }
-    }
-}
+use crate::severity::Severity;
 
 /// Makes an enum whose variants have names.
 macro_rules! risks {

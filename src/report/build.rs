@@ -112,7 +112,7 @@ fn head(case: &Case, run: &Run) -> Head {
 
 /// The first of the values, and how many more there are.
 fn some(values: &BTreeSet<String>) -> Vec<Text> {
-    let more = beyond(values.len(), SHOWN_OTHERS);
+    let more = Count::beyond(values.len(), SHOWN_OTHERS);
     let rest = (!more.is_zero()).then(|| Text::new(&format!("and {more} more")));
     values.iter().take(SHOWN_OTHERS).map(|value| Text::new(value)).chain(rest).collect()
 }
@@ -211,17 +211,13 @@ fn findings(sources: &Sources<'_>, figures: &Figures) -> Findings {
     Findings {
         severities: figures.severities.clone(),
         all: figures.findings,
-        more: beyond(all.len(), SHOWN_FINDINGS),
+        more: Count::beyond(all.len(), SHOWN_FINDINGS),
         rows,
         raw_shown: Count(raw.shown),
         raw_left_out: Count(raw.left_out),
         accepted: detections.suppressed.iter().take(SHOWN_OTHERS).map(accepted).collect(),
-        more_accepted: beyond(detections.suppressed.len(), SHOWN_OTHERS),
+        more_accepted: Count::beyond(detections.suppressed.len(), SHOWN_OTHERS),
     }
-}
-
-fn beyond(length: usize, shown: usize) -> Count {
-    Count(number(length.saturating_sub(shown)))
 }
 
 /// The records' texts, as far as there is room for them.
@@ -287,7 +283,7 @@ fn finding_row(finding: &Finding, place: u64, rule: Option<&Rule>, raw: &mut Raw
         integrity: finding.integrity().map_or("none", detect::Integrity::word),
         rule: rule_text(finding, rule),
         evidence: evidence.collect(),
-        more_evidence: beyond(finding.evidence.len(), SHOWN_EVIDENCE),
+        more_evidence: Count::beyond(finding.evidence.len(), SHOWN_EVIDENCE),
     }
 }
 
@@ -363,7 +359,7 @@ fn tables(detections: &Detections, catalog: &Catalog) -> Tables {
             why: rule.map(|rule| Text::lines(rule.description.trim())).unwrap_or_default(),
             columns: table.rows.first().into_iter().flat_map(Map::keys).map(|name| Text::new(&name.replace('_', " "))).collect(),
             rows: table.rows.iter().take(SHOWN_ROWS).map(cells).collect(),
-            more: beyond(table.rows.len(), SHOWN_ROWS),
+            more: Count::beyond(table.rows.len(), SHOWN_ROWS),
         }
     };
     // What root did comes first.
@@ -390,7 +386,7 @@ fn cell(value: &Value) -> Cell {
 fn identities(mut rows: Vec<SummaryRow>) -> Identities {
     // The rows come with the busiest first, which decides among equals.
     rows.sort_by_key(|row| (!is_root(row), Reverse(row.worst), Reverse(row.findings)));
-    Identities { more: beyond(rows.len(), SHOWN_ROWS), rows: rows.iter().take(SHOWN_ROWS).map(identity).collect() }
+    Identities { more: Count::beyond(rows.len(), SHOWN_ROWS), rows: rows.iter().take(SHOWN_ROWS).map(identity).collect() }
 }
 
 fn is_root(row: &SummaryRow) -> bool {
@@ -461,12 +457,12 @@ fn problems(case: &Case) -> Problems {
     };
     let mut oddities = kinds("used", ledger.notices.iter().map(|notice| (notice.kind.name(), notice.message.as_str())));
     oddities.extend(kinds("skipped", ledger.skipped.iter().map(|skipped| (skipped.reason.as_str(), skipped.object.as_ref()))));
-    let more_oddities = beyond(oddities.len(), SHOWN_OTHERS);
+    let more_oddities = Count::beyond(oddities.len(), SHOWN_OTHERS);
     oddities.truncate(SHOWN_OTHERS);
     Problems {
         sums: sums.iter().map(|sum| Text::whole(sum)).collect(),
         rows: ledger.problems.iter().take(SHOWN_ROWS).map(row).collect(),
-        more: beyond(ledger.problems.len(), SHOWN_ROWS),
+        more: Count::beyond(ledger.problems.len(), SHOWN_ROWS),
         oddities,
         more_oddities,
     }
@@ -530,7 +526,7 @@ fn method(sources: &Sources<'_>) -> Method {
     Method {
         facts,
         rules: rules.iter().take(SHOWN_FINDINGS).map(line).collect(),
-        more_rules: beyond(rules.len(), SHOWN_FINDINGS),
+        more_rules: Count::beyond(rules.len(), SHOWN_FINDINGS),
         ran: Count(number(ran.clone().count())),
         silent: Count(number(ran.filter(is_silent).count())),
         idle: Count(number(rules.iter().filter(|rule| !has_run(rule)).count())),

@@ -104,6 +104,11 @@ impl fmt::Display for Time {
 pub struct Count(pub u64);
 
 impl Count {
+    /// How many of a list are not among the first that are shown.
+    pub(super) fn beyond(length: usize, shown: usize) -> Self {
+        Self(number(length.saturating_sub(shown)))
+    }
+
     /// Whether it is nothing.
     pub const fn is_zero(&self) -> bool {
         self.0 == 0

@@ -5,27 +5,18 @@ mod stub;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 use walkdir::WalkDir;
 
 use crate::s3::server::{Server, python};
-use crate::support::{Folder, Run, check_ledger, project, shared, trailsift};
+use crate::s3::{ENVIRONMENT, text};
+use crate::support::{Folder, Run, check_ledger, project, shared, trailsift, trailsift_in};
 use stub::Stub;
 
 /// Runs the binary with credentials that are made up, and more variables.
 fn run(args: &[&str], more: &[(&str, &str)]) -> Run {
-    let output = assert_cmd::Command::new(env!("CARGO_BIN_EXE_trailsift"))
-        .args(args)
-        .envs([("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE"), ("AWS_SECRET_ACCESS_KEY", "made-up"), ("AWS_EC2_METADATA_DISABLED", "true")])
-        .envs([("AWS_CONFIG_FILE", "/nowhere"), ("AWS_SHARED_CREDENTIALS_FILE", "/nowhere"), ("NO_PROXY", "127.0.0.1")])
-        .envs(more.iter().copied())
-        .timeout(Duration::from_mins(5))
-        .output()
-        .expect("the binary starts");
-    let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
-    Run { code: output.status.code().expect("ended by itself"), stdout: text(output.stdout), stderr: text(output.stderr) }
+    trailsift_in(args.to_vec(), &[], &[&ENVIRONMENT[..], more].concat())
 }
 
 /// `fetch` of a bucket into a folder.
@@ -33,10 +24,6 @@ fn fetch(server: &Server, bucket: &str, to: &Path, more: &[&str]) -> Run {
     let (url, endpoint) = (format!("s3://{bucket}"), format!("http://127.0.0.1:{}", server.port));
     let args = ["fetch", url.as_str(), "--to", text(to), "--endpoint-url", &endpoint, "--format", "json"];
     run(&[&args[..], more].concat(), &[])
-}
-
-fn text(path: &Path) -> &str {
-    path.to_str().expect("UTF-8")
 }
 
 /// The files below a folder by their paths in it.

@@ -19,7 +19,7 @@ use server::Server;
 const SAMPLE: [&str; 2] = ["example-111122223333-cloudtrail-logs", "example-444455556666-cloudtrail-logs"];
 
 /// Credentials that are made up, and none of the machine's own.
-const ENVIRONMENT: [(&str, &str); 6] = [
+pub(crate) const ENVIRONMENT: [(&str, &str); 6] = [
     ("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE"),
     ("AWS_SECRET_ACCESS_KEY", "made-up"),
     ("AWS_CONFIG_FILE", "/nowhere"),
@@ -37,7 +37,7 @@ fn run(port: u16, args: &[&str]) -> Run {
     trailsift_in([args, &["--endpoint-url", &endpoint(port)]].concat(), &[], &ENVIRONMENT)
 }
 
-fn text(path: &Path) -> &str {
+pub(crate) fn text(path: &Path) -> &str {
     path.to_str().expect("UTF-8")
 }
 

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde_json::Value;
 
+use super::super::drift::{ENTRY_SECONDS, KEY_SECONDS, SESSION_SECONDS, USE_SECONDS};
 use super::super::entity::{EntityKey, EntityKind, EntityRef};
 use super::super::event::IamEvent;
 use super::super::snapshot::Snapshot;
@@ -109,17 +110,5 @@ impl Sought {
     }
 }
 
-/// How long after a role was opened replay takes its use as part of that.
-const ENTRY_SECONDS: i64 = 86_400;
-
 /// Calls after which a key or a caller cannot call any more.
 const REMOVALS: [&str; 4] = ["DeleteAccessKey", "UpdateAccessKey", "DeleteUser", "DeleteRole"];
-
-/// How long replay lets a key work after it was deleted or made inactive.
-const KEY_SECONDS: i64 = 300;
-
-/// How long replay lets the sessions of a role live that was deleted.
-const SESSION_SECONDS: i64 = 43_200;
-
-/// How far from a use replay looks for an event.
-const USE_SECONDS: i64 = 1_200;

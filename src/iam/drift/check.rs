@@ -64,7 +64,7 @@ impl Checks {
         }
         let Some(uses) = caller(event).and_then(|caller| self.uses.get_mut(&caller.key())) else { return };
         for (time, is_seen) in uses {
-            *is_seen |= event.event_time.epoch().abs_diff(time.epoch()) <= USE_SECONDS;
+            *is_seen |= event.event_time.epoch().abs_diff(time.epoch()) <= USE_SECONDS.unsigned_abs();
         }
     }
 
@@ -289,13 +289,13 @@ fn is_older(held: &Held, now: EventTime, seconds: i64) -> bool {
 }
 
 /// How long a key may still work after it was deleted or made inactive.
-const KEY_SECONDS: i64 = 300;
+pub(in crate::iam) const KEY_SECONDS: i64 = 300;
 
 /// The longest session of a role, which outlives it.
-const SESSION_SECONDS: i64 = 43_200;
+pub(in crate::iam) const SESSION_SECONDS: i64 = 43_200;
 
 /// How near to a use an event has to be: `last used` is the first use in a quarter of an hour.
-const USE_SECONDS: u64 = 1_200;
+pub(in crate::iam) const USE_SECONDS: i64 = 1_200;
 
 /// IAM is eventually consistent: what was just made may not be found yet.
 const SETTLED_SECONDS: i64 = 60;

@@ -81,7 +81,7 @@ fn call(event: &IamEvent) -> [Arc<str>; 3] {
 }
 
 /// How long after a role was opened its use belongs to that.
-const ENTRY_SECONDS: i64 = 86_400;
+pub(in crate::iam) const ENTRY_SECONDS: i64 = 86_400;
 
 /// Refused calls that are remembered: callers times operations, of which an account that tries all has few.
 const MAX_REFUSED: usize = 100_000;

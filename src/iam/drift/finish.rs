@@ -6,13 +6,14 @@ use std::sync::Arc;
 use serde_json::Value as Json;
 
 use super::super::attribute::{Attribute, Field, Value};
-use super::super::kind::{Kind, Risk, Severity};
+use super::super::kind::{Kind, Risk};
 use super::super::state::{EntityId, State};
 use super::approval::approve;
 use super::item::Item;
 use super::run::Draft;
 use super::trail::TrailGap;
 use super::{Certainty, Setup};
+use crate::severity::Severity;
 use crate::time::{EventTime, TimeRange};
 
 /// The values of an attribute over the run.

@@ -5,8 +5,9 @@ use serde_json::Value as Json;
 
 use super::super::attribute::Value;
 use super::super::event::IamEvent;
-use super::super::kind::{Kind, Risk, Severity};
+use super::super::kind::{Kind, Risk};
 use super::document::StatementDiff;
+use crate::severity::Severity;
 use crate::time::EventTime;
 
 /// A transition of one attribute, or what the log does not explain.

@@ -28,6 +28,8 @@ use super::snapshot::Snapshot;
 use super::state::State;
 use crate::time::{EventTime, TimeRange};
 pub use approval::{ApprovedChange, NotApprovals, read_approvals};
+pub(super) use check::{KEY_SECONDS, SESSION_SECONDS, USE_SECONDS};
+pub(super) use confirm::ENTRY_SECONDS;
 pub use document::StatementDiff;
 pub use item::{Doubt, Evidence, Item, Ordering};
 pub use launch::Launch;
@@ -121,7 +123,7 @@ pub fn drift(events: Vec<IamEvent>, setup: &Setup) -> Drift {
 /// where that is to be checked, and for [`Setup::has_all_events`], all events are needed.
 pub fn is_wanted(event_source: &str, event_name: &str) -> bool {
     let source = event_source.to_ascii_lowercase();
-    let service = source.strip_suffix(".amazonaws.com").unwrap_or(&source);
+    let service = launch::service(&source);
     change::is_known(&source, event_name)
         || launch::is_wanted(service, event_name)
         || trail::is_wanted(service, event_name)

@@ -7,7 +7,7 @@ use super::super::attribute::{Attribute, Field, Value};
 use super::super::change::{Change, Subject, changes};
 use super::super::entity::{EntityKind, EntityRef};
 use super::super::event::IamEvent;
-use super::super::kind::{Kind, Severity};
+use super::super::kind::Kind;
 use super::super::policy::Rank;
 use super::super::replay::{Applier, Batch, Fact, Schedule, Sorted, Step, sorted};
 use super::super::snapshot::Snapshot;
@@ -25,6 +25,7 @@ use super::risk::Scene;
 use super::trail::trail_gaps;
 use super::trust::TrustChange;
 use super::{Coverage, Drift, Setup};
+use crate::severity::Severity;
 use crate::time::EventTime;
 
 pub(super) fn run(events: Vec<IamEvent>, setup: &Setup) -> Drift {

@@ -7,7 +7,7 @@ use super::super::text::{count, number, short_principal, thousands};
 use super::notes::notes;
 use super::words::{change, is_contradiction, mark};
 use crate::iam::drift::{Coverage, Drift, Item};
-use crate::iam::kind::Severity;
+use crate::severity::Severity;
 
 /// What changed of one entity.
 #[derive(Debug, Clone, PartialEq)]

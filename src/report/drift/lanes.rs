@@ -6,7 +6,6 @@ use super::super::buckets::{LEFT, MARK, Mark, PLOT, Tenths, Tick, ticks};
 use super::super::model::{Activity, Count, Text};
 use super::super::text::{number, short_principal};
 use super::groups::Group;
-use super::section::severity;
 use crate::detect::Severity;
 
 /// The picture; it is 1,120 pixels wide.
@@ -59,7 +58,7 @@ pub(super) fn lanes(activity: &Activity, groups: &[&Group<'_>]) -> Option<Lanes>
             match column.and_then(|column| u64::try_from(column).ok()).filter(|column| *column < all) {
                 Some(column) => {
                     let (worst, count) = found.entry(column).or_insert((Severity::Info, 0));
-                    (*worst, *count) = ((*worst).max(severity(item.severity)), *count + 1);
+                    (*worst, *count) = ((*worst).max(item.severity), *count + 1);
                 }
                 None => outside += 1,
             }
@@ -108,7 +107,7 @@ mod tests {
     use super::super::tests::made;
     use super::*;
     use crate::iam::drift::Item;
-    use crate::iam::kind::{self, Kind};
+    use crate::iam::kind::Kind;
     use crate::time::EventTime;
 
     fn activity() -> Activity {
@@ -122,7 +121,7 @@ mod tests {
         Activity { unit: "hour", buckets: (9..12).map(bucket).collect(), seconds: 3_600, untimed: Count(0) }
     }
 
-    fn at(time: Option<&str>, entity: &str, severity: kind::Severity) -> Item {
+    fn at(time: Option<&str>, entity: &str, severity: Severity) -> Item {
         let mut item = made(Kind::UserCreated, "exists", json!(false), json!(true));
         item.event_time = time.and_then(|time| EventTime::parse(&format!("2026-03-02T{time}Z")));
         (item.entity, item.severity) = (entity.to_owned(), severity);
@@ -132,12 +131,12 @@ mod tests {
     #[test]
     fn every_item_has_a_mark_or_is_counted() {
         let items = [
-            at(Some("09:00:00"), "a", kind::Severity::High),
-            at(Some("09:59:59"), "a", kind::Severity::Low),
-            at(Some("11:00:00"), "a", kind::Severity::Low),
-            at(Some("12:00:00"), "a", kind::Severity::Low),
-            at(Some("08:59:59"), "b", kind::Severity::Info),
-            at(None, "b", kind::Severity::Info),
+            at(Some("09:00:00"), "a", Severity::High),
+            at(Some("09:59:59"), "a", Severity::Low),
+            at(Some("11:00:00"), "a", Severity::Low),
+            at(Some("12:00:00"), "a", Severity::Low),
+            at(Some("08:59:59"), "b", Severity::Info),
+            at(None, "b", Severity::Info),
         ];
         let groups = groups(&items);
         let lanes = lanes(&activity(), &groups.iter().collect::<Vec<_>>()).expect("lanes");
@@ -154,7 +153,7 @@ mod tests {
     #[test]
     fn without_columns_there_are_no_lanes() {
         let empty = Activity { buckets: Vec::new(), ..activity() };
-        assert!(lanes(&empty, &groups(&[at(None, "a", kind::Severity::Low)]).iter().collect::<Vec<_>>()).is_none());
+        assert!(lanes(&empty, &groups(&[at(None, "a", Severity::Low)]).iter().collect::<Vec<_>>()).is_none());
         assert!(lanes(&activity(), &[]).is_none());
     }
 }

@@ -12,10 +12,9 @@ use super::notes::{Explanation, evidence, explanations, notes, pattern_words};
 use super::picture::Picture;
 use super::sides::{Line, Room, sides};
 use super::words::{change, is_contradiction, mark, sentence};
-use crate::detect;
 use crate::iam::drift::{Drift, Gap, Item, Launch};
 use crate::iam::graph::Graph;
-use crate::iam::kind::Severity;
+use crate::severity::Severity;
 
 /// What the section is made of.
 #[derive(Debug, Clone, Copy)]
@@ -73,7 +72,7 @@ pub struct DriftSection {
 #[derive(Debug, Clone)]
 pub struct ContradictionRow {
     /// How bad.
-    pub severity: detect::Severity,
+    pub severity: Severity,
     /// When it was revealed.
     pub time: Option<Time>,
     /// What it is.
@@ -90,7 +89,7 @@ pub struct ContradictionRow {
 #[derive(Debug, Clone)]
 pub struct ChangeRow {
     /// How bad.
-    pub severity: detect::Severity,
+    pub severity: Severity,
     /// When.
     pub time: Option<Time>,
     /// What happened.
@@ -128,7 +127,7 @@ pub struct EntityRow {
     /// Its printed key.
     pub entity: Text,
     /// The worst of its items.
-    pub worst: detect::Severity,
+    pub worst: Severity,
     /// All of them.
     pub items: Count,
     /// The transitions, in order.
@@ -166,20 +165,20 @@ impl DriftSection {
         Self {
             lines: headline(drift).iter().map(|line| Text::whole(line)).collect(),
             gaps: gaps.iter().take(SHOWN_OTHERS).map(gap).collect(),
-            more_gaps: beyond(gaps.len(), SHOWN_OTHERS),
+            more_gaps: Count::beyond(gaps.len(), SHOWN_OTHERS),
             contradictions: lists.contradictions.iter().take(SHOWN_ITEMS).map(|item| contradiction(item)).collect(),
-            more_contradictions: beyond(lists.contradictions.len(), SHOWN_ITEMS),
+            more_contradictions: Count::beyond(lists.contradictions.len(), SHOWN_ITEMS),
             changes: lists.changes.iter().take(SHOWN_ITEMS).map(|item| changed(item)).collect(),
-            more_changes: beyond(lists.changes.len(), SHOWN_ITEMS),
+            more_changes: Count::beyond(lists.changes.len(), SHOWN_ITEMS),
             approved: lists.approved.iter().take(SHOWN_ITEMS).map(|item| changed(item)).collect(),
-            more_approved: beyond(lists.approved.len(), SHOWN_ITEMS),
+            more_approved: Count::beyond(lists.approved.len(), SHOWN_ITEMS),
             infos: lists.infos.into_iter().map(|(kind, count)| (kind, Count(count))).collect(),
             not_observed: drift.approved_not_observed.iter().take(SHOWN_OTHERS).map(|change| Text::new(change)).collect(),
-            more_not_observed: beyond(drift.approved_not_observed.len(), SHOWN_OTHERS),
+            more_not_observed: Count::beyond(drift.approved_not_observed.len(), SHOWN_OTHERS),
             launches: drift.launches.iter().take(SHOWN_OTHERS).map(launch).collect(),
-            more_launches: beyond(drift.launches.len(), SHOWN_OTHERS),
+            more_launches: Count::beyond(drift.launches.len(), SHOWN_OTHERS),
             entities: told.iter().take(SHOWN_ENTITIES).map(|group| entity(group, &mut room)).collect(),
-            more_entities: beyond(told.len(), SHOWN_ENTITIES),
+            more_entities: Count::beyond(told.len(), SHOWN_ENTITIES),
             lanes: lanes(activity, &told),
             picture: graph.map(Picture::of),
         }
@@ -226,7 +225,7 @@ fn gap(gap: &Gap) -> Text {
 
 fn contradiction(item: &Item) -> ContradictionRow {
     ContradictionRow {
-        severity: severity(item.severity),
+        severity: item.severity,
         time: item.event_time.map(Time),
         sentence: Text::new(&sentence(item)),
         notes: texts(&notes(item)),
@@ -237,7 +236,7 @@ fn contradiction(item: &Item) -> ContradictionRow {
 
 fn changed(item: &Item) -> ChangeRow {
     ChangeRow {
-        severity: severity(item.severity),
+        severity: item.severity,
         time: item.event_time.map(Time),
         sentence: Text::new(&sentence(item)),
         risk: item.risk.name().replace('_', " "),
@@ -269,10 +268,10 @@ fn entity(group: &Group<'_>, room: &mut Room) -> EntityRow {
     };
     EntityRow {
         entity: Text::new(group.entity),
-        worst: severity(group.lines.iter().map(|line| line.item.severity).max().unwrap_or(Severity::Info)),
+        worst: group.lines.iter().map(|line| line.item.severity).max().unwrap_or(Severity::Info),
         items: Count(number(group.lines.len())),
         steps: group.lines.iter().take(SHOWN_STEPS).map(|line| step(line.item, room)).collect(),
-        more_steps: beyond(group.lines.len(), SHOWN_STEPS),
+        more_steps: Count::beyond(group.lines.len(), SHOWN_STEPS),
     }
 }
 
@@ -282,21 +281,6 @@ fn looked_up(item: &Item) -> Vec<Text> {
 
 fn texts(lines: &[String]) -> Vec<Text> {
     lines.iter().take(SHOWN_NOTES).map(|line| Text::new(line)).collect()
-}
-
-fn beyond(length: usize, shown: usize) -> Count {
-    Count(number(length.saturating_sub(shown)))
-}
-
-/// The severity as findings have it, whose shapes and colours the page knows.
-pub(super) const fn severity(severity: Severity) -> detect::Severity {
-    match severity {
-        Severity::Info => detect::Severity::Info,
-        Severity::Low => detect::Severity::Low,
-        Severity::Medium => detect::Severity::Medium,
-        Severity::High => detect::Severity::High,
-        Severity::Critical => detect::Severity::Critical,
-    }
 }
 
 /// Items that a list shows: beyond some hundreds nobody reads on.

@@ -6,8 +6,9 @@ use serde_json::{Value as Json, json};
 use super::words::{change, mark, sentence};
 use crate::iam::drift::{Coverage, Drift, Evidence, Item, Ordering, StatementDiff};
 use crate::iam::graph::{Edge, Graph, Means, Node, Party};
-use crate::iam::kind::{Kind, Risk, Severity};
+use crate::iam::kind::{Kind, Risk};
 use crate::iam::state::State;
+use crate::severity::Severity;
 use crate::time::EventTime;
 
 /// An item of that kind, by mallory.

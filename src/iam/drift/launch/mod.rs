@@ -16,7 +16,7 @@ use crate::time::EventTime;
 use rows::{Of, ROWS, Row, When};
 use things::{Known, Things};
 
-pub(super) use rows::is_wanted;
+pub(super) use rows::{is_wanted, service};
 
 /// A call of another service that runs something under a role: a way to more rights if the role has more than the caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,7 +65,7 @@ struct Call<'e> {
 impl Launches {
     /// Notes what a call of another service runs, and what it tells about later ones.
     pub(super) fn event(&mut self, state: &State, event: &IamEvent, trusted: &BTreeSet<String>) {
-        let service = rows::service(&event.event_source);
+        let service = service(&event.event_source);
         if event.has_failed() || !is_wanted(service, &event.event_name) {
             return;
         }

@@ -52,7 +52,7 @@ pub(super) enum When {
 }
 
 /// The service in the name of an event source.
-pub(super) fn service(event_source: &str) -> &str {
+pub(in crate::iam::drift) fn service(event_source: &str) -> &str {
     event_source.strip_suffix(".amazonaws.com").unwrap_or(event_source)
 }
 

@@ -3,7 +3,8 @@
 use super::scenes::{ACCOUNT, call, only, shown, taken, user};
 use super::*;
 use crate::iam::event::Actor;
-use crate::iam::kind::{Kind, Severity};
+use crate::iam::kind::Kind;
+use crate::severity::Severity;
 
 fn arn(rest: &str) -> String {
     format!("arn:aws:iam::{ACCOUNT}:{rest}")

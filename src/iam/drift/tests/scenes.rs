@@ -1,7 +1,8 @@
 //! What the cases lack, one scene a test.
 
 use super::*;
-use crate::iam::kind::{Kind, Severity};
+use crate::iam::kind::Kind;
+use crate::severity::Severity;
 
 pub(super) const ACCOUNT: &str = "111122223333";
 
