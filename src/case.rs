@@ -23,7 +23,7 @@ use crate::error::Error;
 use crate::frame::{ByPlace, DIFFERING, EventFrame, Store};
 use crate::iam;
 use crate::iam::drift::Setup;
-use crate::ingest::{self, ObjectReport, Progress, RawRecord, Status, Unread, revisit};
+use crate::ingest::{self, ObjectReport, Progress, RawRecord, Revisit, Status, Unread};
 use crate::problem::{Filtered, Ledger, ObjectCounts, RecordCounts, Skipped};
 use crate::schema::Column;
 use crate::session::{self, Sessions, StateTable};
@@ -160,10 +160,12 @@ impl Case {
         let mut events = EventFrame::new(read.batches, store);
         let duplicates = events.remove_duplicates()?;
         if !duplicates.differing.is_empty() {
-            let records = revisit(&objects, &read.reports, &by_object(duplicates.differing.iter().cloned()), &scope.options)?;
+            let places = by_object(duplicates.differing.iter().cloned());
+            let hash = |record: RawRecord| (record.object, record.record_index, sha256_hex(record.text.as_bytes()));
+            let hashed: Vec<(Arc<str>, u64, String)> = Revisit::new(&objects, &read.reports, places, &scope.options)?.map(hash).collect();
             let mut hashes: ByPlace<'_, String> = ByPlace::default();
-            for record in &records {
-                *hashes.entry(&record.object, record.record_index) = sha256_hex(record.text.as_bytes());
+            for (object, index, hash) in &hashed {
+                hash.clone_into(hashes.entry(object, *index));
             }
             events.fill_text(&DIFFERING, &hashes)?;
         }
@@ -266,12 +268,10 @@ impl Case {
     ///
     /// # Errors
     /// [`Error::Setting`] where the threads cannot be started.
-    pub fn evidence(&self, findings: &[Finding]) -> Result<Vec<RawRecord>, Error> {
-        let places = findings
-            .iter()
-            .flat_map(|finding| &finding.evidence)
-            .filter_map(|evidence| Some((Arc::from(evidence.object.as_str()), evidence.record_index?)));
-        revisit(&self.objects, &self.reports, &by_object(places), &self.scope.options)
+    pub fn evidence(&self, findings: &[Finding]) -> Result<Revisit<'_>, Error> {
+        let pieces = findings.iter().flat_map(|finding| &finding.evidence);
+        let places = pieces.filter_map(|evidence| Some((evidence.object.clone(), evidence.record_index?)));
+        Revisit::new(&self.objects, &self.reports, by_object(places), &self.scope.options)
     }
 
     /// SHA-256 over the list of all objects that were read, in lower-case hex.

@@ -213,7 +213,8 @@ impl CaseFolder {
         Ok(())
     }
 
-    fn write(&mut self, name: &str, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Error> {
+    /// Writes a file, of which `content` makes the bytes.
+    pub(crate) fn write(&mut self, name: &str, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Error> {
         let folder = self.temporary.as_deref().unwrap_or(&self.path);
         let failed = |cause: io::Error| {
             // The case is what needs room, not this file of it.

@@ -1,31 +1,29 @@
 //! `trailsift investigate`: everything, into one folder.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::path::PathBuf;
 
 use anyhow::Result;
-use serde::Serialize;
 use serde_json::{Value, json};
 use trailsift::Error;
 use trailsift::case::{Case, EVENTS, SCHEMA, StoredEvents, as_case};
-use trailsift::detect::{Catalog, Detections, EvidenceKind, Finding, Integrity, SEEN_FILE};
+use trailsift::detect::{Catalog, Detections, SEEN_FILE};
 use trailsift::digest::Verification;
-use trailsift::event::redact;
 use trailsift::frame::Store;
 use trailsift::iam::graph::Graph;
-use trailsift::ingest::RawRecord;
 use trailsift::problem::{Ledger, Problem};
 use trailsift::query;
 use trailsift::report;
 use trailsift::report::build::{Run, Sources};
 use trailsift::report::drift::section::DriftSources;
 use trailsift::report::model::Report;
+use trailsift::report::raw::ShownRecords;
 use trailsift::time::EventTime;
 
 use super::args::{InvestigateArgs, LogArgs};
 use super::case_folder::CaseFolder;
 use super::drift;
+use super::evidence::Pieces;
 use super::exit::Exit;
 use super::findings::{self, Found};
 use super::keys::Keys;
@@ -39,6 +37,8 @@ use super::text::{count, number};
 const EVENTS_SHARE: u64 = 2;
 /// How much larger the manifest may be on the disk, where it is indented and lists the files.
 const PRETTY: u64 = 2;
+/// The most that a page takes, about; where it is longer the disk may be found full only when it is written.
+const PAGE_BYTES: u64 = 10 << 20;
 
 pub(crate) fn run(args: &InvestigateArgs) -> Result<Exit> {
     let LogArgs { rules, output, run, .. } = &args.logs;
@@ -74,27 +74,24 @@ pub(crate) fn run(args: &InvestigateArgs) -> Result<Exit> {
     let replay = case.replay()?;
     let items = report::json::drift_items(&case, replay);
     display.stage("writing the case");
-    let records = case.evidence(&all.findings)?;
-    let evidence = evidence(&all.findings, &records);
-    let page = page(&session, &folder.name(), &catalog, &case, &all, &records)?;
-    let lost = evidence.iter().filter(|line| line.raw.is_none()).count();
+    let evidence = Pieces::of(&all.findings);
     let problems = problems(&case.ledger);
     let manifest = manifest(&session, args, &compared, &catalog, &case, &all);
     let verification = case.integrity.as_ref().and_then(|integrity| integrity.verification.as_ref());
     let integrity = verification.into_iter().collect::<Vec<_>>();
-    let lines = jsonl_bytes(&all.findings) + jsonl_bytes(&all.suppressed) + jsonl_bytes(&evidence) + jsonl_bytes(&problems);
+    let lines = jsonl_bytes(&all.findings) + jsonl_bytes(&all.suppressed) + evidence.bytes(&case.ledger) + jsonl_bytes(&problems);
     folder.need(
-        lines
-            + jsonl_bytes(&items)
-            + jsonl_bytes(&integrity)
-            + jsonl_bytes(&all.seen)
-            + number(page.len())
-            + PRETTY * jsonl_bytes(&[&manifest]),
+        lines + jsonl_bytes(&items) + jsonl_bytes(&integrity) + jsonl_bytes(&all.seen) + PAGE_BYTES + PRETTY * jsonl_bytes(&[&manifest]),
     )?;
     folder.note_files(EVENTS)?;
     folder.write_lines("findings.jsonl", &all.findings)?;
     folder.write_lines("suppressed.jsonl", &all.suppressed)?;
-    folder.write_lines("evidence.jsonl", &evidence)?;
+    let (records, mut shown) = (case.evidence(&all.findings)?, ShownRecords::of(&all.findings));
+    let mut lost = 0;
+    folder.write("evidence.jsonl", |out| {
+        lost = evidence.write(out, records, |record| shown.offer(record))?;
+        Ok(())
+    })?;
     folder.write_lines("problems.jsonl", &problems)?;
     folder.write_lines("drift.jsonl", &items)?;
     folder.write_by("iam_changes.parquet", |path| query::write_state(&case.change_table()?, path))?;
@@ -105,6 +102,7 @@ pub(crate) fn run(args: &InvestigateArgs) -> Result<Exit> {
     if let Some((name, text)) = keys.case_file() {
         folder.write_text(name, &text)?;
     }
+    let page = page(&session, &folder.name(), &catalog, &case, &all, &shown)?;
     folder.write_text("report.html", &page)?;
     let path = folder.path().to_owned();
     let name = folder.name();
@@ -157,23 +155,8 @@ fn out(args: &InvestigateArgs, now: EventTime) -> PathBuf {
     args.out.clone().unwrap_or_else(|| PathBuf::from(format!("trailsift-case-{}", stamp())))
 }
 
-/// One line of `evidence.jsonl`: a record that findings rest on.
-#[derive(Debug, Serialize)]
-struct EvidenceLine {
-    object: String,
-    record_index: Option<u64>,
-    offset: Option<u64>,
-    event_id: Option<String>,
-    rules: BTreeSet<String>,
-    integrity: Integrity,
-    /// The record's text; `None` where its file has changed since it was read.
-    raw: Option<String>,
-    /// Whether a session token was taken out of the text.
-    redacted: bool,
-}
-
 /// The HTML report.
-fn page(session: &Session, name: &str, catalog: &Catalog, case: &Case, detections: &Detections, records: &[RawRecord]) -> Result<String> {
+fn page(session: &Session, name: &str, catalog: &Catalog, case: &Case, detections: &Detections, records: &ShownRecords) -> Result<String> {
     let replay = case.replay()?;
     let graph = Graph::of(&replay.drift.state);
     let drift = DriftSources { drift: &replay.drift, gaps: &replay.gaps, graph: Some(&graph) };
@@ -184,36 +167,6 @@ fn page(session: &Session, name: &str, catalog: &Catalog, case: &Case, detection
 
 fn command_line() -> Vec<String> {
     env::args_os().map(|word| word.to_string_lossy().into_owned()).collect()
-}
-
-/// Every record that a finding rests on, once, in the order of the places.
-fn evidence(findings: &[Finding], records: &[RawRecord]) -> Vec<EvidenceLine> {
-    let mut lines: BTreeMap<(&str, Option<u64>), EvidenceLine> = BTreeMap::new();
-    for finding in findings {
-        // Places in snapshots are not places of records.
-        for piece in finding.evidence.iter().filter(|piece| piece.kind == EvidenceKind::Event) {
-            let line = lines.entry((&piece.object, piece.record_index)).or_insert_with(|| EvidenceLine {
-                object: piece.object.clone(),
-                record_index: piece.record_index,
-                offset: None,
-                event_id: piece.event_id.clone(),
-                rules: BTreeSet::new(),
-                integrity: piece.integrity,
-                raw: None,
-                redacted: false,
-            });
-            line.rules.insert(finding.rule_id.clone());
-        }
-    }
-    for RawRecord { object, record_index, offset, text } in records {
-        if let Some(line) = lines.get_mut(&(object.as_ref(), Some(*record_index))) {
-            let (raw, redacted) = redact(text);
-            line.offset = Some(*offset);
-            line.raw = Some(raw.into_owned());
-            line.redacted = redacted;
-        }
-    }
-    lines.into_values().collect()
 }
 
 /// Problems, then notices, each with its class.

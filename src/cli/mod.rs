@@ -9,6 +9,7 @@ pub(crate) mod args;
 mod case_folder;
 mod detect;
 mod drift;
+mod evidence;
 pub(crate) mod exit;
 mod explain;
 #[cfg(feature = "s3")]

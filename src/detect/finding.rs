@@ -2,6 +2,7 @@
 //! [`Evidence`] for it; and [`Detections`], all that a run of the rules yields.
 
 use std::cmp::{Ordering, Reverse};
+use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -97,13 +98,13 @@ pub struct Evidence {
     /// What it is.
     pub kind: EvidenceKind,
     /// The file's path or key.
-    pub object: String,
+    pub object: Arc<str>,
     /// The record's place among the object's records, from 0.
     pub record_index: Option<u64>,
     /// A JSON pointer into the object, where no record is meant.
-    pub pointer: Option<String>,
+    pub pointer: Option<Arc<str>>,
     /// The record's `eventID`.
-    pub event_id: Option<String>,
+    pub event_id: Option<Arc<str>>,
     /// Whether the object is what AWS delivered.
     pub integrity: Integrity,
 }
@@ -126,9 +127,9 @@ pub struct Finding {
     /// What kind of rule it was.
     pub kind: Kind,
     /// MITRE ATT&CK techniques.
-    pub attack: Vec<String>,
+    pub attack: Arc<[String]>,
     /// Controls of the CIS AWS Foundations Benchmark.
-    pub cis: Vec<String>,
+    pub cis: Arc<[String]>,
     /// The account that the calls were made in: the recipient, else the caller's.
     pub account_id: Option<String>,
     /// `aws_region`.
@@ -148,13 +149,13 @@ pub struct Finding {
     /// One sentence with the values that matter.
     pub message: String,
     /// The events' ids in their order, each once.
-    pub event_ids: Vec<String>,
+    pub event_ids: Vec<Arc<str>>,
     /// All events of the finding, in the order of time.
     pub evidence: Vec<Evidence>,
     /// What else it may be.
-    pub false_positives: Vec<String>,
+    pub false_positives: Arc<[String]>,
     /// What to do next.
-    pub next_steps: Vec<String>,
+    pub next_steps: Arc<[String]>,
     /// `builtin`, or the path of the rule's file.
     pub source: String,
     /// Who wrote the rule, where it says so.
@@ -222,7 +223,7 @@ impl Finding {
     }
 
     fn place(&self) -> Option<(&str, Option<u64>)> {
-        self.evidence.first().map(|evidence| (evidence.object.as_str(), evidence.record_index))
+        self.evidence.first().map(|evidence| (&*evidence.object, evidence.record_index))
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use polars::prelude::{BooleanChunked, DataFrame, DataType, Int64Chunked, StringChunked};
 
@@ -12,6 +13,7 @@ use super::rule::Rule;
 use super::scan::{Match, Matches};
 use super::template::{Facts, Word};
 use crate::error::Error;
+use crate::frame::Texts;
 use crate::schema::Column;
 use crate::time::EventTime;
 
@@ -68,6 +70,11 @@ enum Cells<'m> {
 }
 
 impl<'m> Rows<'m> {
+    /// Those of each batch.
+    pub(super) fn of(matches: &'m [Matches]) -> Result<Vec<Self>, Error> {
+        matches.iter().map(|matches| Self::new(&matches.frame)).collect()
+    }
+
     pub(super) fn new(frame: &'m DataFrame) -> Result<Self, Error> {
         let mut columns = HashMap::new();
         for column in frame.columns() {
@@ -159,28 +166,31 @@ impl<'m> Hit<'m> {
         self.column(column).shown()
     }
 
-    fn evidence(&self) -> Evidence {
+    /// Where it stands; `objects` has one copy of each object's name.
+    fn evidence(&self, objects: &mut Texts) -> Evidence {
+        let text = |column| match self.column(column) {
+            Value::Text(text) => Some(text),
+            _ => None,
+        };
         let index = match self.column(Column::RecordIndex) {
             Value::Int(index) => u64::try_from(index).ok(),
             _ => None,
         };
         Evidence {
             kind: EvidenceKind::Event,
-            object: self.text(Column::Object).unwrap_or_default(),
+            object: objects.share(text(Column::Object).unwrap_or_default()),
             record_index: index,
             pointer: None,
-            event_id: self.text(Column::EventId),
+            event_id: text(Column::EventId).map(Arc::from),
             integrity: Integrity::NotChecked,
         }
     }
 }
 
-/// The hits of a condition over all batches, in order.
-pub(super) fn hits<'m>(matches: &[Matches], rows: &'m [Rows<'m>], number: usize) -> Vec<Hit<'m>> {
-    let mut hits = Vec::new();
-    for (matches, rows) in matches.iter().zip(rows) {
-        hits.extend(matches.rows.get(&number).into_iter().flatten().map(|found| Hit::new(rows, *found)));
-    }
+/// The hits of a condition in all batches, in order; `rows` are those of its matches.
+pub(super) fn hits<'m>(matches: &'m [Matches], rows: &'m [Rows<'m>]) -> Vec<Hit<'m>> {
+    let of_batch = |(matches, rows): (&'m Matches, &'m Rows<'m>)| matches.rows.iter().map(|found| Hit::new(rows, *found));
+    let mut hits: Vec<Hit<'m>> = matches.iter().zip(rows).flat_map(of_batch).collect();
     hits.sort_by(Hit::order);
     hits
 }
@@ -247,10 +257,11 @@ impl Facts for Told<'_, '_> {
 
 /// The finding that `hits` make, which are in order and not empty.
 pub(super) fn finding(rule: &Rule, hits: &[Hit<'_>], extra: &Extra<'_, '_>) -> Finding {
-    let evidence: Vec<Evidence> = hits.iter().map(Hit::evidence).collect();
+    let mut objects = Texts::default();
+    let evidence: Vec<Evidence> = hits.iter().map(|hit| hit.evidence(&mut objects)).collect();
     let mut known = HashSet::new();
     let ids = evidence.iter().filter_map(|evidence| evidence.event_id.as_ref());
-    let event_ids = ids.filter(|id| known.insert(id.as_str())).cloned().collect();
+    let event_ids = ids.filter(|id| known.insert(&***id)).cloned().collect();
     let about = extra.about.as_ref().map_or(hits, std::slice::from_ref);
     Finding {
         severity: about.iter().map(|hit| hit.severity).max().unwrap_or(rule.severity.default),

@@ -44,6 +44,7 @@ pub use template::Template;
 use first_seen::FirstSeen;
 use hits::Rows;
 use owners::Owners;
+use scan::Matches;
 use sequence::LogEnds;
 use threshold::Threshold;
 
@@ -95,20 +96,20 @@ pub fn detect(catalog: &Catalog, events: &EventFrame, options: &DetectOptions<'_
             },
         }
     }
-    let found = rounds::scan(&on_events, events, options.baseline.until)?;
-    let rows = found.matches.iter().map(|matches| Rows::new(&matches.frame)).collect::<Result<Vec<_>, _>>()?;
+    let mut found = rounds::scan(&on_events, events, options.baseline.until)?;
     let ends = if on_events.iter().any(|rule| asks_for_log_ends(rule)) { LogEnds::of(events)? } else { LogEnds::default() };
     let owners = Owners::of(&on_events, events, options.baseline.until)?;
     let context = Context { baseline: options.baseline, ends: &ends, owners: &owners };
-    let made: Vec<RuleFindings> = on_events
-        .par_iter()
-        .zip(&found.first_ids)
-        .map(|(rule, first)| {
-            let parts = (0..rule.conditions().len()).map(|part| hits::hits(&found.matches, &rows, first + part));
-            context.findings(rule, parts.collect())
-        })
-        .collect();
-    for (rule, made) in on_events.iter().zip(made) {
+    let of_rule = |(rule, first): (&Rule, &usize)| {
+        (0..rule.conditions().len()).map(|part| found.matches.remove(&(first + part)).unwrap_or_default()).collect()
+    };
+    let matches: Vec<Vec<Vec<Matches>>> = on_events.iter().copied().zip(&found.first_ids).map(of_rule).collect();
+    // Each rule's matches go when its findings are made.
+    let made = on_events.par_iter().zip(matches).map(|(rule, matches)| {
+        let rows = matches.iter().map(|matches| Rows::of(matches)).collect::<Result<Vec<_>, _>>()?;
+        Ok(context.findings(rule, matches.iter().zip(&rows).map(|(matches, rows)| hits::hits(matches, rows)).collect()))
+    });
+    for (rule, made) in on_events.iter().zip(made.collect::<Result<Vec<_>, Error>>()?) {
         detections.add(rule, made);
     }
     detections.rules.extend(catalog.left_out().iter().cloned());

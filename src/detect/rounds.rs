@@ -3,6 +3,7 @@
 //! bind it are known, and is looked for among their values only: without that,
 //! `user_access_key_id = :key` would keep every event of the log.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::ends::Ends;
@@ -17,8 +18,8 @@ use crate::time::EventTime;
 /// All matches of the conditions of some rules.
 #[derive(Debug)]
 pub(super) struct Found {
-    /// The matches, scan by scan and batch by batch.
-    pub(super) matches: Vec<Matches>,
+    /// The matches of each condition, by its id, batch by batch.
+    pub(super) matches: BTreeMap<usize, Vec<Matches>>,
     /// For each rule, the id of its first condition; the others follow it.
     pub(super) first_ids: Vec<usize>,
 }
@@ -54,7 +55,7 @@ pub(super) fn scan(rules: &[&Rule], events: &EventFrame, until: Option<EventTime
         }
         next += rule.conditions().len();
     }
-    let mut matches: Vec<Matches> = Vec::new();
+    let mut matches: BTreeMap<usize, Vec<Matches>> = BTreeMap::new();
     while !waiting.is_empty() {
         let open: BTreeSet<usize> = waiting.iter().map(|waiting| waiting.watch.id).collect();
         let (ready, later): (Vec<_>, Vec<_>) =
@@ -66,7 +67,9 @@ pub(super) fn scan(rules: &[&Rule], events: &EventFrame, until: Option<EventTime
         }
         let plan = Plan::new(with_values(ready, &matches)?)?;
         let scanned = events.map(&plan.columns(), |_, batch| plan.scan(batch))?;
-        matches.extend(scanned.into_iter().flatten());
+        for found in scanned.into_iter().flatten() {
+            matches.entry(found.id).or_default().push(found);
+        }
     }
     Ok(Found { matches, first_ids })
 }
@@ -89,14 +92,16 @@ fn wants<'r>(rule: &'r Rule, condition: &'r Predicate, first: usize) -> Vec<Want
 }
 
 /// The conditions with the values that they waited for.
-fn with_values<'r>(ready: Vec<Waiting<'r>>, matches: &[Matches]) -> Result<Vec<Watch<'r>>, Error> {
-    let rows = matches.iter().map(|matches| Rows::new(&matches.frame)).collect::<Result<Vec<_>, _>>()?;
+fn with_values<'r>(ready: Vec<Waiting<'r>>, matches: &BTreeMap<usize, Vec<Matches>>) -> Result<Vec<Watch<'r>>, Error> {
     let mut known: BTreeMap<(usize, &str), Vec<Literal>> = BTreeMap::new();
     let mut watches = Vec::new();
     for Waiting { mut watch, wants } in ready {
         let mut parts = vec![watch.condition];
         for Want { value, binder, source } in wants {
-            let literals = known.entry((binder, source)).or_insert_with(|| bound(binder, source, matches, &rows));
+            let literals = match known.entry((binder, source)) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(unknown) => unknown.insert(bound(source, matches.get(&binder).map_or(&[], Vec::as_slice))?),
+            };
             parts.push(Predicate::Among(value.clone(), literals.clone()));
         }
         watch.condition = Predicate::All(parts);
@@ -106,18 +111,15 @@ fn with_values<'r>(ready: Vec<Waiting<'r>>, matches: &[Matches]) -> Result<Vec<W
 }
 
 /// The distinct values that the matches of a condition bind.
-fn bound(binder: usize, source: &str, matches: &[Matches], rows: &[Rows<'_>]) -> Vec<Literal> {
-    let mut values = BTreeSet::new();
-    for (matches, rows) in matches.iter().zip(rows) {
-        for found in matches.rows.get(&binder).into_iter().flatten() {
-            values.insert(rows.value(found.row, source));
-        }
-    }
+fn bound(source: &str, matches: &[Matches]) -> Result<Vec<Literal>, Error> {
+    let rows = Rows::of(matches)?;
+    let found = matches.iter().zip(&rows).flat_map(|(matches, rows)| matches.rows.iter().map(|found| rows.value(found.row, source)));
+    let values: BTreeSet<Value<'_>> = found.collect();
     let literal = |value| match value {
         Value::Text(text) => Some(Literal::Text(str::to_owned(text))),
         Value::Int(number) => Some(Literal::Int(number)),
         Value::Flag(flag) => Some(Literal::Flag(flag)),
         Value::Null | Value::Time(_) | Value::List => None,
     };
-    values.into_iter().filter_map(literal).collect()
+    Ok(values.into_iter().filter_map(literal).collect())
 }

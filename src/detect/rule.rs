@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 
@@ -76,9 +77,9 @@ pub struct Rule {
     /// How bad that is.
     pub severity: SeverityRule,
     /// MITRE ATT&CK techniques.
-    pub attack: Vec<String>,
+    pub attack: Arc<[String]>,
     /// Controls of the CIS AWS Foundations Benchmark.
-    pub cis: Vec<String>,
+    pub cis: Arc<[String]>,
     /// Why it matters.
     pub description: String,
     /// The nested values that it names.
@@ -90,9 +91,9 @@ pub struct Rule {
     /// The finding's sentence; `None` for tables.
     pub message: Option<Template>,
     /// What else it may be.
-    pub false_positives: Vec<String>,
+    pub false_positives: Arc<[String]>,
     /// What to do next.
-    pub next_steps: Vec<String>,
+    pub next_steps: Arc<[String]>,
     /// Where to read more.
     pub references: Vec<String>,
     /// Who wrote it, where it says so.

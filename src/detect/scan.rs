@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use polars::prelude::{BooleanChunked, ChunkFilter as _, DataFrame, Expr, IntoColumn as _, IntoLazy as _, StringChunked, col};
+use polars::prelude::{BooleanChunked, ChunkFilter as _, DataFrame, Expr, IntoColumn as _, IntoLazy as _, PlSmallStr, StringChunked, col};
 
 use super::ends::Ends;
 use super::fields::Extractor;
@@ -68,6 +68,8 @@ pub(super) struct Plan<'r> {
 struct Planned<'r> {
     watch: Watch<'r>,
     roots: BTreeSet<Column>,
+    /// The columns and fields of its matches that are looked at after the scan.
+    shown: BTreeSet<String>,
     /// Whether its condition names fields, so that the bound is not the whole answer.
     refined: bool,
 }
@@ -83,13 +85,15 @@ pub(super) struct Match {
     pub(super) stands_for: u64,
 }
 
-/// The events of a batch that match some condition, and which they match.
+/// The events of a batch that match one condition.
 #[derive(Debug)]
 pub(super) struct Matches {
-    /// The events, with the columns and fields that the rules show, group by or compare.
+    /// The condition's id.
+    pub(super) id: usize,
+    /// The events, with the columns and fields that its rule shows, groups by or compares, where any of them has a value.
     pub(super) frame: DataFrame,
-    /// For each condition's id, the rows that match it.
-    pub(super) rows: BTreeMap<usize, Vec<Match>>,
+    /// The rows, each once.
+    pub(super) rows: Vec<Match>,
 }
 
 impl<'r> Plan<'r> {
@@ -124,11 +128,10 @@ impl<'r> Plan<'r> {
             plan.kept.extend(rule.names().into_iter().filter_map(Column::from_name));
             plan.kept.extend(conditions().filter(|_| refined || !rule.severity.levels.is_empty()).flat_map(Predicate::columns));
             // What is compared with bound values is looked at once these are known.
-            let later = rule.conditions().into_iter().filter(|condition| !condition.outside().is_empty());
-            plan.kept.extend(later.flat_map(Predicate::columns));
+            plan.kept.extend(later_columns(rule));
             integers.extend(conditions().flat_map(Predicate::integer_fields).map(str::to_owned));
             fields.extend(rule.fields.iter().map(|(name, path)| (name.as_str(), path)));
-            plan.watches.push(Planned { roots: roots(rule), refined, watch });
+            plan.watches.push(Planned { roots: roots(rule), shown: shown(rule), refined, watch });
         }
         plan.extractor = Extractor::new(fields, integers);
         Ok(plan)
@@ -141,10 +144,10 @@ impl<'r> Plan<'r> {
         columns.into_iter().collect()
     }
 
-    /// Finds the matches of a batch, which has these columns; `None` where there are none.
-    pub(super) fn scan(&self, batch: &DataFrame) -> Result<Option<Matches>, Error> {
+    /// Finds the matches of a batch, which has these columns.
+    pub(super) fn scan(&self, batch: &DataFrame) -> Result<Vec<Matches>, Error> {
         if batch.height() == 0 || self.watches.is_empty() {
-            return Ok(None);
+            return Ok(Vec::new());
         }
         let bounds = batch.clone().lazy().select(&self.bounds).collect()?;
         let mut masks = Vec::with_capacity(self.watches.len());
@@ -152,9 +155,9 @@ impl<'r> Plan<'r> {
             masks.push(bounds.column(&watch_column(number))?.bool()?.clone());
         }
         let thinned = self.thin(batch, &mut masks)?;
-        let Some(union) = masks.iter().cloned().reduce(|left, right| &left | &right) else { return Ok(None) };
+        let Some(union) = masks.iter().cloned().reduce(|left, right| &left | &right) else { return Ok(Vec::new()) };
         if union.sum().unwrap_or_default() == 0 {
-            return Ok(None);
+            return Ok(Vec::new());
         }
         for mask in &mut masks {
             *mask = mask.filter(&union)?;
@@ -176,7 +179,10 @@ impl<'r> Plan<'r> {
                 found.stands_for = places.get(found.row).and_then(|place| counts.get(place)).copied().unwrap_or(1);
             }
         }
-        Matches { frame, rows }.without_unused()
+        // A rule's matches are kept by themselves: the columns of all rules together would be many times as much.
+        let found =
+            self.watches.iter().filter_map(|planned| Some((planned, rows.remove(&planned.watch.id).filter(|rows| !rows.is_empty())?)));
+        found.map(|(planned, rows)| Matches::of(planned, &frame, rows)).collect()
     }
 
     /// Takes out of the masks what the ends of a day make needless; yields the counts by id and row of the batch.
@@ -256,23 +262,28 @@ impl<'r> Plan<'r> {
 const HELD_TEXTS: usize = 4;
 
 impl Matches {
-    /// Lets go of the events that match nothing after all; `None` where that is all of them.
-    fn without_unused(mut self) -> Result<Option<Self>, Error> {
-        let used: BTreeSet<usize> = self.rows.values().flatten().map(|found| found.row).collect();
-        if used.is_empty() {
-            return Ok(None);
-        }
-        let height = self.frame.height();
-        if used.len() < height {
-            let mask: BooleanChunked = (0..height).map(|row| Some(used.contains(&row))).collect();
-            self.frame = self.frame.filter(&mask)?;
-            let places: BTreeMap<usize, usize> = used.iter().enumerate().map(|(place, row)| (*row, place)).collect();
-            for found in self.rows.values_mut().flatten() {
-                found.row = places.get(&found.row).copied().unwrap_or_default();
+    /// Takes the rows of a condition out of the frame of all matches.
+    fn of(planned: &Planned<'_>, frame: &DataFrame, mut rows: Vec<Match>) -> Result<Self, Error> {
+        let mut mask = vec![false; frame.height()];
+        for found in &rows {
+            if let Some(place) = mask.get_mut(found.row) {
+                *place = true;
             }
         }
-        self.let_go_of_batch()?;
-        Ok(Some(self))
+        let has = |name: &&str| frame.get_column_index(name).is_some();
+        let names: Vec<&str> = planned.shown.iter().map(String::as_str).filter(has).collect();
+        let mut frame = frame.select(names)?.filter(&mask.iter().map(|kept| Some(*kept)).collect())?;
+        let empty: Vec<PlSmallStr> =
+            frame.columns().iter().filter(|column| column.null_count() == frame.height()).map(|column| column.name().clone()).collect();
+        for name in empty {
+            frame.drop_in_place(&name)?;
+        }
+        for (place, found) in rows.iter_mut().enumerate() {
+            found.row = place;
+        }
+        let mut matches = Self { id: planned.watch.id, frame, rows };
+        matches.let_go_of_batch()?;
+        Ok(matches)
     }
 
     /// Copies the texts where they are few: rows that were taken out of a batch hold all of its texts.
@@ -288,6 +299,18 @@ impl Matches {
         }
         Ok(())
     }
+}
+
+/// The columns of a rule's conditions that name values of other events.
+fn later_columns(rule: &Rule) -> impl Iterator<Item = Column> {
+    rule.conditions().into_iter().filter(|condition| !condition.outside().is_empty()).flat_map(Predicate::columns)
+}
+
+/// The names of all that is looked at of a rule's matches.
+fn shown(rule: &Rule) -> BTreeSet<String> {
+    let columns = ALWAYS.into_iter().chain([Column::EventName]).chain(later_columns(rule));
+    let names = rule.names().into_iter().chain(rule.fields.keys().map(String::as_str));
+    columns.map(|column| column.name().to_owned()).chain(names.map(str::to_owned)).collect()
 }
 
 /// The columns that the fields of a rule are taken from.

@@ -1,6 +1,7 @@
 //! Rules of kind `state`: rows of a table that is made of all events together.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
 
 use super::finding::{Evidence, EvidenceKind, Finding, Integrity, Severity};
 use super::predicate::{Datum, Predicate};
@@ -105,7 +106,7 @@ fn finding(rule: &Rule, rows: &[Row<'_>]) -> Finding {
     let mut known = HashSet::new();
     places.retain(|place| known.insert((&place.object, place.record_index)));
     let mut ids = HashSet::new();
-    let event_ids = places.iter().filter_map(|place| place.event_id.as_deref()).filter(|id| ids.insert(*id)).map(str::to_owned).collect();
+    let event_ids = places.iter().filter_map(|place| place.event_id.as_deref()).filter(|id| ids.insert(*id)).map(Arc::from).collect();
     let snapshots: BTreeSet<&SnapshotPlace> = rows.iter().flat_map(|row| &row.row.snapshots).collect();
     // Items of drift have names of their own for some columns.
     let shared = |names: &[&str]| {
@@ -133,10 +134,10 @@ fn finding(rule: &Rule, rows: &[Row<'_>]) -> Finding {
 fn evidence(place: &EventPlace) -> Evidence {
     Evidence {
         kind: EvidenceKind::Event,
-        object: place.object.to_string(),
+        object: place.object.clone(),
         record_index: Some(place.record_index),
         pointer: None,
-        event_id: place.event_id.as_deref().map(str::to_owned),
+        event_id: place.event_id.clone(),
         integrity: Integrity::NotChecked,
     }
 }
@@ -144,9 +145,9 @@ fn evidence(place: &EventPlace) -> Evidence {
 fn snapshot_evidence(place: &SnapshotPlace) -> Evidence {
     Evidence {
         kind: EvidenceKind::Snapshot,
-        object: place.file.clone(),
+        object: place.file.as_str().into(),
         record_index: None,
-        pointer: Some(place.pointer.clone()),
+        pointer: Some(place.pointer.as_str().into()),
         event_id: None,
         integrity: Integrity::NotChecked,
     }

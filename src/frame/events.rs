@@ -13,6 +13,7 @@ use rayon::prelude::*;
 use super::ByPlace;
 use super::filter::Filter;
 use super::parquet::Segment;
+use super::side_by_side::side_by_side;
 use super::store::{GROUP, Held, KEPT, Store, StoredBatch, beside, late_kind};
 use crate::error::Error;
 use crate::schema::{Column, Kind};
@@ -97,13 +98,12 @@ impl EventFrame {
             return Ok(0);
         }
         let before = self.height();
-        self.slots.par_iter_mut().try_for_each(|slot| {
-            let columns = [Column::EventTime, Column::RecipientAccountId, Column::AwsRegion];
-            let chosen = filter.mask(&slot.read(&columns, None)?)?;
+        let columns = [Column::EventTime, Column::RecipientAccountId, Column::AwsRegion];
+        let masks = self.map(&columns, |_, batch| Ok(filter.mask(batch)?))?;
+        for (slot, chosen) in self.slots.iter_mut().zip(masks) {
             slot.rows = chosen.num_trues();
             slot.chosen = Some(chosen);
-            Ok::<(), Error>(())
-        })?;
+        }
         Ok(before - self.height())
     }
 
@@ -127,7 +127,7 @@ impl EventFrame {
     /// That of `each`, and those of reading a batch.
     pub fn map<T: Send>(&self, columns: &[Column], each: impl Fn(usize, &DataFrame) -> Result<T, Error> + Sync) -> Result<Vec<T>, Error> {
         let columns = once(columns);
-        self.slots.par_iter().enumerate().map(|(number, slot)| each(number, &slot.read(&columns, None)?)).collect()
+        side_by_side(self.slots.len(), |number| each(number, &self.slot(number)?.read(&columns, None)?))
     }
 
     /// All that `add` makes of `start` and what `each` yields of every batch, in the order of the batches.
@@ -150,11 +150,10 @@ impl EventFrame {
         let columns = once(columns);
         let mut all = start;
         let waiting = rayon::current_num_threads() * WAITING;
-        for (part, slots) in self.slots.chunks(waiting).enumerate() {
-            let slots = slots.par_iter().enumerate();
-            let answer = |(place, slot): (usize, &Slot)| each(part * waiting + place, &slot.read(&columns, None)?);
-            let answers = slots.map(answer).collect::<Result<Vec<T>, Error>>()?;
-            for answer in answers {
+        for start in (0..self.slots.len()).step_by(waiting) {
+            let count = waiting.min(self.slots.len() - start);
+            let answer = |place: usize| each(start + place, &self.slot(start + place)?.read(&columns, None)?);
+            for answer in side_by_side(count, answer)? {
                 add(&mut all, answer);
             }
         }
@@ -214,7 +213,7 @@ impl EventFrame {
     ///
     /// # Errors
     /// That of `each`, those of reading a batch and of writing one, and [`Error::Frame`] where a new column has
-    /// another type or length. Some batches may have their new columns then.
+    /// another type or length. No batch has its new columns then.
     pub fn fill(
         &mut self,
         columns: &[Column],
@@ -222,13 +221,17 @@ impl EventFrame {
         each: impl Fn(usize, &DataFrame) -> Result<Option<DataFrame>, Error> + Sync,
     ) -> Result<(), Error> {
         let columns = once(columns);
-        self.slots.par_iter_mut().enumerate().try_for_each(|(number, slot)| {
-            let Some(values) = each(number, &slot.read(&columns, None)?)? else { return Ok(()) };
+        let late = side_by_side(self.slots.len(), |number| {
+            let slot = self.slot(number)?;
+            let Some(values) = each(number, &slot.read(&columns, None)?)? else { return Ok(None) };
             check(&values, filled, slot.rows)?;
             let disk = slot.held.disk.as_ref().map(|batch| Store::write_late(batch, filled, &values)).transpose()?;
-            slot.late.push(Late { columns: filled, memory: slot.held.memory.is_some().then_some(values), disk });
-            Ok(())
-        })
+            Ok(Some(Late { columns: filled, memory: slot.held.memory.is_some().then_some(values), disk }))
+        })?;
+        for (slot, late) in self.slots.iter_mut().zip(late) {
+            slot.late.extend(late);
+        }
+        Ok(())
     }
 
     /// Gives a text column the values of those places; other events keep what they have.

@@ -11,6 +11,7 @@ mod events;
 mod filter;
 pub mod parquet;
 mod scan;
+mod side_by_side;
 mod store;
 mod texts;
 mod words;

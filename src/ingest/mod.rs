@@ -18,7 +18,7 @@ use rayon::prelude::{IndexedParallelIterator as _, IntoParallelRefIterator as _,
 
 pub use hashes::hash;
 pub use object::{ObjectReport, Status};
-pub use revisit::{RawRecord, revisit};
+pub use revisit::{RawRecord, Revisit};
 pub use unread::Unread;
 
 use crate::error::Error;

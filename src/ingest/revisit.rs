@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bumpalo::Bump;
+use rayon::ThreadPool;
 use rayon::prelude::{IndexedParallelIterator as _, IntoParallelRefIterator as _, ParallelIterator as _};
 
 use super::object::{WINDOW_BYTES, text_of};
@@ -30,31 +31,68 @@ pub struct RawRecord {
 
 /// The raw text of the records at the wanted places, in the order of the places.
 ///
-/// The records of a file that has changed since its report was made are left out, as they may be others.
-///
-/// # Errors
-/// [`Error::Setting`] where the threads cannot be started.
-pub fn revisit(
-    objects: &[Object],
-    reports: &[ObjectReport],
-    wanted: &BTreeMap<Arc<str>, BTreeSet<u64>>,
-    options: &Options,
-) -> Result<Vec<RawRecord>, Error> {
-    let wanted: Vec<(&Object, &ObjectReport, &BTreeSet<u64>)> =
-        objects.iter().zip(reports).filter_map(|(object, report)| Some((object, report, wanted.get(&object.name)?))).collect();
-    let units: Vec<&[Object]> = wanted.iter().map(|(object, _, _)| std::slice::from_ref(*object)).collect();
-    let openers = Openers::new(&units, OBJECTS_AHEAD);
-    let read = |(number, (object, report, indices)): (usize, &(&Object, &ObjectReport, &BTreeSet<u64>))| {
-        let (records, sha256) = read_records(object, openers.take(number), indices, options.budget);
-        let same = report.bytes.as_ref().is_some_and(|bytes| bytes.sha256.is_some() && bytes.sha256 == sha256);
-        if same { records } else { Vec::new() }
-    };
-    let found: Vec<Vec<RawRecord>> = pool(options)?.install(|| wanted.par_iter().enumerate().map(read).collect());
-    Ok(found.into_iter().flatten().collect())
+/// The records of a file that has changed since its report was made are left out, as they may be others. Some objects
+/// are read at a time, so that no more than the wanted records of these are held.
+#[derive(Debug)]
+pub struct Revisit<'c> {
+    /// What is yet to be read.
+    wanted: std::vec::IntoIter<Wanted<'c>>,
+    ready: std::vec::IntoIter<RawRecord>,
+    pool: ThreadPool,
+    budget: Budget,
 }
 
-/// Objects that are fetched while one is read, where they are in S3.
-const OBJECTS_AHEAD: usize = 64;
+/// An object, what was found in it, and the places of the records that are wanted.
+type Wanted<'c> = (&'c Object, &'c ObjectReport, BTreeSet<u64>);
+
+/// Objects that are read side by side, and fetched together where they are in S3.
+const OBJECTS_AT_ONCE: usize = 64;
+
+impl<'c> Revisit<'c> {
+    /// Goes back to `objects`, each of which has a report.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] where the threads cannot be started.
+    pub fn new(
+        objects: &'c [Object],
+        reports: &'c [ObjectReport],
+        mut places: BTreeMap<Arc<str>, BTreeSet<u64>>,
+        options: &Options,
+    ) -> Result<Self, Error> {
+        let wanted: Vec<Wanted<'c>> =
+            objects.iter().zip(reports).filter_map(|(object, report)| Some((object, report, places.remove(&object.name)?))).collect();
+        Ok(Self { wanted: wanted.into_iter(), ready: Vec::new().into_iter(), pool: pool(options)?, budget: options.budget })
+    }
+
+    fn read(&self, wanted: &[Wanted<'c>]) -> Vec<RawRecord> {
+        let units: Vec<&[Object]> = wanted.iter().map(|(object, ..)| std::slice::from_ref(*object)).collect();
+        let openers = Openers::new(&units, OBJECTS_AT_ONCE);
+        let read = |(number, (object, report, indices)): (usize, &Wanted<'c>)| {
+            let (records, sha256) = read_records(object, openers.take(number), indices, self.budget);
+            let same = report.bytes.as_ref().is_some_and(|bytes| bytes.sha256.is_some() && bytes.sha256 == sha256);
+            if same { records } else { Vec::new() }
+        };
+        let found: Vec<Vec<RawRecord>> = self.pool.install(|| wanted.par_iter().enumerate().map(read).collect());
+        found.into_iter().flatten().collect()
+    }
+}
+
+impl Iterator for Revisit<'_> {
+    type Item = RawRecord;
+
+    fn next(&mut self) -> Option<RawRecord> {
+        loop {
+            if let Some(record) = self.ready.next() {
+                return Some(record);
+            }
+            let next: Vec<Wanted<'_>> = self.wanted.by_ref().take(OBJECTS_AT_ONCE).collect();
+            if next.is_empty() {
+                return None;
+            }
+            self.ready = self.read(&next).into_iter();
+        }
+    }
+}
 
 /// The wanted records, and the SHA-256 of the whole object.
 fn read_records(object: &Object, mut opener: Opener, wanted: &BTreeSet<u64>, budget: Budget) -> (Vec<RawRecord>, Option<Sha256>) {

@@ -1,7 +1,7 @@
 //! Making a [`Report`] of what a case holds. Numbers are asked of the case, sentences are made here.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
@@ -10,15 +10,14 @@ use super::drift::section::{DriftSection, DriftSources};
 use super::integrity;
 use super::model::{
     Accepted, Cell, Count, EvidenceRow, Figures, FindingRow, Findings, Head, Identities, Identity, Method, Oddity, ProblemRow, Problems,
-    Raw, Report, RuleLine, RuleTable, RuleText, Sentence, Summary, Tables, Text, Time, Tone,
+    Report, RuleLine, RuleTable, RuleText, Sentence, Summary, Tables, Text, Time, Tone,
 };
+use super::raw::{RawText, SHOWN_EVIDENCE, SHOWN_FINDINGS, ShownRecords};
 use super::text::{count, number, quoted, short_principal, thousands, window};
 use crate::case::Case;
-use crate::detect::{self, Catalog, Detections, Evidence, Finding, Rule, RuleStatus, RunStatus, Severity};
+use crate::detect::{self, Catalog, Detections, Finding, Rule, RuleStatus, RunStatus, Severity};
 use crate::digest::DigestCounts;
 use crate::error::Error;
-use crate::event::redact;
-use crate::ingest::RawRecord;
 use crate::problem::Problem;
 use crate::schema::Column;
 use crate::summary::{By, SummaryRow, activity, summary};
@@ -33,8 +32,8 @@ pub struct Sources<'s> {
     pub catalog: &'s Catalog,
     /// What they found.
     pub detections: &'s Detections,
-    /// The raw text of the evidence, as [`Case::evidence`] yields it.
-    pub records: &'s [RawRecord],
+    /// Of the records that the findings rest on, those that the page shows.
+    pub records: &'s ShownRecords,
     /// What changed of identities; `None` where nobody asked.
     pub drift: Option<DriftSources<'s>>,
     /// What only the caller knows.
@@ -52,16 +51,6 @@ pub struct Run {
     pub started: EventTime,
 }
 
-/// Findings that the page shows: beyond some hundreds nobody reads on, and 1,000 of them are 4 MB of HTML.
-const SHOWN_FINDINGS: usize = 1_000;
-/// Pieces of evidence that a finding lists.
-const SHOWN_EVIDENCE: usize = 20;
-/// Records that a finding shows in full.
-const RAW_RECORDS: usize = 3;
-/// Bytes of one record that is shown in full.
-const RAW_BYTES: usize = 64 << 10;
-/// Bytes of all records that are shown in full, so that the page stays under 10 MB.
-const ALL_RAW_BYTES: usize = 4 << 20;
 /// Identities, problems, and rows of a rule's table that the page shows.
 const SHOWN_ROWS: usize = 500;
 /// Rows of the lists beside the main ones.
@@ -191,9 +180,7 @@ fn figures(case: &Case, detections: &Detections, principals: &[SummaryRow], addr
 
 fn findings(sources: &Sources<'_>, figures: &Figures) -> Findings {
     let Sources { catalog, detections, records, .. } = sources;
-    let records: HashMap<(&str, u64), &RawRecord> =
-        records.iter().map(|record| ((record.object.as_ref(), record.record_index), record)).collect();
-    let mut raw = RawText { records, left: ALL_RAW_BYTES, shown: 0, left_out: 0 };
+    let mut raw = RawText::new(records);
     let all = &detections.findings;
     let rows: Vec<FindingRow> = all
         .iter()
@@ -220,38 +207,6 @@ fn findings(sources: &Sources<'_>, figures: &Figures) -> Findings {
     }
 }
 
-/// The records' texts, as far as there is room for them.
-struct RawText<'r> {
-    records: HashMap<(&'r str, u64), &'r RawRecord>,
-    left: usize,
-    shown: u64,
-    left_out: u64,
-}
-
-impl RawText<'_> {
-    /// The record of the `place`-th piece of evidence of a finding, and its offset.
-    fn take(&mut self, evidence: &Evidence, place: usize) -> (Option<u64>, Raw) {
-        let record = evidence.record_index.and_then(|index| self.records.get(&(evidence.object.as_str(), index)));
-        let Some(record) = record else { return (None, Raw::Gone) };
-        if place < RAW_RECORDS && record.text.len() <= RAW_BYTES.min(self.left) {
-            let (text, redacted) = redact(&record.text);
-            let text = Text::lines(&indented(&text));
-            if let Some(left) = self.left.checked_sub(html_bytes(text.as_str())) {
-                self.left = left;
-                self.shown += 1;
-                return (Some(record.offset), Raw::Shown(text, redacted));
-            }
-        }
-        self.left_out += 1;
-        (Some(record.offset), Raw::LeftOut)
-    }
-}
-
-/// Bytes that the text takes on the page.
-fn html_bytes(text: &str) -> usize {
-    text.len() + text.bytes().filter(|byte| b"\"&'<>".contains(byte)).count() * 4
-}
-
 fn finding_row(finding: &Finding, place: u64, rule: Option<&Rule>, raw: &mut RawText<'_>) -> FindingRow {
     let text = |value: &Option<String>| value.as_deref().map(Text::new);
     let shown = finding.evidence.iter().take(SHOWN_EVIDENCE).enumerate();
@@ -261,7 +216,7 @@ fn finding_row(finding: &Finding, place: u64, rule: Option<&Rule>, raw: &mut Raw
             object: Text::new(&evidence.object),
             record_index: evidence.record_index,
             offset,
-            event_id: text(&evidence.event_id),
+            event_id: evidence.event_id.as_deref().map(Text::new),
             integrity: evidence.integrity.word(),
             raw,
         }
@@ -300,52 +255,6 @@ fn rule_text(finding: &Finding, rule: Option<&Rule>) -> RuleText {
         attack: texts(&finding.attack),
         cis: texts(&finding.cis),
         source: Text::new(&finding.source),
-    }
-}
-
-/// The JSON with its parts on lines of their own and every token as it was; what is not JSON stays as it is.
-fn indented(record: &str) -> String {
-    if !record.trim_start().starts_with('{') {
-        return record.to_owned();
-    }
-    let mut out = String::with_capacity(record.len() * 2);
-    let (mut depth, mut in_text, mut escaped, mut opened) = (0_usize, false, false, false);
-    for letter in record.chars() {
-        if in_text {
-            out.push(letter);
-            (in_text, escaped) = (escaped || letter != '"', !escaped && letter == '\\');
-            continue;
-        }
-        if matches!(letter, ' ' | '\n' | '\r' | '\t') {
-            continue;
-        }
-        let closes = matches!(letter, '}' | ']');
-        if closes {
-            depth = depth.saturating_sub(1);
-        }
-        if opened != closes {
-            new_line(&mut out, depth);
-        }
-        out.push(letter);
-        opened = matches!(letter, '{' | '[');
-        match letter {
-            '{' | '[' => depth += 1,
-            ',' => new_line(&mut out, depth),
-            ':' => out.push(' '),
-            '"' => in_text = true,
-            _ => {}
-        }
-    }
-    out
-}
-
-/// Deeper nesting than that is not shown as such, as each line would be longer than its text.
-const DEEPEST: usize = 40;
-
-fn new_line(out: &mut String, depth: usize) {
-    out.push('\n');
-    for _ in 0..depth.min(DEEPEST) {
-        out.push_str("  ");
     }
 }
 
@@ -565,29 +474,6 @@ fn digests_due(case: &Case) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn records_are_put_on_lines_with_every_token_as_it_was() {
-        let record = r#"{"a":"x \"{,}\" \\","b":[1.50,{"c":[]},{}],"a":null, "d" : 1e3}"#;
-        insta::assert_snapshot!(indented(record), @r#"
-        {
-          "a": "x \"{,}\" \\",
-          "b": [
-            1.50,
-            {
-              "c": []
-            },
-            {}
-          ],
-          "a": null,
-          "d": 1e3
-        }
-        "#);
-        assert_eq!(indented("a,b"), "a,b");
-        assert!(indented(&"[".repeat(1_000)).len() < 2_000);
-        let deep = "{\"a\":".repeat(1_000);
-        assert!(indented(&deep).len() < 100 * deep.len());
-    }
 
     #[test]
     fn values_of_tables_keep_their_kind() {

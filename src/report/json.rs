@@ -218,17 +218,17 @@ fn drift_evidence(case: &Case, evidence: &Evidence) -> Value {
     let evidence = match evidence {
         Evidence::Record { object, record_index, event_id } => detect::Evidence {
             kind: EvidenceKind::Event,
-            object: object.clone(),
+            object: object.as_str().into(),
             record_index: *record_index,
             pointer: None,
-            event_id: Some(event_id.clone()),
+            event_id: Some(event_id.as_str().into()),
             integrity: case.integrity_of(object),
         },
         Evidence::Snapshot { file, pointer } => detect::Evidence {
             kind: EvidenceKind::Snapshot,
-            object: file.clone(),
+            object: file.as_str().into(),
             record_index: None,
-            pointer: Some(pointer.clone()),
+            pointer: Some(pointer.as_str().into()),
             event_id: None,
             integrity: Integrity::NotChecked,
         },

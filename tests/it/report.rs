@@ -12,6 +12,7 @@ use trailsift::report::build::{Run, Sources};
 use trailsift::report::drift::section::DriftSources;
 use trailsift::report::html;
 use trailsift::report::model::Report;
+use trailsift::report::raw::ShownRecords;
 use trailsift::report::text::is_hidden;
 use trailsift::time::EventTime;
 
@@ -253,7 +254,8 @@ pub(crate) fn made_with(source: &Path, jobs: usize, drift: Option<DriftSources<'
             .expect("read");
     let catalog = Catalog::builtin().expect("rules");
     let detections = case.detect(&catalog).expect("detected");
-    let records = case.evidence(&detections.findings).expect("evidence");
+    let mut records = ShownRecords::of(&detections.findings);
+    case.evidence(&detections.findings).expect("evidence").for_each(|record| records.offer(&record));
     let run = Run {
         name: "case".to_owned(),
         command_line: vec!["trailsift".to_owned()],

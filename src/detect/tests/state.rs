@@ -61,7 +61,7 @@ fn rows_that_match_are_findings_with_their_evidence() {
     let alice = findings.last().expect("one");
     assert_eq!(
         (alice.account_id.as_deref(), alice.principal.as_deref(), alice.event_ids.as_slice()),
-        (Some("012345678901"), Some("alice"), ["e3".to_owned(), "e7".to_owned()].as_slice())
+        (Some("012345678901"), Some("alice"), ["e3".into(), "e7".into()].as_slice())
     );
 }
 
