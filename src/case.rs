@@ -26,7 +26,7 @@ use crate::iam::drift::Setup;
 use crate::ingest::{self, ObjectReport, Progress, RawRecord, Revisit, Status, Unread};
 use crate::problem::{Filtered, Ledger, ObjectCounts, RecordCounts, Skipped};
 use crate::schema::Column;
-use crate::session::{self, Sessions, StateTable};
+use crate::session::{self, Sessions, StateTable, Users};
 #[cfg(feature = "s3")]
 use crate::source::s3;
 use crate::source::{Listing, Object, Source, disk, sha256_hex};
@@ -104,6 +104,8 @@ pub struct Case {
     pub events: EventFrame,
     /// Where temporary credentials came from, once that was asked.
     sessions: OnceLock<Sessions>,
+    /// The users of IAM, once that was asked.
+    users: OnceLock<Users>,
     /// What changed in identities, once that was asked.
     replay: OnceLock<Replay>,
     /// Where every object and record ended.
@@ -162,9 +164,9 @@ impl Case {
         if !duplicates.differing.is_empty() {
             let places = by_object(duplicates.differing.iter().cloned());
             let hash = |record: RawRecord| (record.object, record.record_index, sha256_hex(record.text.as_bytes()));
-            let hashed: Vec<(Arc<str>, u64, String)> = Revisit::new(&objects, &read.reports, places, &scope.options)?.map(hash).collect();
+            let found: Vec<(Arc<str>, u64, String)> = Revisit::new(&objects, &read.reports, places, &scope.options)?.map(hash).collect();
             let mut hashes: ByPlace<'_, String> = ByPlace::default();
-            for (object, index, hash) in &hashed {
+            for (object, index, hash) in &found {
                 hash.clone_into(hashes.entry(object, *index));
             }
             events.fill_text(&DIFFERING, &hashes)?;
@@ -172,7 +174,7 @@ impl Case {
         let coverage = coverage(&events, &read.reports)?;
         let named = objects.iter().chain(unread.iter().map(|unread| &unread.object));
         iam::late_columns(&mut events, &own_accounts(&scope, named, &coverage))?;
-        let sessions = session::resolve(&mut events)?;
+        let users = session::resolve(&mut events)?;
         if let Some(integrity) = &integrity {
             integrity.mark(&mut events)?;
         }
@@ -198,7 +200,7 @@ impl Case {
         };
         let inputs = Inputs { objects, reports: read.reports, unread };
         let case = Self::from_parts(scope, inputs, events, ledger, coverage);
-        Ok(Self { sessions: OnceLock::from(sessions), integrity, completeness, ..case })
+        Ok(Self { users: OnceLock::from(users), integrity, completeness, ..case })
     }
 
     /// Runs the rules of the catalog over the events, and lists apart what is accepted.
@@ -243,7 +245,11 @@ impl Case {
     /// # Errors
     /// Those of reading events.
     pub fn user_table(&self) -> Result<StateTable, Error> {
-        Ok(self.sessions()?.user_table())
+        if let Some(users) = self.users.get() {
+            return Ok(users.table());
+        }
+        let users = session::sessions_of(&self.events)?.into_users();
+        Ok(self.users.get_or_init(|| users).table())
     }
 
     /// Where temporary credentials came from.
@@ -260,8 +266,9 @@ impl Case {
 
     fn from_parts(scope: Scope, inputs: Inputs, events: EventFrame, ledger: Ledger, coverage: Coverage) -> Self {
         let Inputs { objects, reports, unread } = inputs;
-        let (sessions, replay, integrity, completeness) = (OnceLock::new(), OnceLock::new(), None, None);
-        Self { scope, objects, unread, reports, events, sessions, replay, ledger, coverage, integrity, completeness }
+        let (sessions, users, replay) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
+        let (integrity, completeness) = (None, None);
+        Self { scope, objects, unread, reports, events, sessions, users, replay, ledger, coverage, integrity, completeness }
     }
 
     /// The raw records that the findings rest on, in the order of their places.

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::hits::{Hit, Rows, Value};
-use super::scan::Match;
+use super::matches::Match;
 use crate::schema::Column;
 use crate::time::EventTime;
 

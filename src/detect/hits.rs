@@ -8,9 +8,9 @@ use std::sync::Arc;
 use polars::prelude::{BooleanChunked, DataFrame, DataType, Int64Chunked, StringChunked};
 
 use super::finding::{Evidence, EvidenceKind, Finding, Integrity, Severity};
+use super::matches::{Match, Matches, Words};
 use super::predicate::Datum;
 use super::rule::Rule;
-use super::scan::{Match, Matches};
 use super::template::{Facts, Word};
 use crate::error::Error;
 use crate::frame::Texts;
@@ -62,6 +62,7 @@ pub(super) struct Rows<'m> {
 #[derive(Debug)]
 enum Cells<'m> {
     Text(&'m StringChunked),
+    Words(&'m Words),
     Int(&'m Int64Chunked),
     Flag(&'m BooleanChunked),
     Time(&'m Int64Chunked),
@@ -72,7 +73,12 @@ enum Cells<'m> {
 impl<'m> Rows<'m> {
     /// Those of each batch.
     pub(super) fn of(matches: &'m [Matches]) -> Result<Vec<Self>, Error> {
-        matches.iter().map(|matches| Self::new(&matches.frame)).collect()
+        let of_batch = |matches: &'m Matches| {
+            let mut rows = Self::new(&matches.frame)?;
+            rows.columns.extend(matches.words.iter().map(|(name, words)| (name.as_str(), Cells::Words(words))));
+            Ok(rows)
+        };
+        matches.iter().map(of_batch).collect()
     }
 
     pub(super) fn new(frame: &'m DataFrame) -> Result<Self, Error> {
@@ -94,6 +100,7 @@ impl<'m> Rows<'m> {
     pub(super) fn value(&self, row: usize, name: &str) -> Value<'m> {
         let value = match self.columns.get(name) {
             Some(Cells::Text(cells)) => cells.get(row).map(Value::Text),
+            Some(Cells::Words(words)) => words.get(row).map(Value::Text),
             Some(Cells::Int(cells)) => cells.get(row).map(Value::Int),
             Some(Cells::Flag(cells)) => cells.get(row).map(Value::Flag),
             Some(Cells::Time(cells)) => cells.get(row).and_then(EventTime::from_micros).map(Value::Time),

@@ -17,6 +17,7 @@ pub mod fields;
 mod finding;
 mod first_seen;
 mod hits;
+mod matches;
 mod owners;
 pub mod predicate;
 mod rounds;
@@ -43,8 +44,8 @@ pub use template::Template;
 
 use first_seen::FirstSeen;
 use hits::Rows;
+use matches::Matches;
 use owners::Owners;
-use scan::Matches;
 use sequence::LogEnds;
 use threshold::Threshold;
 

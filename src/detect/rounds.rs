@@ -8,9 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::ends::Ends;
 use super::hits::{Rows, Value};
+use super::matches::Matches;
 use super::predicate::{Literal, Operand, Predicate};
 use super::rule::{Logic, Rule, Sequence};
-use super::scan::{Matches, Plan, Watch};
+use super::scan::{Plan, Watch};
 use crate::error::Error;
 use crate::frame::EventFrame;
 use crate::time::EventTime;

@@ -7,12 +7,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use polars::prelude::{BooleanChunked, ChunkFilter as _, DataFrame, Expr, IntoColumn as _, IntoLazy as _, PlSmallStr, StringChunked, col};
+use polars::prelude::{BooleanChunked, ChunkFilter as _, DataFrame, Expr, IntoLazy as _, col};
 
 use super::ends::Ends;
 use super::fields::Extractor;
-use super::finding::Severity;
 use super::hits::Rows;
+use super::matches::{Match, Matches};
 use super::predicate::{Predicate, not_insight};
 use super::rule::Rule;
 use crate::error::Error;
@@ -72,28 +72,6 @@ struct Planned<'r> {
     shown: BTreeSet<String>,
     /// Whether its condition names fields, so that the bound is not the whole answer.
     refined: bool,
-}
-
-/// One event that matches a condition.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Match {
-    /// Its row in the frame of the matches.
-    pub(super) row: usize,
-    /// How bad the rule calls it.
-    pub(super) severity: Severity,
-    /// For how many matching events it is counted.
-    pub(super) stands_for: u64,
-}
-
-/// The events of a batch that match one condition.
-#[derive(Debug)]
-pub(super) struct Matches {
-    /// The condition's id.
-    pub(super) id: usize,
-    /// The events, with the columns and fields that its rule shows, groups by or compares, where any of them has a value.
-    pub(super) frame: DataFrame,
-    /// The rows, each once.
-    pub(super) rows: Vec<Match>,
 }
 
 impl<'r> Plan<'r> {
@@ -182,7 +160,7 @@ impl<'r> Plan<'r> {
         // A rule's matches are kept by themselves: the columns of all rules together would be many times as much.
         let found =
             self.watches.iter().filter_map(|planned| Some((planned, rows.remove(&planned.watch.id).filter(|rows| !rows.is_empty())?)));
-        found.map(|(planned, rows)| Matches::of(planned, &frame, rows)).collect()
+        found.map(|(planned, rows)| Matches::of(planned.watch.id, &planned.shown, &frame, rows)).collect()
     }
 
     /// Takes out of the masks what the ends of a day make needless; yields the counts by id and row of the batch.
@@ -255,49 +233,6 @@ impl<'r> Plan<'r> {
             rows.insert(planned.watch.id, hits);
         }
         Ok(rows)
-    }
-}
-
-/// How many times the matches' own texts those of their batch may be that they hold on to.
-const HELD_TEXTS: usize = 4;
-
-impl Matches {
-    /// Takes the rows of a condition out of the frame of all matches.
-    fn of(planned: &Planned<'_>, frame: &DataFrame, mut rows: Vec<Match>) -> Result<Self, Error> {
-        let mut mask = vec![false; frame.height()];
-        for found in &rows {
-            if let Some(place) = mask.get_mut(found.row) {
-                *place = true;
-            }
-        }
-        let has = |name: &&str| frame.get_column_index(name).is_some();
-        let names: Vec<&str> = planned.shown.iter().map(String::as_str).filter(has).collect();
-        let mut frame = frame.select(names)?.filter(&mask.iter().map(|kept| Some(*kept)).collect())?;
-        let empty: Vec<PlSmallStr> =
-            frame.columns().iter().filter(|column| column.null_count() == frame.height()).map(|column| column.name().clone()).collect();
-        for name in empty {
-            frame.drop_in_place(&name)?;
-        }
-        for (place, found) in rows.iter_mut().enumerate() {
-            found.row = place;
-        }
-        let mut matches = Self { id: planned.watch.id, frame, rows };
-        matches.let_go_of_batch()?;
-        Ok(matches)
-    }
-
-    /// Copies the texts where they are few: rows that were taken out of a batch hold all of its texts.
-    fn let_go_of_batch(&mut self) -> Result<(), Error> {
-        for name in self.frame.get_column_names_owned() {
-            let Ok(texts) = self.frame.column(&name)?.str() else { continue };
-            let held: usize = texts.downcast_iter().map(polars_arrow::array::BinaryViewArrayGeneric::total_buffer_len).sum();
-            let own: usize = texts.downcast_iter().map(polars_arrow::array::BinaryViewArrayGeneric::total_bytes_len).sum();
-            if held > own.saturating_mul(HELD_TEXTS) {
-                let copied = StringChunked::from_chunk_iter(name.clone(), texts.downcast_iter().map(|texts| texts.clone().gc()));
-                self.frame.replace(&name, copied.into_column())?;
-            }
-        }
-        Ok(())
     }
 }
 

@@ -36,8 +36,8 @@ use crate::time::EventTime;
 pub use creation::{Api, Creation, Verdict};
 pub use origin::{MAX_DEPTH, Sessions, resolve, sessions_of};
 pub use sessions::SESSION_COLUMNS;
-pub use users::USER_COLUMNS;
 pub(crate) use users::column;
+pub use users::{USER_COLUMNS, Users};
 
 /// A table that a stage makes of the events: rows of state, each with the events that it rests on.
 #[derive(Debug, Clone, PartialEq)]

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use super::creation::{Creation, Verdict};
 use super::scan::{Id, Kept, Part, SESSION_OF, Told, Use, number, scan, session_of};
 use super::sign_in::{SignIns, Step};
-use super::users::{Acting, Change, Name, USER_COLUMNS, Users};
+use super::users::{Acting, Change, Name, Users};
 use super::view::{COLUMNS, View, index};
 use super::{EventPlace, SESSION_COLUMNS, StateTable, sessions};
 use crate::error::Error;
@@ -30,6 +30,9 @@ pub const MAX_DEPTH: usize = 8;
 /// AWS accepts a signature whose time is up to five minutes off (IAM User Guide, signing API requests).
 const SKEW_MICROS: i64 = 5 * 60 * 1_000_000;
 
+/// After how many sessions memory is given back.
+const SHRINK_EVERY: usize = 1 << 16;
+
 /// All temporary sessions, the calls that made them, and the users of IAM.
 #[derive(Debug, Default)]
 pub struct Sessions {
@@ -38,7 +41,7 @@ pub struct Sessions {
     by_key: Map<Arc<str>, u32>,
     by_principal: Map<(Arc<str>, i64), u32>,
     nameless: Option<u32>,
-    users: Users,
+    pub(super) users: Users,
 }
 
 /// One temporary session.
@@ -83,15 +86,16 @@ pub(super) struct Origin {
     pub(super) depth: u32,
 }
 
-/// Computes where all sessions of the events come from, and fills the late columns `origin_*`.
+/// Computes where all sessions of the events come from, fills the late columns `origin_*`, and yields the users: who needs
+/// the sessions again has them from [`sessions_of`], as they may be as many as a tenth of the events.
 ///
 /// # Errors
 /// [`Error::Frame`] where the table engine fails.
-pub fn resolve(events: &mut EventFrame) -> Result<Sessions, Error> {
+pub fn resolve(events: &mut EventFrame) -> Result<Users, Error> {
     let sessions = sessions_of(events)?;
     let outcomes = Outcomes::new(&sessions)?;
     events.fill(&SESSION_OF, &ORIGIN, |_, batch| Ok(outcomes.of_rows(&View::new(batch)?)?))?;
-    Ok(sessions)
+    Ok(sessions.users)
 }
 
 /// The sessions of events whose late columns are there already.
@@ -168,7 +172,14 @@ impl Merged {
 
         let mut all = Sessions { users: Users::new(self.users, self.changes), ..Sessions::default() };
         let mut texts = Texts::default();
-        for (id, used) in self.sessions {
+        // From the last to the first, so that they go as they are taken over.
+        let mut kept = self.sessions;
+        all.list.reserve_exact(kept.len());
+        kept.reverse();
+        while let Some((id, used)) = kept.pop() {
+            if kept.len().is_multiple_of(SHRINK_EVERY) {
+                kept.shrink_to_fit();
+            }
             let not_before = used.first.time;
             let issued = match &id {
                 Id::Key(key) => by_key.get(key.as_ref()).and_then(|places| made_by(&creations, places, not_before)),
@@ -352,9 +363,9 @@ impl Sessions {
         StateTable { name: "sessions", columns: SESSION_COLUMNS, rows: sessions::rows(self) }
     }
 
-    /// The table `users`: a row a user of IAM, in the order of account and name.
-    pub fn user_table(&self) -> StateTable {
-        StateTable { name: "users", columns: USER_COLUMNS, rows: self.users.rows() }
+    /// The users of IAM.
+    pub fn into_users(self) -> Users {
+        self.users
     }
 }
 

@@ -40,7 +40,8 @@ pub(super) struct Use<T> {
     pub(super) events: u64,
     /// Most sessions come from one address.
     address: Option<T>,
-    other_addresses: HashSet<T>,
+    #[expect(clippy::box_collection, reason = "few of very many sessions have any")]
+    other_addresses: Option<Box<HashSet<T>>>,
 }
 
 /// What an event tells of its session.
@@ -83,7 +84,7 @@ impl Id<&str> {
 impl<'v> Use<&'v str> {
     fn new(view: &'v View, row: u32) -> Self {
         let (place, told) = (view.place(row), Told::new(view, row));
-        Self { first: place, last: place, named: None, told, events: 0, address: None, other_addresses: HashSet::new() }
+        Self { first: place, last: place, named: None, told, events: 0, address: None, other_addresses: None }
     }
 
     fn add(&mut self, view: &'v View, row: u32) {
@@ -115,13 +116,16 @@ impl<'v> Use<&'v str> {
         let pair = self.told.pair.map(|(principal_id, created)| (texts.share(principal_id), created));
         let mut share = |text: Option<&str>| text.map(|text| texts.share(text));
         let (principal, account, name) = (share(self.told.principal), share(self.told.account), share(self.told.name));
+        let address = share(self.address);
+        let first = self.first.kept(texts);
         Use {
             told: Told { pair, principal, account, name, kind: self.told.kind },
-            address: share(self.address),
-            other_addresses: self.other_addresses.into_iter().map(|address| texts.share(address)).collect(),
-            first: self.first.kept(texts),
-            last: self.last.kept(texts),
-            named: self.named.map(|named| named.kept(texts)),
+            address,
+            other_addresses: self.other_addresses.map(|others| Box::new(others.into_iter().map(|address| texts.share(address)).collect())),
+            // Often they are one event, of which one copy is enough.
+            last: if self.last == self.first { first.clone() } else { self.last.kept(texts) },
+            named: self.named.map(|named| if named == self.first { first.clone() } else { named.kept(texts) }),
+            first,
             events: self.events,
         }
     }
@@ -132,8 +136,12 @@ impl<T: Ord + Hash> Use<T> {
         match &self.address {
             None => self.address = Some(address),
             Some(known) if *known == address => {}
-            Some(_) if self.other_addresses.len() + 1 < MAX_ADDRESSES => _ = self.other_addresses.insert(address),
-            Some(_) => {}
+            Some(_) => {
+                let others = self.other_addresses.get_or_insert_default();
+                if others.len() + 1 < MAX_ADDRESSES {
+                    others.insert(address);
+                }
+            }
         }
     }
 
@@ -155,14 +163,15 @@ impl<T: Ord + Hash> Use<T> {
         if other.last.is_after(&self.last) {
             self.last = other.last;
         }
-        for address in other.address.into_iter().chain(other.other_addresses) {
+        for address in other.address.into_iter().chain(other.other_addresses.into_iter().flat_map(|others| *others)) {
             self.add_address(address);
         }
     }
 
     /// How many addresses there are, up to [`MAX_ADDRESSES`].
     pub(super) fn addresses(&self) -> u64 {
-        u64::from(self.address.is_some()) + u64::try_from(self.other_addresses.len()).unwrap_or(u64::MAX)
+        let others = self.other_addresses.as_ref().map_or(0, |others| others.len());
+        u64::from(self.address.is_some()) + u64::try_from(others).unwrap_or(u64::MAX)
     }
 }
 

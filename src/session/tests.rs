@@ -88,13 +88,15 @@ fn batch(records: &[Value]) -> polars::prelude::DataFrame {
 struct Log {
     events: EventFrame,
     sessions: Sessions,
+    users: Users,
 }
 
 /// The log in batches of `size` records.
 fn log_of(records: &[Value], size: usize) -> Log {
     let mut events = EventFrame::of(records.chunks(size).map(batch).collect());
-    let sessions = resolve(&mut events).expect("resolves");
-    Log { events, sessions }
+    let users = resolve(&mut events).expect("resolves");
+    let sessions = sessions_of(&events).expect("sessions");
+    Log { events, sessions, users }
 }
 
 fn log(records: &[Value]) -> Log {
@@ -120,7 +122,7 @@ impl Log {
     }
 
     fn user(&self, name: &str) -> StateRow {
-        row(&self.sessions.user_table(), name)
+        row(&self.users.table(), name)
     }
 
     fn chain(&self, key: &str) -> Vec<&str> {
@@ -436,7 +438,7 @@ fn odd_records_do_no_harm() {
         }
     }
     let log = log_of(&records, 7);
-    assert_eq!(log.sessions.user_table().rows.len(), 1);
+    assert_eq!(log.users.table().rows.len(), 1);
     log.sessions.session_table();
     log_of(&[], 1);
 }
@@ -467,7 +469,7 @@ fn the_order_of_batches_changes_nothing() {
     let mut backwards = records.clone();
     backwards.reverse();
     let rows = |log: &Log| {
-        let tables = [log.sessions.session_table(), log.sessions.user_table()];
+        let tables = [log.sessions.session_table(), log.users.table()];
         // The places differ, as the records were put elsewhere.
         let cells = |table: StateTable| table.rows.into_iter().map(|row| row.cells).collect::<Vec<_>>();
         tables.map(cells)
@@ -513,7 +515,7 @@ fn users_and_their_consoles() {
         change("undoing", 23, "DeleteLoginProfile", "gone"),
         record("hidden", 30, "signin.amazonaws.com", "ConsoleLogin", &hidden),
     ]);
-    assert_eq!(log.sessions.user_table().rows.len(), 3);
+    assert_eq!(log.users.table().rows.len(), 3);
     let ops = log.user("ops");
     let shown = |row: &StateRow, name: &str| cell(USER_COLUMNS, row, name).clone();
     let seconds = |second| Cell::Time(at(second).expect("a time"));

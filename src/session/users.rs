@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bumpalo::Bump;
 
 use super::view::{Service, View};
-use super::{Cell, EventPlace, StateColumn, StateRow, evidence, keep_first, keep_first_time, keep_last};
+use super::{Cell, EventPlace, StateColumn, StateRow, StateTable, evidence, keep_first, keep_first_time, keep_last};
 use crate::event::reader::lookup;
 use crate::frame::{Map, Texts};
 use crate::schema::{Column, Kind};
@@ -231,9 +231,9 @@ struct User {
     arn: Option<Arc<str>>,
 }
 
-/// All users, in the order of account and name.
+/// All users of IAM, in the order of account and name.
 #[derive(Debug, Default)]
-pub(super) struct Users {
+pub struct Users {
     users: BTreeMap<Name<Arc<str>>, User>,
 }
 
@@ -256,9 +256,10 @@ impl Users {
         Self { users }
     }
 
-    /// A row a user, in the order of account and name.
-    pub(super) fn rows(&self) -> Vec<StateRow> {
-        self.users.iter().map(|((account, name), user)| user.row(account.as_deref(), name)).collect()
+    /// The table `users`: a row a user, in the order of account and name.
+    pub fn table(&self) -> StateTable {
+        let rows = self.users.iter().map(|((account, name), user)| user.row(account.as_deref(), name)).collect();
+        StateTable { name: "users", columns: USER_COLUMNS, rows }
     }
 }
 

@@ -1,0 +1,134 @@
+//! [`Matches`]: the events of a batch that match a condition, as small as they get.
+//!
+//! Rules that count keep every event that they count, which may be a share of the whole log.
+
+use std::collections::BTreeSet;
+
+use polars::prelude::{DataFrame, IntoColumn as _, PlSmallStr, StringChunked};
+
+use super::finding::Severity;
+use crate::error::Error;
+use crate::frame::Map;
+
+/// One event that matches a condition.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Match {
+    /// Its row in the frame of the matches.
+    pub(super) row: usize,
+    /// How bad the rule calls it.
+    pub(super) severity: Severity,
+    /// For how many matching events it is counted.
+    pub(super) stands_for: u64,
+}
+
+/// The events of a batch that match one condition.
+#[derive(Debug)]
+pub(super) struct Matches {
+    /// The condition's id.
+    pub(super) id: usize,
+    /// The events, with the columns and fields that its rule shows, groups by or compares, where any of them has a value.
+    pub(super) frame: DataFrame,
+    /// Those of the columns in which texts come again.
+    pub(super) words: Vec<(String, Words)>,
+    /// The rows, each once.
+    pub(super) rows: Vec<Match>,
+}
+
+impl Matches {
+    /// Takes the rows of a condition out of the frame of all matches.
+    ///
+    /// `shown` are the columns and fields that are looked at later.
+    pub(super) fn of(id: usize, shown: &BTreeSet<String>, frame: &DataFrame, mut rows: Vec<Match>) -> Result<Self, Error> {
+        let mut mask = vec![false; frame.height()];
+        for found in &rows {
+            if let Some(place) = mask.get_mut(found.row) {
+                *place = true;
+            }
+        }
+        let has = |name: &&str| frame.get_column_index(name).is_some();
+        let names: Vec<&str> = shown.iter().map(String::as_str).filter(has).collect();
+        let mut frame = frame.select(names)?.filter(&mask.iter().map(|kept| Some(*kept)).collect())?;
+        let empty: Vec<PlSmallStr> =
+            frame.columns().iter().filter(|column| column.null_count() == frame.height()).map(|column| column.name().clone()).collect();
+        for name in empty {
+            frame.drop_in_place(&name)?;
+        }
+        for (place, found) in rows.iter_mut().enumerate() {
+            found.row = place;
+        }
+        let mut matches = Self { id, frame, words: Vec::new(), rows };
+        matches.keep_words_once()?;
+        matches.let_go_of_batch()?;
+        Ok(matches)
+    }
+
+    /// Takes the columns out of the frame in which few texts stand for many events.
+    fn keep_words_once(&mut self) -> Result<(), Error> {
+        for name in self.frame.get_column_names_owned() {
+            let Ok(texts) = self.frame.column(&name)?.str() else { continue };
+            if let Some(words) = Words::of(texts) {
+                self.words.push((name.to_string(), words));
+                self.frame.drop_in_place(&name)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Copies the texts where they are few: rows that were taken out of a batch hold all of its texts.
+    fn let_go_of_batch(&mut self) -> Result<(), Error> {
+        for name in self.frame.get_column_names_owned() {
+            let Ok(texts) = self.frame.column(&name)?.str() else { continue };
+            let held: usize = texts.downcast_iter().map(polars_arrow::array::BinaryViewArrayGeneric::total_buffer_len).sum();
+            let own: usize = texts.downcast_iter().map(polars_arrow::array::BinaryViewArrayGeneric::total_bytes_len).sum();
+            if held > own.saturating_mul(HELD_TEXTS) {
+                let copied = StringChunked::from_chunk_iter(name.clone(), texts.downcast_iter().map(|texts| texts.clone().gc()));
+                self.frame.replace(&name, copied.into_column())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The texts of some events, each kept once.
+#[derive(Debug)]
+pub(super) struct Words {
+    /// For each event the place of its text; 0 where it has none.
+    codes: Vec<u16>,
+    /// The text of each code from 1.
+    texts: Vec<Box<str>>,
+}
+
+/// How many events a text has to stand for, so that naming it costs less than keeping it.
+const EVENTS_A_WORD: usize = 4;
+
+impl Words {
+    /// Those of a column; `None` where too few come again.
+    fn of(column: &StringChunked) -> Option<Self> {
+        let most = column.len() / EVENTS_A_WORD;
+        let mut known: Map<&str, u16> = Map::default();
+        let (mut codes, mut texts) = (Vec::with_capacity(column.len()), Vec::new());
+        for text in column.iter() {
+            let Some(text) = text else {
+                codes.push(0);
+                continue;
+            };
+            let next = u16::try_from(texts.len() + 1).ok()?;
+            codes.push(*known.entry(text).or_insert_with(|| {
+                texts.push(Box::from(text));
+                next
+            }));
+            if texts.len() > most {
+                return None;
+            }
+        }
+        Some(Self { codes, texts })
+    }
+
+    /// The text of an event.
+    pub(super) fn get(&self, row: usize) -> Option<&str> {
+        self.texts.get(usize::from(*self.codes.get(row)?).checked_sub(1)?).map(AsRef::as_ref)
+    }
+}
+
+/// How many times the matches' own texts those of their batch may be that they hold on to.
+const HELD_TEXTS: usize = 4;
