@@ -250,7 +250,7 @@ pub(super) fn integrity(
     let files: Vec<FoundFile> = reports.iter_mut().chain(&mut more).map(found_file).collect();
     let all: Vec<Object> = objects.iter().chain(&listed).cloned().collect();
     let verification = check(&files, &all, &carriers, scope, trust)?;
-    let documents = files.iter().filter_map(|file| Some((file.name.clone(), file.document.as_ref()?.as_ref().ok()?))).collect();
+    let documents = files.iter().filter_map(|file| Some((file.name.clone(), file.document.as_ref()?.as_ref().ok()?.as_ref()))).collect();
     Ok((Some(Integrity::new(verification, &documents)), notices))
 }
 
@@ -275,7 +275,7 @@ fn listed_unread(unread: Vec<Unread>, reports: &[ObjectReport], filter: &Filter)
     let in_range = digests.filter(|digest| {
         filter.range.since.is_none_or(|since| digest.end() >= since) && filter.range.until.is_none_or(|until| digest.start() <= until)
     });
-    let tails: BTreeSet<Tail> = in_range.flat_map(Digest::listed_keys).map(Tail::of).collect();
+    let tails: BTreeSet<Tail> = in_range.flat_map(|digest| digest.listed_keys()).map(Tail::of).collect();
     let names: BTreeSet<&str> = tails.iter().map(Tail::name).collect();
     let is_listed = |unread: &Unread| {
         let tail = Tail::of(&unread.object.name);

@@ -311,7 +311,7 @@ pub(super) fn report_copies(tail: &str, is_ambiguous: bool, differing: &[Arc<str
 /// The document, where the way in which it is stored lets it be read.
 fn readable(file: &FoundFile) -> Option<&Digest> {
     let is_read = !matches!(file.stored, Stored::Trailing | Stored::Empty | Stored::Unreadable(_) | Stored::OverLimit);
-    file.document.as_ref()?.as_ref().ok().filter(|_| is_read)
+    file.document.as_ref()?.as_ref().ok().filter(|_| is_read).map(AsRef::as_ref)
 }
 
 /// The tail under which a digest counts: that of its path or, in a flat download, that of its own or another's record.

@@ -72,7 +72,7 @@ pub(super) struct LogFile {
 }
 
 impl Digest {
-    /// Reads a document.
+    /// Reads a document; boxed, as what is kept of each file may be one of many thousand that are none.
     ///
     /// Fields that are not known are passed over. Where a name comes twice, the last one counts, as in AWS's own
     /// command; whatever is signed is signed as bytes, so this cannot make one document pass for another. Values that
@@ -85,7 +85,7 @@ impl Digest {
     ///
     /// # Source
     /// `CloudTrail` User Guide, "`CloudTrail` digest file structure".
-    pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Self, Reason> {
+    pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Box<Self>, Reason> {
         if bytes.len() > limits.digest_bytes {
             return Err(Reason::OverLimit);
         }
@@ -94,7 +94,7 @@ impl Digest {
         let mut reader = serde_json::Deserializer::from_str(text);
         let read = Loose(Root(&reading)).deserialize(&mut reader).and_then(|fields| reader.end().map(|()| fields));
         match read {
-            Ok(Some(fields)) => fields.into_digest(Sha256::of(bytes)).ok_or(Reason::MissingField),
+            Ok(Some(fields)) => fields.into_digest(Sha256::of(bytes)).map(Box::new).ok_or(Reason::MissingField),
             Err(_) if reading.over.get() => Err(Reason::OverLimit),
             Ok(None) | Err(_) => Err(Reason::BadJson),
         }

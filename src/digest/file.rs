@@ -17,7 +17,7 @@ pub struct FoundFile {
     /// Of the content: all inflated bytes before any fault, or the plain bytes. `None` where they were not all read.
     pub sha256: Option<Sha256>,
     /// For a digest, what [`Digest::parse`] made of the same content; `None` for a log, and where there is no content.
-    pub document: Option<Result<Digest, Reason>>,
+    pub document: Option<Result<Box<Digest>, Reason>>,
 }
 
 /// How a file's bytes are stored.

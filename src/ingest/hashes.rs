@@ -62,7 +62,7 @@ fn hash_object(object: &Object, opener: &mut Opener, options: &Options, scratch:
 }
 
 /// The digest that an object's name promises, of its first window; one that goes on after it is over the limit.
-pub(super) fn digest_of(object: &Object, window: &[u8], more: bool) -> Option<Result<Digest, crate::digest::Reason>> {
+pub(super) fn digest_of(object: &Object, window: &[u8], more: bool) -> Option<Result<Box<Digest>, crate::digest::Reason>> {
     // Only names with that kind need to be taken apart.
     let is_digest = object.key.as_ref().is_some_and(|key| key.kind == DIGEST_KIND);
     let Some(Named::Digest(_)) = is_digest.then(|| Named::parse(&object.name)).flatten() else { return None };

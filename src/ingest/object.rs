@@ -56,7 +56,7 @@ pub struct ObjectReport {
     /// The latest `event_time`.
     pub last_event: Option<EventTime>,
     /// The digest that its name promises, where digests were asked for.
-    pub digest: Option<Result<Digest, Reason>>,
+    pub digest: Option<Result<Box<Digest>, Reason>>,
     /// Whether its content begins as a JSON object does.
     pub is_json: bool,
 }

@@ -3,12 +3,10 @@
 use std::collections::{HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
-use std::fs::File;
+use std::fs::{self, DirEntry, File, FileType, Metadata};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-use walkdir::{DirEntry, WalkDir};
 
 use super::{Budget, Listing, Location, Object, ObjectKey};
 use crate::error::{Error, plain_cause};
@@ -34,7 +32,7 @@ pub fn list(sources: &[&Path], budget: &Budget) -> Result<Listing, Error> {
             found.has_aliases = true;
             continue;
         }
-        std::fs::metadata(source).map_err(|cause| Error::io("read", source, cause))?;
+        fs::metadata(source).map_err(|cause| Error::io("read", source, cause))?;
         folders.push(source);
     }
     // Which of a folder's names is the first must not depend on the order of the sources.
@@ -89,55 +87,126 @@ impl Listed {
     }
 }
 
+/// What a folder lists.
+struct Entry {
+    path: PathBuf,
+    /// Of the file, not of a link to it.
+    told: io::Result<Told>,
+    is_link: bool,
+}
+
+/// What the system tells of a file.
+struct Told {
+    kind: FileType,
+    size: u64,
+}
+
+impl From<Metadata> for Told {
+    fn from(metadata: Metadata) -> Self {
+        Self { kind: metadata.file_type(), size: metadata.len() }
+    }
+}
+
+impl Entry {
+    /// A source as it was given.
+    fn given(path: &Path) -> Self {
+        Self { path: path.to_owned(), told: fs::metadata(path).map(Told::from), is_link: true }
+    }
+
+    /// The entries of a folder, in the order of their names. What is told of them is asked of the open folder: asking by
+    /// the whole path, as `walkdir` does, takes as long as reading a small file.
+    fn all(folder: &Path) -> io::Result<Vec<Self>> {
+        let mut entries = fs::read_dir(folder)?.collect::<io::Result<Vec<DirEntry>>>()?;
+        entries.sort_by_cached_key(DirEntry::file_name);
+        let of_entry = |entry: DirEntry| {
+            let (path, told) = (entry.path(), entry.metadata());
+            let is_link = told.as_ref().is_ok_and(Metadata::is_symlink);
+            let told = if is_link { fs::metadata(&path) } else { told };
+            Self { path, told: told.map(Told::from), is_link }
+        };
+        Ok(entries.into_iter().map(of_entry).collect())
+    }
+}
+
 fn list_source(source: &Path, found: &mut Found) -> Result<(), Error> {
-    // In one folder the order of the paths is that of the names, which would have to be looked for in each of them.
-    let by_path = |a: &DirEntry, b: &DirEntry| a.path().as_os_str().cmp(b.path().as_os_str());
-    let mut entries = WalkDir::new(source).follow_links(true).sort_by(by_path).into_iter();
     let mut cases: HashSet<PathBuf> = HashSet::new();
-    while let Some(entry) = entries.next() {
-        match entry {
-            Ok(entry) if entry.file_type().is_dir() => {
-                let folder = entry.path();
-                let canonical = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
-                let is_new = found.canonical.insert(canonical.clone());
-                found.folders.insert(folder.as_os_str().to_owned(), canonical);
-                if !is_new {
-                    let reason = "the same folder as one already listed".to_owned();
-                    found.listing.skipped.push(Skipped { object: display_name(folder), reason });
-                    entries.skip_current_dir();
-                } else if is_case(folder) {
-                    if folder == source {
-                        let reason =
-                            "a case folder, which answers in place of logs and not among other sources; give it alone, or only the logs";
-                        return Err(Error::setting(format!("read {}", source.display()), reason));
+    let mut open = vec![vec![Entry::given(source)].into_iter()];
+    // The canonical paths of the folders that are open.
+    let mut above: Vec<PathBuf> = Vec::new();
+    while let Some(entries) = open.last_mut() {
+        let Some(entry) = entries.next() else {
+            open.pop();
+            above.pop();
+            continue;
+        };
+        let told = match entry.told {
+            Ok(told) => told,
+            Err(cause) => {
+                list_failure(&entry.path, &cause, source, &mut found.listing)?;
+                continue;
+            }
+        };
+        if told.kind.is_dir() {
+            if let Some(canonical) = enter(&entry.path, &above, source, &mut cases, found)? {
+                match Entry::all(&entry.path) {
+                    Ok(entries) => {
+                        open.push(entries.into_iter());
+                        above.push(canonical);
                     }
-                    cases.insert(folder.to_owned());
+                    Err(cause) => list_failure(&entry.path, &cause, source, &mut found.listing)?,
                 }
             }
-            Ok(entry) if !cases.is_empty() && is_in_case(&entry, &cases) => {
-                let reason = "not a log: part of a case folder".to_owned();
-                found.listing.skipped.push(Skipped { object: display_name(entry.path()), reason });
-            }
-            Ok(entry) => list_entry(entry, source, found)?,
-            Err(error) => list_failure(&error, source, &mut found.listing)?,
+        } else if !cases.is_empty() && is_in_case(&entry.path, &cases) {
+            let reason = "not a log: part of a case folder".to_owned();
+            found.listing.skipped.push(Skipped { object: display_name(&entry.path), reason });
+        } else {
+            list_file(entry.path, &told, entry.is_link, found);
         }
     }
     Ok(())
 }
 
+/// The canonical path of a folder whose entries are to be listed; `None` where they are listed already.
+fn enter(
+    folder: &Path,
+    above: &[PathBuf],
+    source: &Path,
+    cases: &mut HashSet<PathBuf>,
+    found: &mut Found,
+) -> Result<Option<PathBuf>, Error> {
+    let canonical = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+    let is_new = found.canonical.insert(canonical.clone());
+    found.folders.insert(folder.as_os_str().to_owned(), canonical.clone());
+    if !is_new {
+        let leads_back = above.contains(&canonical);
+        let reason =
+            if leads_back { "a symbolic link that leads back to a folder above it" } else { "the same folder as one already listed" };
+        found.listing.skipped.push(Skipped { object: display_name(folder), reason: reason.to_owned() });
+        return Ok(None);
+    }
+    if is_case(folder) {
+        if folder == source {
+            let reason = "a case folder, which answers in place of logs and not among other sources; give it alone, or only the logs";
+            return Err(Error::setting(format!("read {}", source.display()), reason));
+        }
+        cases.insert(folder.to_owned());
+    }
+    Ok(Some(canonical))
+}
+
 /// Whether a file is one that `investigate` wrote into one of those folders.
-fn is_in_case(entry: &DirEntry, cases: &HashSet<PathBuf>) -> bool {
-    let folder = entry.path().parent();
-    is_case_file(entry.file_name()) && folder.is_some_and(|folder| cases.contains(folder))
+fn is_in_case(file: &Path, cases: &HashSet<PathBuf>) -> bool {
+    let folder = file.parent();
+    file.file_name().is_some_and(is_case_file) && folder.is_some_and(|folder| cases.contains(folder))
         || folder.is_some_and(|folder| folder.ends_with(CASE_EVENTS) && folder.parent().is_some_and(|case| cases.contains(case)))
-            && entry.path().extension().is_some_and(|extension| extension == "parquet")
+            && file.extension().is_some_and(|extension| extension == "parquet")
 }
 
 /// Whether a folder is a case that `investigate` wrote: its manifest says so in its first line or two.
 pub(crate) fn is_case(folder: &Path) -> bool {
     let manifest = folder.join(CASE_FILES[0]);
     // Opening a pipe would wait for a writer, so what it is comes first.
-    if !std::fs::metadata(&manifest).is_ok_and(|metadata| metadata.is_file()) {
+    if !fs::metadata(&manifest).is_ok_and(|metadata| metadata.is_file()) {
         return false;
     }
     let mut head = [0; 200];
@@ -181,43 +250,23 @@ fn read_stdin(budget: &Budget) -> Result<Object, Error> {
     Ok(Object { name: Arc::from(STDIN), key: None, size, location: Location::Memory(bytes.into()) })
 }
 
-fn list_entry(entry: DirEntry, source: &Path, found: &mut Found) -> Result<(), Error> {
-    let kind = entry.file_type();
-    if kind.is_dir() {
-        return Ok(());
+fn list_file(path: PathBuf, told: &Told, is_link: bool, found: &mut Found) {
+    let name = display_name(&path);
+    if !told.kind.is_file() {
+        found.listing.skipped.push(Skipped { object: name, reason: "not a regular file".to_owned() });
+        return;
     }
-    let name = display_name(entry.path());
-    let skip = |reason: &str| Skipped { object: name.clone(), reason: reason.to_owned() };
-    if !kind.is_file() {
-        found.listing.skipped.push(skip("not a regular file"));
-        return Ok(());
-    }
-    match entry.metadata() {
-        Ok(metadata) => {
-            let key = ObjectKey::parse(&name);
-            let is_link = entry.path_is_symlink();
-            found.has_aliases |= is_link || entry.depth() == 0;
-            let object = Object { name, key, size: metadata.len(), location: Location::Path(entry.into_path()) };
-            found.objects.push(Listed { object, is_link });
-        }
-        Err(error) => list_failure(&error, source, &mut found.listing)?,
-    }
-    Ok(())
+    found.has_aliases |= is_link;
+    let object = Object { key: ObjectKey::parse(&name), name, size: told.size, location: Location::Path(path) };
+    found.objects.push(Listed { object, is_link });
 }
 
-fn list_failure(error: &walkdir::Error, source: &Path, listing: &mut Listing) -> Result<(), Error> {
-    let path = error.path().unwrap_or(source);
-    let name = display_name(path);
-    if error.loop_ancestor().is_some() {
-        listing.skipped.push(Skipped { object: name, reason: "a symbolic link that leads back to a folder above it".to_owned() });
-        return Ok(());
-    }
-    let cause =
-        error.io_error().map_or_else(|| io::Error::other("cannot be listed"), |cause| io::Error::new(cause.kind(), plain_cause(cause)));
+fn list_failure(path: &Path, cause: &io::Error, source: &Path, listing: &mut Listing) -> Result<(), Error> {
+    let cause = io::Error::new(cause.kind(), plain_cause(cause));
     if path == source {
         return Err(Error::io("list", source, cause));
     }
-    listing.problems.push(unreadable(name, &cause));
+    listing.problems.push(unreadable(display_name(path), &cause));
     Ok(())
 }
 

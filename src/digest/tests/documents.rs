@@ -10,7 +10,7 @@ fn document() -> Value {
     Bucket::of("ok ok").hours[1].document.clone()
 }
 
-fn parse(bytes: &[u8]) -> Result<Digest, Reason> {
+fn parse(bytes: &[u8]) -> Result<Box<Digest>, Reason> {
     Digest::parse(bytes, &Limits::default())
 }
 
