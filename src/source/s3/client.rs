@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use aws_config::SdkConfig;
 use aws_config::environment::region::EnvironmentVariableRegionProvider;
 use aws_config::meta::region::RegionProviderChain;
-use aws_config::profile::ProfileFileRegionProvider;
+use aws_config::profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider};
+use aws_config::provider_config::ProviderConfig;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::interceptors::FinalizerInterceptorContextRef;
 use aws_sdk_s3::config::retry::{RetryConfig, RetryPartition, TokenBucket};
@@ -18,6 +19,7 @@ use aws_sdk_s3::config::{
 use aws_sdk_s3::types::RequestPayer;
 
 use super::failure::Failure;
+use super::standing::Standing;
 use super::{Settings, Wire};
 
 /// One bucket, and how it is asked.
@@ -63,7 +65,7 @@ impl fmt::Debug for Bucket {
 }
 
 /// The user's configuration and where credentials come from: the environment, the profile with its SSO, roles and
-/// processes, web identity, containers and instances, in the order that the SDK has.
+/// processes, web identity, containers and instances, in the order that the SDK has; that of a named profile alone.
 pub(super) async fn load(settings: &Settings) -> SdkConfig {
     let profile = settings.profile.as_deref();
     let mut from_profile = ProfileFileRegionProvider::builder();
@@ -74,9 +76,13 @@ pub(super) async fn load(settings: &Settings) -> SdkConfig {
     let region = RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new())
         .or_else(from_profile.build())
         .or_else(Region::from_static(FIRST_REGION));
-    let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12()).region(region);
+    let region = region.region().await;
+    let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12()).region(region.clone());
     if let Some(profile) = profile {
-        loader = loader.profile_name(profile);
+        // Who names a profile means it, whatever credentials the environment has, which come first in the SDK's order.
+        let from_region = ProviderConfig::without_region().with_region(region);
+        let credentials = ProfileFileCredentialsProvider::builder().configure(&from_region).profile_name(profile).build();
+        loader = loader.profile_name(profile).credentials_provider(credentials);
     }
     if settings.no_sign_request {
         loader = loader.no_credentials();
@@ -90,6 +96,7 @@ fn client(config: &SdkConfig, settings: &Settings, wire: &Arc<Wire>, region: Opt
     // Evidence must not be given up because many other requests failed too; the pace is what spares the server.
     let partition = RetryPartition::custom("trailsift").token_bucket(TokenBucket::unlimited()).build();
     let timeouts = TimeoutConfig::builder().connect_timeout(limits.connect).read_timeout(limits.read).build();
+    let standing = Standing::new(limits.requests);
     let mut builder = Builder::from(config)
         .retry_config(retry)
         .retry_partition(partition)
@@ -98,7 +105,9 @@ fn client(config: &SdkConfig, settings: &Settings, wire: &Arc<Wire>, region: Opt
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         // gzip has a checksum of its own and digests have the log's SHA-256; other stores answer in their own ways.
         .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
-        .interceptor(Watch { wire: wire.clone() });
+        .identity_cache(standing.clone())
+        .retry_classifier(standing.clone())
+        .interceptor(Watch { wire: wire.clone(), standing });
     if let Some(region) = region {
         builder = builder.region(Region::new(region));
     }
@@ -111,10 +120,11 @@ fn client(config: &SdkConfig, settings: &Settings, wire: &Arc<Wire>, region: Opt
     Client::from_conf(builder.build())
 }
 
-/// Tells the pace when S3 asks to slow down; the SDK repeats such a request and says nothing of it.
+/// Sees the answer to each try, also to those that the SDK repeats and says nothing of.
 #[derive(Debug)]
 struct Watch {
     wire: Arc<Wire>,
+    standing: Standing,
 }
 
 impl Intercept for Watch {
@@ -128,9 +138,11 @@ impl Intercept for Watch {
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), aws_sdk_s3::error::BoxError> {
-        if context.response().is_some_and(|response| matches!(response.status().as_u16(), 429 | 503)) {
-            self.wire.pace.slow_down(Instant::now());
+        let (response, now) = (context.response(), Instant::now());
+        if response.is_some_and(|response| matches!(response.status().as_u16(), 429 | 503)) {
+            self.wire.pace.slow_down(now);
         }
+        self.standing.note(response, now);
         Ok(())
     }
 }
@@ -146,3 +158,63 @@ const FIRST_WAIT: Duration = Duration::from_millis(25);
 /// Where the first request goes if the user names no region; S3 answers there for all of AWS's main partition.
 const FIRST_REGION: &str = "us-east-1";
 const REGION_HEADER: &str = "x-amz-bucket-region";
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use aws_sdk_s3::config::http::{HttpRequest, HttpResponse};
+    use aws_sdk_s3::primitives::SdkBody;
+    use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn};
+    use tokio::sync::Semaphore;
+
+    use super::*;
+    use crate::source::s3::Limits;
+    use crate::source::s3::pace::Pace;
+
+    /// What stands for S3: a bucket that is in Ireland, and what it was asked.
+    #[derive(Debug, Clone)]
+    struct Ireland {
+        /// How other regions answer for it.
+        status: u16,
+        asked: Arc<Mutex<Vec<String>>>,
+    }
+
+    impl HttpConnector for Ireland {
+        fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+            self.asked.lock().unwrap().push(format!("{} {}", request.method(), request.uri()));
+            let status = if request.uri().contains(".eu-west-1.") { 200 } else { self.status };
+            let body = if request.method() == "HEAD" { "" } else { "<ListBucketResult/>" };
+            let mut response = HttpResponse::new(status.try_into().unwrap(), SdkBody::from(body));
+            response.headers_mut().insert(REGION_HEADER, "eu-west-1");
+            HttpConnectorFuture::ready(Ok(response))
+        }
+    }
+
+    #[test]
+    fn a_bucket_is_asked_in_its_own_region() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        for (first, status) in [("us-east-1", 301), ("us-east-1", 403), ("us-east-1", 200), ("eu-west-1", 200)] {
+            let ireland = Ireland { status, asked: Arc::default() };
+            let connector = SharedHttpConnector::new(ireland.clone());
+            let config = SdkConfig::builder()
+                .behavior_version(BehaviorVersion::v2026_01_12())
+                .region(Region::from_static(first))
+                .http_client(http_client_fn(move |_, _| connector.clone()))
+                .build();
+            let limits = Limits::default();
+            let wire = Wire { pace: Pace::new(1), room: Arc::new(Semaphore::new(1)), rooms: 1, limits, kept: None };
+            let listed = runtime.block_on(async {
+                let bucket = Bucket::find("trail-bucket", &config, &Settings::default(), &Arc::new(wire)).await?;
+                bucket.client.list_objects_v2().bucket(&bucket.name).send().await.map_err(|error| Failure::of(&error))
+            });
+            listed.unwrap();
+            let asked = ireland.asked.lock().unwrap();
+            let host =
+                |region: &str| if region == FIRST_REGION { "s3.amazonaws.com".to_owned() } else { format!("s3.{region}.amazonaws.com") };
+            assert_eq!(asked.len(), 2, "{asked:?}");
+            assert!(asked[0].starts_with(&format!("HEAD https://trail-bucket.{}/", host(first))), "{asked:?}");
+            assert!(asked[1].starts_with("GET https://trail-bucket.s3.eu-west-1.amazonaws.com/?list-type=2"), "{asked:?}");
+        }
+    }
+}

@@ -189,7 +189,7 @@ impl Work<'_> {
         let failed = |kind, message| Ok(End { problem: Some(problem(&copy.name, kind, message)), ..End::default() });
         let copied = match opened.map_err(Fault::Fetched).and_then(|reader| self.write(copy, reader)) {
             Ok(copied) => copied,
-            Err(Fault::Written(path, cause)) if cause.kind() == io::ErrorKind::StorageFull => return Err(Error::io("write", &path, cause)),
+            Err(Fault::Written(path, cause)) if is_full(&cause) => return Err(Error::io("write", &path, cause)),
             Err(Fault::Written(path, cause)) => {
                 return failed(ProblemKind::Unwritten, format!("write {}: {}", path.display(), plain_cause(&cause)));
             }
@@ -299,6 +299,11 @@ impl Drop for Temporary {
     fn drop(&mut self) {
         let _ = fs::remove_file(&self.0);
     }
+}
+
+/// Whether there is no room for any other object either.
+fn is_full(cause: &io::Error) -> bool {
+    matches!(cause.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 /// What is to lie beside an object.

@@ -1,10 +1,11 @@
 //! [`Failure`]: why S3 did not answer, in one sentence that says what to do.
 
+use std::error::Error;
 use std::fmt;
 use std::io;
 
 use aws_sdk_s3::config::http::HttpResponse;
-use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
 /// Why a request came to nothing, after all that retrying could do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,7 +22,7 @@ impl Failure {
     /// What S3 or the way to it said.
     pub(super) fn of<E>(error: &SdkError<E, HttpResponse>) -> Self
     where
-        E: ProvideErrorMetadata + std::error::Error + 'static,
+        E: ProvideErrorMetadata + Error + 'static,
     {
         let sentence = match error {
             SdkError::ServiceError(answer) => {
@@ -30,7 +31,7 @@ impl Failure {
                 said(status, code, message)
             }
             SdkError::TimeoutError(_) => "no answer in time".to_owned(),
-            other => unsent(&DisplayErrorContext(other).to_string()),
+            other => unsent(&causes(other)),
         };
         Self { sentence }
     }
@@ -45,6 +46,17 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.sentence)
     }
+}
+
+/// What an error says with all of its causes, without the words that libraries have for parts of themselves.
+pub(super) fn causes(error: &(dyn Error + 'static)) -> String {
+    let (mut parts, mut next) = (Vec::new(), Some(error));
+    while let Some(error) = next {
+        parts.push(error.to_string());
+        next = error.source();
+    }
+    parts.retain(|part| !PARTS.contains(&part.as_str()));
+    parts.join(": ")
 }
 
 /// What an answer of S3 means. `HEAD` has no body and so neither code nor message.
@@ -75,10 +87,18 @@ fn unsent(chain: &str) -> String {
     // The token of a sign-in is spoken of where it has run out.
     let first = if has("expired") || has("token has been revoked") || has("token not found") {
         EXPIRED
-    } else if has("no providers in chain provided credentials") || has("credentialsnotloaded") || has("no credentials") {
-        "no AWS credentials were found; give --profile, set AWS_PROFILE, or read a public bucket with --no-sign-request"
-    } else if has("profile") && (has("not defined") || has("could not find")) {
+    } else if has("/sso/cache/") {
+        "nobody is signed in; do so (aws sso login) and repeat the command"
+    } else if has("was not defined") {
+        "there is no such profile"
+    } else if has("profile did not contain credential") {
         "the profile has no credentials"
+    } else if has("no providers in chain provided credentials") || has("no credentials") || has("imds") {
+        "no AWS credentials were found; give --profile, set AWS_PROFILE, or read a public bucket with --no-sign-request"
+    } else if has("loading credentials") {
+        "the credentials cannot be had from where they are kept"
+    } else if has("valid uri") {
+        "the address of the server is none; write it as https://HOST"
     } else if has("dns") || has("resolve") {
         "the name of the server cannot be resolved; is there a network?"
     } else if has("response error") || has("reset by peer") {
@@ -102,6 +122,8 @@ fn one_line(text: &str) -> String {
     words.trim_end_matches('.').to_owned()
 }
 
+/// What the SDK and its client call the place of an error, with the cause behind it.
+const PARTS: [&str; 5] = ["dispatch failure", "io error", "other", "client error (Connect)", "client error (SendRequest)"];
 const LINE_LETTERS: usize = 300;
 const DENIED: &str = "access denied; listing needs s3:ListBucket, reading s3:GetObject";
 const EXPIRED: &str = "the credentials have expired; sign in again (aws sso login) and repeat the command";
@@ -163,12 +185,18 @@ mod tests {
     fn what_was_not_sent() {
         for (chain, part) in [
             (
-                "dispatch failure: other: the credential provider was not enabled: no providers in chain provided credentials",
+                "the credential provider was not enabled: no credentials found in chain. Attempted: Environment: the credential provider was \
+                 not enabled: environment variable not set",
                 "--no-sign-request",
             ),
-            ("dispatch failure: io error: client error (Connect): tcp connect error: Connection refused", "no connection"),
+            ("an error occurred while loading credentials: failed to load IMDS session token: request forbidden", "--no-sign-request"),
+            ("the credential provider was not enabled: profile `x` was not defined: could not find source profile", "no such profile"),
+            ("failed to read `/home/x/.aws/sso/cache/39.json`: No such file or directory", "aws sso login"),
+            ("an error occurred while loading credentials: external process exited with code 1", "cannot be had"),
+            ("Custom endpoint `x` was not a valid URI", "https://HOST"),
+            ("tcp connect error: Connection refused", "no connection"),
             ("response error: error reading a body from connection: Connection reset by peer", "the connection broke"),
-            ("dispatch failure: dns error: failed to lookup address", "resolved"),
+            ("dns error: failed to lookup address", "resolved"),
             ("The SSO session has expired or is invalid", "aws sso login"),
         ] {
             assert!(unsent(chain).contains(part), "{}", unsent(chain));

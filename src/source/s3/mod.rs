@@ -18,6 +18,7 @@ mod kept;
 mod keys;
 mod object;
 mod pace;
+mod standing;
 mod url;
 mod walk;
 

@@ -3,7 +3,6 @@
 use std::io::{self, Cursor, Read};
 use std::sync::{Arc, OnceLock};
 
-use aws_sdk_s3::error::DisplayErrorContext;
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::primitives::ByteStream;
 use serde::{Deserialize, Serialize};
@@ -12,7 +11,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::block_in_place;
 
 use super::client::{Bucket, backoff};
-use super::failure::Failure;
+use super::failure::{Failure, causes};
 use crate::time::EventTime;
 
 /// An object in a bucket, as it was listed.
@@ -204,7 +203,7 @@ impl Body {
                     out.extend_from_slice(&chunk);
                     return Ok(true);
                 }
-                Ok(Some(Err(cause))) => DisplayErrorContext(cause).to_string(),
+                Ok(Some(Err(cause))) => causes(&cause),
                 Ok(None) => "it ended too early".to_owned(),
                 Err(_) => "nothing came any more".to_owned(),
             };
