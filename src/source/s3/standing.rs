@@ -133,7 +133,7 @@ const FIRST_TRIES: usize = 3;
 /// How long answers to expired credentials count as one.
 const WAVE: Duration = Duration::from_secs(1);
 /// How long credentials may take to come: a process that yields them may ask its user for a code.
-const LOAD_TIMEOUT: Duration = Duration::from_secs(60);
+const LOAD_TIMEOUT: Duration = Duration::from_mins(1);
 
 #[cfg(test)]
 mod tests {
