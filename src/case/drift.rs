@@ -92,7 +92,7 @@ impl Replay {
         let ledger = &case.ledger;
         setup.has_all_events = ledger.is_clean() && ledger.filtered.objects == 0 && ledger.filtered.records == 0;
         let start = start(&scanned.events, &setup);
-        let drift = drift(scanned.events.clone(), &setup);
+        let drift = drift(&scanned.events, &setup);
         let mut gaps = [setup.gaps, drift.gaps.clone()].concat();
         gaps.sort_by(|left, right| {
             (left.range.since, left.range.until, &left.reason).cmp(&(right.range.since, right.range.until, &right.reason))
@@ -137,10 +137,11 @@ const NEAR_SECONDS: u64 = 3_600;
 
 /// What is known before the first change that is an item.
 fn start(events: &[IamEvent], setup: &Setup) -> State {
-    let before: Vec<IamEvent> =
-        setup.t0.map_or_else(Vec::new, |t0| events.iter().filter(|event| event.event_time <= t0).cloned().collect());
-    let setup = Setup { baselines: setup.baselines.clone(), trusted_accounts: setup.trusted_accounts.clone(), ..Setup::default() };
-    drift(before, &setup).state
+    // They are in the order of time.
+    let until = setup.t0.map_or(0, |t0| events.partition_point(|event| event.event_time <= t0));
+    // With the same `t0` no items are made, which nobody would look at.
+    let setup = Setup { baselines: setup.baselines.clone(), t0: setup.t0, ..Setup::default() };
+    drift(events.get(..until).unwrap_or_default(), &setup).state
 }
 
 /// The windows of the chains that may record identities, by chain.

@@ -38,14 +38,16 @@ pub(crate) fn run(args: &DriftArgs) -> Result<Exit> {
     let replay = case.replay()?;
     drop(display);
     let shown: Vec<&Item> = replay.drift.items.iter().filter(|item| is_asked(item, args)).collect();
-    let rows = || shown.iter().map(|item| json::drift_item(&case, item)).collect::<Vec<_>>();
+    let items = || json::drift_items(&case, shown.iter().copied());
     if let Some(path) = &args.graph {
         write_graph(path, replay)?;
     }
     match session.output.format {
         Format::Json => session.output.write_document(&json::drift(&case, replay, &shown, &args.entity))?,
-        Format::Jsonl => session.output.write(|out| write_jsonl(out, &rows()))?,
-        Format::Csv => session.output.write_csv(&FIELDS.map(str::to_owned), &rows())?,
+        Format::Jsonl => session.output.write(|out| write_jsonl(out, &items()))?,
+        Format::Csv => {
+            session.output.write_csv(&FIELDS.map(str::to_owned), &items().iter().map(json::DriftItem::row).collect::<Vec<_>>())?;
+        }
         Format::Table => {
             let screen = session.output.screen();
             session.output.write(|out| write_table(out, &case, replay, &shown, args, &screen))?;

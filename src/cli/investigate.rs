@@ -72,7 +72,7 @@ pub(crate) fn run(args: &InvestigateArgs) -> Result<Exit> {
     let all = case.detect(&catalog)?;
     display.stage("replaying identities");
     let replay = case.replay()?;
-    let items = report::json::drift_items(&case, replay);
+    let items = report::json::drift_items(&case, &replay.drift.items);
     display.stage("writing the case");
     let evidence = Pieces::of(&all.findings);
     let problems = problems(&case.ledger);

@@ -1,8 +1,10 @@
 //! Attributes of entities, and the values that replay holds for them.
 
 use std::fmt;
-use std::sync::Arc;
+use std::ops::Deref;
+use std::sync::{Arc, OnceLock};
 
+use serde::{Serialize, Serializer};
 use serde_json::Value as Json;
 
 use super::policy::{PolicyDocument, Rank};
@@ -121,7 +123,8 @@ pub struct Attribute {
 impl Attribute {
     /// A field that has no key.
     pub fn plain(field: Field) -> Self {
-        Self { field, key: Arc::from("") }
+        // One empty text is shared by all, where a text of its own would be a new allocation each time.
+        Self { field, key: Arc::default() }
     }
 
     /// A field at a key.
@@ -171,7 +174,7 @@ impl Value {
     }
 
     /// The document in a text; [`Value::Unknown`] where it is absent or cannot be read.
-    pub(super) fn document(text: Option<&str>) -> Self {
+    pub(crate) fn document(text: Option<&str>) -> Self {
         match text {
             Some(HIDDEN) => Self::Redacted,
             Some(text) => PolicyDocument::parse(text).map_or(Self::Unknown, |policy| Self::Document(Arc::new(Document::new(policy)))),
@@ -213,42 +216,95 @@ impl Value {
     }
 
     /// How an item writes the value of that attribute.
-    pub fn written(&self, attribute: &Attribute) -> Json {
-        match self {
+    pub fn written(&self, attribute: &Attribute) -> Written {
+        let json = match self {
+            Self::Document(document) => return Written::Document(document.clone()),
             Self::Absent if attribute.is_flag() => Json::Bool(false),
             Self::Absent => Json::Null,
             Self::Present if attribute.is_flag() => Json::Bool(true),
             Self::Unknown | Self::Present => Json::from("<unknown>"),
             Self::Json(value) => value.clone(),
-            Self::Document(document) => document.policy.to_value(),
             Self::Secret => Json::from("<secret>"),
             Self::Redacted => Json::from("<redacted>"),
             Self::Ambiguous => Json::from("<ambiguous>"),
+        };
+        Written::Plain(json)
+    }
+}
+
+/// A value as an item writes it: JSON, which of a document is made when it is first looked at.
+///
+/// One document is the value after one change and before the next one. Both hold the same, and of most nobody ever looks
+/// at the JSON.
+#[derive(Debug, Clone)]
+pub enum Written {
+    /// A document.
+    Document(Arc<Document>),
+    /// All else.
+    Plain(Json),
+}
+
+impl Deref for Written {
+    type Target = Json;
+
+    fn deref(&self) -> &Json {
+        match self {
+            Self::Document(document) => document.shown.get_or_init(|| document.policy.to_value()),
+            Self::Plain(json) => json,
         }
     }
 }
 
-/// A document with the hash of its canonical form. Two are equal where the hashes are.
+impl PartialEq for Written {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl From<Json> for Written {
+    fn from(json: Json) -> Self {
+        Self::Plain(json)
+    }
+}
+
+impl fmt::Display for Written {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&**self, f)
+    }
+}
+
+impl Serialize for Written {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            // Whoever writes an answer looks at each document once, and keeps no JSON of all of them.
+            Self::Document(document) => document.policy.to_value().serialize(serializer),
+            Self::Plain(json) => json.serialize(serializer),
+        }
+    }
+}
+
+/// A document with its canonical form. Two are equal where these are.
 #[derive(Debug, Clone)]
 pub struct Document {
     /// The document.
     pub policy: PolicyDocument,
-    /// SHA-256 of its canonical form, in lower-case hex.
-    pub sha256: String,
+    /// Its canonical form.
+    pub canonical: Box<str>,
     /// Its rank.
     pub rank: Rank,
+    shown: OnceLock<Json>,
 }
 
 impl Document {
     fn new(policy: PolicyDocument) -> Self {
-        let (sha256, rank) = (policy.sha256(), policy.ranking().rank);
-        Self { policy, sha256, rank }
+        let (canonical, rank) = (policy.canonical().into(), policy.ranking().rank);
+        Self { policy, canonical, rank, shown: OnceLock::new() }
     }
 }
 
 impl PartialEq for Document {
     fn eq(&self, other: &Self) -> bool {
-        self.sha256 == other.sha256
+        self.canonical == other.canonical
     }
 }
 
@@ -271,7 +327,7 @@ mod tests {
     #[test]
     fn absence_is_false_of_a_flag_and_null_of_a_value() {
         let (flag, value) = (Attribute::keyed(Field::Member, "alice"), Attribute::keyed(Field::InlinePolicy, "p"));
-        let written = |held: Value| (held.written(&flag), held.written(&value));
+        let written = |held: Value| ((*held.written(&flag)).clone(), (*held.written(&value)).clone());
         assert_eq!(written(Value::Absent), (json!(false), json!(null)));
         assert_eq!(written(Value::Present), (json!(true), json!("<unknown>")));
         assert_eq!(written(Value::Unknown), (json!("<unknown>"), json!("<unknown>")));

@@ -140,7 +140,10 @@ impl EntityRef {
 
     /// What an index finds it by: names compare without case.
     pub(super) fn key(&self) -> EntityKey {
-        EntityKey { account: self.account.clone(), kind: self.kind, name: self.name.to_lowercase().into() }
+        // Most names are in lower case already, and keys are made for each look at the state.
+        let is_folded = self.name.bytes().all(|letter| letter.is_ascii() && !letter.is_ascii_uppercase());
+        let name = if is_folded { self.name.clone() } else { self.name.to_lowercase().into() };
+        EntityKey { account: self.account.clone(), kind: self.kind, name }
     }
 }
 

@@ -1,5 +1,7 @@
 //! One recorded call, as far as replay needs it.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value as Json};
 
 use crate::problem::Place;
@@ -32,8 +34,8 @@ pub struct IamEvent {
     pub response_elements: Option<String>,
     /// `additionalEventData.MFAUsed` of a sign-in.
     pub mfa_used: Option<bool>,
-    /// Who called.
-    pub actor: Actor,
+    /// Who called; events of one caller share it.
+    pub actor: Arc<Actor>,
     /// Where the record stands.
     pub place: Place,
 }
@@ -172,8 +174,6 @@ pub(super) fn member<'o>(object: &'o Map<String, Json>, name: &str) -> Option<&'
 
 #[cfg(test)]
 pub(super) mod tests {
-    use std::sync::Arc;
-
     use super::*;
 
     /// The event of a whole record.
@@ -194,7 +194,7 @@ pub(super) mod tests {
             request_parameters: object("requestParameters"),
             response_elements: object("responseElements"),
             mfa_used: text("/additionalEventData/MFAUsed").map(|used| used == "Yes"),
-            actor: Actor {
+            actor: Arc::new(Actor {
                 kind: text("/userIdentity/type").unwrap_or_default(),
                 arn: text("/userIdentity/arn"),
                 account_id: text("/userIdentity/accountId"),
@@ -205,7 +205,7 @@ pub(super) mod tests {
                 invoked_by: text("/userIdentity/invokedBy"),
                 on_behalf_of: text("/userIdentity/onBehalfOf/userId"),
                 mfa: mfa.map(|mfa| mfa == "true"),
-            },
+            }),
             place: Place { object: Arc::from("made"), record_index: None, offset: None },
         }
     }

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::attribute::{Attribute, Field};
 use super::change::{Subject, attempted, is_operation};
-use super::drift::{Drift, Evidence, Item, Launch, is_wanted};
+use super::drift::{Documents, Drift, Evidence, Item, Launch, StatementDiff, is_wanted};
 use super::entity::{EntityKind, EntityRef};
 use super::event::IamEvent;
 use super::kind::Risk;
@@ -232,8 +232,9 @@ fn attached_rank(items: &[&Item]) -> Option<Rank> {
 
 fn drift_row(item: &Item) -> StateRow {
     let text = |text: &Option<String>| Cell::text(text.as_deref());
-    let statements = |count: fn(&super::drift::StatementDiff) -> usize| {
-        item.statements.as_ref().map_or(Cell::Null, |diff| Cell::count(u64::try_from(count(diff)).unwrap_or(u64::MAX)))
+    let diff = item.statements.as_ref().map(Documents::diff);
+    let statements = |count: fn(&StatementDiff) -> usize| {
+        diff.as_ref().map_or(Cell::Null, |diff| Cell::count(u64::try_from(count(diff)).unwrap_or(u64::MAX)))
     };
     let cells = vec![
         Cell::time(item.event_time),
@@ -280,7 +281,7 @@ fn state_row(start: &State, end: &State, id: EntityId, entity: &Entity, items: &
     let of = |entity: &EntityRef| items.get(entity.to_string().as_str()).cloned().unwrap_or_default();
     let own = of(reference);
     let before = entity.unique_id.as_deref().and_then(|id| start.find_unique(id)).or_else(|| start.find(reference));
-    let was_made = own.iter().any(|item| item.attribute == "exists" && item.before == false);
+    let was_made = own.iter().any(|item| item.attribute == "exists" && *item.before == false);
     let start_rank = before.map(|id| start.rank(id)).or_else(|| was_made.then_some(Rank::None));
     let start_keys = before.and_then(|id| start.entity(id)).map(active_keys).or_else(|| was_made.then_some(0));
     let groups = if reference.kind == EntityKind::User { end.groups_of(reference).collect() } else { Vec::new() };

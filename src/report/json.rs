@@ -24,7 +24,7 @@ pub fn detect(case: &Case, detections: &Detections) -> Value {
 pub fn drift<'d>(case: &'d Case, replay: &'d Replay, items: &[&'d Item], entities: &[String]) -> impl Serialize + use<'d> {
     let moments = |entity: &String| -> Value { life(&replay.drift.items, &replay.events, entity).iter().map(Moment::to_json).collect() };
     let lives = entities.iter().map(|entity| json!({"entity": entity, "moments": moments(entity)})).collect();
-    let items = items.iter().map(|item| DriftItem { case, item }).collect();
+    let items = drift_items(case, items.iter().copied());
     let rest = Map::from_iter([("lives".to_owned(), lives)]);
     DriftDocument { head: document("drift", &case.ledger), drift: DriftPart::new(replay, items), rest }
 }
@@ -39,30 +39,33 @@ struct DriftDocument<'d> {
     rest: Map<String, Value>,
 }
 
-/// An item of drift, with what the digests say of its evidence; a tree is made of it only while it is written.
+/// An item of drift, with what the digests say of its evidence.
 #[derive(Debug)]
 pub struct DriftItem<'d> {
     case: &'d Case,
     item: &'d Item,
 }
 
-impl Serialize for DriftItem<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        drift_item(self.case, self.item).serialize(serializer)
+impl DriftItem<'_> {
+    /// Its fields, as a row.
+    pub fn row(&self) -> Map<String, Value> {
+        match serde_json::to_value(self) {
+            Ok(Value::Object(fields)) => fields,
+            _ => Map::new(),
+        }
     }
 }
 
-/// The items of drift.
-pub fn drift_items<'d>(case: &'d Case, replay: &'d Replay) -> Vec<DriftItem<'d>> {
-    replay.drift.items.iter().map(|item| DriftItem { case, item }).collect()
+impl Serialize for DriftItem<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let evidence: Vec<detect::Evidence> = self.item.evidence.iter().map(|evidence| drift_evidence(self.case, evidence)).collect();
+        self.item.serialize_with(&evidence, serializer)
+    }
 }
 
-/// One item of drift.
-pub fn drift_item(case: &Case, item: &Item) -> Map<String, Value> {
-    let Ok(Value::Object(mut fields)) = serde_json::to_value(item) else { return Map::new() };
-    let evidence = item.evidence.iter().map(|evidence| drift_evidence(case, evidence)).collect();
-    fields.insert("evidence".to_owned(), evidence);
-    fields
+/// Items of drift, to be written.
+pub fn drift_items<'d>(case: &'d Case, items: impl IntoIterator<Item = &'d Item>) -> Vec<DriftItem<'d>> {
+    items.into_iter().map(|item| DriftItem { case, item }).collect()
 }
 
 /// The document of `investigate`.
@@ -75,7 +78,7 @@ pub fn investigate<'d>(case: &'d Case, replay: &'d Replay, detections: &Detectio
         head,
         integrity: case.integrity.as_ref().and_then(|integrity| integrity.verification.as_ref()),
         completeness: case.completeness.as_ref().map(completeness),
-        drift: DriftPart::new(replay, drift_items(case, replay)),
+        drift: DriftPart::new(replay, drift_items(case, &replay.drift.items)),
         rest,
     }
 }
@@ -214,8 +217,8 @@ fn launch(launch: &Launch) -> Value {
 }
 
 /// Evidence of drift in the form that findings have it.
-fn drift_evidence(case: &Case, evidence: &Evidence) -> Value {
-    let evidence = match evidence {
+fn drift_evidence(case: &Case, evidence: &Evidence) -> detect::Evidence {
+    match evidence {
         Evidence::Record { object, record_index, event_id } => detect::Evidence {
             kind: EvidenceKind::Event,
             object: object.as_str().into(),
@@ -232,8 +235,7 @@ fn drift_evidence(case: &Case, evidence: &Evidence) -> Value {
             event_id: None,
             integrity: Integrity::NotChecked,
         },
-    };
-    json!(evidence)
+    }
 }
 
 fn completeness(completeness: &Completeness) -> Value {

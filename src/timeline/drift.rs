@@ -63,7 +63,7 @@ mod tests {
 
     use super::*;
     use crate::iam::drift::{Setup, drift};
-    use crate::iam::event::{Actor, IamEvent};
+    use crate::iam::event::IamEvent;
     use crate::problem::Place;
 
     fn event() -> IamEvent {
@@ -80,7 +80,7 @@ mod tests {
             request_parameters: Some(r#"{"userName": "bob"}"#.to_owned()),
             response_elements: None,
             mfa_used: None,
-            actor: Actor::default(),
+            actor: Arc::default(),
             place: Place { object: Arc::from("a.json"), record_index: None, offset: None },
         }
     }
@@ -109,7 +109,7 @@ mod tests {
     }
 
     fn item(evidence: Option<(&str, u64)>, time: &str) -> Item {
-        let mut item = drift(vec![event()], &Setup::default()).items.pop().expect("an item");
+        let mut item = drift(&[event()], &Setup::default()).items.pop().expect("an item");
         let record = |(object, index): (&str, u64)| Evidence::Record {
             object: object.to_owned(),
             record_index: Some(index),

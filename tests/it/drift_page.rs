@@ -32,7 +32,7 @@ fn event(number: usize, name: &str, request: &Value, hostile: &str) -> IamEvent 
         request_parameters: Some(request.to_string()),
         response_elements: None,
         mfa_used: None,
-        actor: Actor { kind: "IAMUser".to_owned(), arn: Some(format!("arn:aws:iam::{ACCOUNT}:user/{hostile}")), ..Actor::default() },
+        actor: Actor { kind: "IAMUser".to_owned(), arn: Some(format!("arn:aws:iam::{ACCOUNT}:user/{hostile}")), ..Actor::default() }.into(),
         place: Place { object: hostile.into(), record_index: Some(1), offset: None },
     }
 }
@@ -59,7 +59,7 @@ fn hostile_drift() -> Drift {
     let gap = Gap { range: TimeRange { since: None, until: None }, reason: HOSTILE[0].to_owned() };
     let setup =
         Setup { baselines: vec![taken("06:00:00", &[])], later: vec![taken("18:00:00", &users)], gaps: vec![gap], ..Setup::default() };
-    drift(events, &setup)
+    drift(&events, &setup)
 }
 
 fn graph() -> Graph {

@@ -3,7 +3,8 @@
 //! A pass over the columns, in which of each batch only the wanted rows are taken out. What is kept grows with the
 //! calls that can change identities and with the identities themselves, not with the log.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::hash::Hash;
 use std::sync::Arc;
 
 use polars::prelude::{BooleanChunked, DataFrame, Int64Chunked, PolarsResult, StringChunked};
@@ -72,18 +73,33 @@ struct Found {
     events: Vec<IamEvent>,
     sightings: BTreeMap<Identity<String>, IamEvent>,
     untimed: u64,
+    /// Callers and objects so far, which many events name.
+    actors: HashSet<Arc<Actor>>,
+    objects: HashSet<Arc<str>>,
 }
 
 impl Found {
     fn add(&mut self, part: Part) {
         self.untimed += part.untimed;
-        self.events.extend(part.events);
+        for mut event in part.events {
+            share(&mut event.actor, &mut self.actors);
+            share(&mut event.place.object, &mut self.objects);
+            self.events.push(event);
+        }
         for (identity, event) in part.sightings {
             match self.sightings.get(&identity) {
                 Some(known) if order(known) <= order(&event) => {}
                 _ => _ = self.sightings.insert(identity, event),
             }
         }
+    }
+}
+
+/// Puts the first of equal values in place of a later one.
+fn share<T: Eq + Hash + ?Sized>(one: &mut Arc<T>, known: &mut HashSet<Arc<T>>) {
+    match known.get(&**one) {
+        Some(first) => *one = first.clone(),
+        None => _ = known.insert(one.clone()),
     }
 }
 
@@ -202,7 +218,7 @@ impl View {
             request_parameters: self.owned(Column::RequestParameters, row),
             response_elements: self.owned(Column::ResponseElements, row),
             mfa_used: self.text(Column::MfaUsed, row).map(|used| used.eq_ignore_ascii_case("yes")),
-            actor: self.actor(row),
+            actor: Arc::new(self.actor(row)),
             place: Place {
                 object: Arc::from(self.text(Column::Object, row).unwrap_or_default()),
                 record_index: self.indices.get(row).and_then(|index| u64::try_from(index).ok()),

@@ -85,7 +85,7 @@ impl ApprovedChange {
         match (&self.written.after, &self.document) {
             (None, _) => true,
             (Some(_), Some(document)) => canonical(&item.after).as_ref() == Some(document),
-            (Some(after), None) => *after == item.after,
+            (Some(after), None) => *after == *item.after,
         }
     }
 }

@@ -35,7 +35,7 @@ struct Beginning {
 
 impl Places {
     /// Of events in the order of their times.
-    pub(super) fn of(baselines: &[Snapshot], events: &[IamEvent]) -> Self {
+    pub(super) fn of(baselines: &[Snapshot], events: &[&IamEvent]) -> Self {
         let mut last: BTreeMap<&str, EventTime> = BTreeMap::new();
         for event in events {
             last.insert(&event.recipient_account_id, event.event_time);

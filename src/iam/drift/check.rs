@@ -31,7 +31,7 @@ pub(super) struct Checks {
 }
 
 impl Checks {
-    pub(super) fn new(setup: &Setup, events: &[IamEvent]) -> Self {
+    pub(super) fn new(setup: &Setup, events: &[&IamEvent]) -> Self {
         let mut uses: BTreeMap<EntityKey, Vec<(EventTime, bool)>> = BTreeMap::new();
         for used in setup.later.iter().filter(|_| setup.has_all_events).flat_map(|snapshot| &snapshot.uses) {
             uses.entry(used.principal.key()).or_default().push((used.time, false));

@@ -234,7 +234,7 @@ impl Comparison<'_> {
         item.window = Some((held.and_then(|held| held.since).or(self.since), self.snapshot.taken.1));
         item.contradicts = held.and_then(|held| held.event_id.as_deref()).map(str::to_owned);
         item.evidence.push(Evidence::Snapshot { file: self.snapshot.file.to_string(), pointer: pointer.into() });
-        item.statements = super::StatementDiff::between(before, after);
+        item.statements = super::Documents::of(before, after);
         self.found.push(item);
     }
 }

@@ -1,10 +1,12 @@
 //! What differs between two documents, statement by statement.
 
-use serde::Serialize;
+use std::sync::Arc;
+
+use serde::{Serialize, Serializer};
 use serde_json::Value as Json;
 
-use super::super::attribute::Value;
-use super::super::policy::PolicyDocument;
+use super::super::attribute::{Document, Value};
+use super::super::policy::{Form, PolicyDocument};
 
 /// The statements that only one of two documents has, as they were written.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -15,19 +17,40 @@ pub struct StatementDiff {
     pub added: Vec<Json>,
 }
 
-impl StatementDiff {
-    /// The difference; `None` unless one of the values is a document and the other one too or absent.
-    pub(super) fn between(before: &Value, after: &Value) -> Option<Self> {
-        let is_known = |value: &Value| value.policy().is_some() || *value == Value::Absent;
-        if !is_known(before) || !is_known(after) || (before.policy().is_none() && after.policy().is_none()) {
-            return None;
-        }
-        let (before, after) = (statements(before.policy()), statements(after.policy()));
-        let only = |of: &[Statement], not_in: &[Statement]| {
-            let alone = of.iter().filter(|statement| !not_in.iter().any(|other| other.compared == statement.compared));
-            alone.map(|statement| statement.shown.clone()).collect()
+/// Two documents, of which one may be absent. What differs is found when it is asked for: most of it is never shown.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Documents {
+    before: Option<Arc<Document>>,
+    after: Option<Arc<Document>>,
+}
+
+impl Documents {
+    /// Two values; `None` unless one of them is a document and the other one too or absent.
+    pub(crate) fn of(before: &Value, after: &Value) -> Option<Self> {
+        let document = |value: &Value| match value {
+            Value::Document(document) => Some(Some(document.clone())),
+            Value::Absent => Some(None),
+            _ => None,
         };
-        Some(Self { removed: only(&before, &after), added: only(&after, &before) })
+        let (before, after) = (document(before)?, document(after)?);
+        (before.is_some() || after.is_some()).then_some(Self { before, after })
+    }
+
+    /// What differs.
+    pub fn diff(&self) -> StatementDiff {
+        let [before, after] =
+            [&self.before, &self.after].map(|document| document.as_ref().map(|document| document.policy.forms()).unwrap_or_default());
+        let only = |of: &[Form<'_>], not_in: &[Form<'_>]| {
+            let alone = of.iter().filter(|form| !not_in.iter().any(|other| other.compared == form.compared));
+            alone.map(|form| Json::Object(form.shown.clone())).collect()
+        };
+        StatementDiff { removed: only(&before, &after), added: only(&after, &before) }
+    }
+}
+
+impl Serialize for Documents {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.diff().serialize(serializer)
     }
 }
 
@@ -35,10 +58,8 @@ impl StatementDiff {
 /// be in the later one, with as many actions and resources or more.
 pub(super) fn loses_deny(before: &Value, after: &Value) -> bool {
     let denies = |value: &Value| {
-        let all = statements(value.policy()).into_iter();
-        all.map(|statement| statement.compared)
-            .filter(|statement| statement.get("Effect").and_then(Json::as_str) == Some("Deny"))
-            .collect::<Vec<_>>()
+        let all = value.policy().map(PolicyDocument::forms).unwrap_or_default().into_iter();
+        all.map(|form| form.compared).filter(|statement| statement.get("Effect").and_then(Json::as_str) == Some("Deny")).collect::<Vec<_>>()
     };
     let later = denies(after);
     denies(before).iter().any(|denied| !later.iter().any(|later| covers(later, denied)))
@@ -61,19 +82,6 @@ fn covers(later: &Json, earlier: &Json) -> bool {
     rest(later) == rest(earlier) && is_within("Action") && is_within("Resource")
 }
 
-struct Statement {
-    compared: Json,
-    shown: Json,
-}
-
-/// Both forms list the statements in one order: that of the compared form.
-fn statements(policy: Option<&PolicyDocument>) -> Vec<Statement> {
-    let Some(policy) = policy else { return Vec::new() };
-    let list = |document: Json| document.get("Statement").and_then(Json::as_array).cloned().unwrap_or_default();
-    let compared = list(serde_json::from_str(&policy.canonical()).unwrap_or_default());
-    compared.into_iter().zip(list(policy.to_value())).map(|(compared, shown)| Statement { compared, shown }).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -89,12 +97,12 @@ mod tests {
         let read = json!({"Sid": "Read", "Effect": "Allow", "Action": "S3:Get*", "Resource": "*"});
         let same = json!({"Effect": "Allow", "Action": ["s3:Get*"], "Resource": ["*"]});
         let write = json!({"Effect": "Allow", "Action": ["s3:Put*"], "Resource": ["*"]});
-        let diff = StatementDiff::between(&policy(&json!([read])), &policy(&json!([write, same]))).expect("documents");
+        let diff = Documents::of(&policy(&json!([read])), &policy(&json!([write, same]))).expect("documents").diff();
         assert_eq!(diff, StatementDiff { removed: vec![], added: vec![write.clone()] });
-        let gone = StatementDiff::between(&policy(&json!([write])), &Value::Absent).expect("a document");
+        let gone = Documents::of(&policy(&json!([write])), &Value::Absent).expect("a document").diff();
         assert_eq!(gone, StatementDiff { removed: vec![write], added: vec![] });
-        assert_eq!(StatementDiff::between(&Value::Unknown, &policy(&json!([]))), None);
-        assert_eq!(StatementDiff::between(&Value::Absent, &Value::Absent), None);
+        assert_eq!(Documents::of(&Value::Unknown, &policy(&json!([]))), None);
+        assert_eq!(Documents::of(&Value::Absent, &Value::Absent), None);
     }
 
     #[test]

@@ -107,7 +107,7 @@ fn mark_mfa_resets(drafts: &mut [Draft]) {
 /// N12: an identity provider is changed that a role trusts, before or later.
 fn mark_trusted_providers(drafts: &mut [Draft], state: &State) {
     for draft in drafts.iter_mut().filter(|draft| matches!(draft.item.kind, Kind::SamlProviderUpdated | Kind::OidcProviderUpdated)) {
-        let takes_away = draft.item.attribute.starts_with("client_ids[") && draft.item.after == Json::Bool(false);
+        let takes_away = draft.item.attribute.starts_with("client_ids[") && *draft.item.after == Json::Bool(false);
         if state.was_trusted(&draft.item.entity) && !takes_away {
             add_pattern(&mut draft.item, "N12");
         }

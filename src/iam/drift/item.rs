@@ -1,17 +1,17 @@
 //! One item of drift.
 
-use serde::Serialize;
-use serde_json::Value as Json;
+use serde::ser::SerializeStruct as _;
+use serde::{Serialize, Serializer};
 
-use super::super::attribute::Value;
+use super::super::attribute::{Value, Written};
 use super::super::event::IamEvent;
 use super::super::kind::{Kind, Risk};
-use super::document::StatementDiff;
+use super::document::Documents;
 use crate::severity::Severity;
 use crate::time::EventTime;
 
 /// A transition of one attribute, or what the log does not explain.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Item {
     /// The entity's printed key.
     pub entity: String,
@@ -20,9 +20,9 @@ pub struct Item {
     /// The attribute's path.
     pub attribute: String,
     /// Its value before: a document in its normal form, `null` where it was absent, `"<unknown>"` where it is not known.
-    pub before: Json,
+    pub before: Written,
     /// Its value after.
-    pub after: Json,
+    pub after: Written,
     /// Who did it; `None` of what was inferred.
     pub actor_arn: Option<String>,
     /// The event that did it or revealed it; `None` where a snapshot did.
@@ -74,7 +74,7 @@ pub struct Item {
     /// How sure its place among others of the same time is.
     pub order: Ordering,
     /// What differs between two documents.
-    pub statements: Option<StatementDiff>,
+    pub statements: Option<Documents>,
     /// Of what a snapshot shows: from when to when it can have happened.
     pub window: Option<(Option<EventTime>, EventTime)>,
     /// Of what a snapshot shows: the event that said otherwise.
@@ -138,8 +138,22 @@ pub enum Ordering {
 }
 
 impl Item {
+    /// Writes all fields, with the evidence in another form.
+    pub(crate) fn serialize_with<S: Serializer>(&self, evidence: &impl Serialize, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_struct("Item", 35)?;
+        macro_rules! write {
+            ($($name:ident)*) => {
+                $(fields.serialize_field(stringify!($name), &self.$name)?;)*
+            };
+        }
+        write!(entity kind attribute before after actor_arn event_id risk account event_time source_ip user_agent region actor_type session_issuer access_key_id mfa);
+        fields.serialize_field("evidence", evidence)?;
+        write!(confidence severity patterns attack cis net reverted_by caused_by confirmed_by approved_by near_miss order statements window contradicts certainty gaps);
+        fields.end()
+    }
+
     /// An item that nobody is known to have done.
-    pub(super) fn inferred(entity: String, account: String, kind: Kind, attribute: String, before: Json, after: Json) -> Self {
+    pub(super) fn inferred(entity: String, account: String, kind: Kind, attribute: String, before: Written, after: Written) -> Self {
         Self {
             entity,
             kind,
@@ -222,5 +236,11 @@ impl Item {
             self.confidence.push(Doubt::DocumentUnknown);
         }
         self
+    }
+}
+
+impl Serialize for Item {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.serialize_with(&self.evidence, serializer)
     }
 }

@@ -30,7 +30,7 @@ use crate::time::{EventTime, TimeRange};
 pub use approval::{ApprovedChange, NotApprovals, read_approvals};
 pub(super) use check::{KEY_SECONDS, SESSION_SECONDS, USE_SECONDS};
 pub(super) use confirm::ENTRY_SECONDS;
-pub use document::StatementDiff;
+pub use document::{Documents, StatementDiff};
 pub use item::{Doubt, Evidence, Item, Ordering};
 pub use launch::Launch;
 
@@ -115,7 +115,7 @@ pub enum Certainty {
 }
 
 /// Replays events and says what changed, by the rules of the section that each part names.
-pub fn drift(events: Vec<IamEvent>, setup: &Setup) -> Drift {
+pub fn drift(events: &[IamEvent], setup: &Setup) -> Drift {
     run::run(events, setup)
 }
 

@@ -2,12 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value as Json;
-
 use super::super::attribute::{Attribute, Field, Value};
 use super::super::entity::EntityKind;
 use super::super::kind::{Kind, Risk};
-use super::super::policy::Rank;
+use super::super::policy::{PolicyDocument, Rank};
 use super::super::replay::Step;
 use super::super::state::{EntityId, State, holds_deny, is_quarantine};
 use super::document::loses_deny;
@@ -243,9 +241,7 @@ fn reduction(before: &Value) -> Risk {
 
 /// Whether all statements of a document deny.
 fn is_denial(document: &Value) -> bool {
-    let Some(policy) = document.policy() else { return false };
-    let statements = policy.to_value().get("Statement").and_then(Json::as_array).map_or(0, Vec::len);
-    statements > 0 && policy.denies() == statements
+    document.policy().is_some_and(PolicyDocument::only_denies)
 }
 
 const fn if_on(is_on: bool, risk: Risk) -> Risk {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::super::attribute::{Attribute, Field, Value};
-use super::super::change::{Change, Subject, changes};
+use super::super::change::{Change, Subject};
 use super::super::entity::{EntityKind, EntityRef};
 use super::super::event::IamEvent;
 use super::super::kind::Kind;
@@ -16,7 +16,7 @@ use super::begin::{Place, Places, is_after, load};
 use super::check::{self, Checks};
 use super::compare::compare;
 use super::confirm::Confirmations;
-use super::document::StatementDiff;
+use super::document::Documents;
 use super::finish::{Track, finish};
 use super::item::{Doubt, Item, Ordering};
 use super::launch::Launches;
@@ -28,7 +28,7 @@ use super::{Coverage, Drift, Setup};
 use crate::severity::Severity;
 use crate::time::EventTime;
 
-pub(super) fn run(events: Vec<IamEvent>, setup: &Setup) -> Drift {
+pub(super) fn run(events: &[IamEvent], setup: &Setup) -> Drift {
     let Sorted { events, duplicates, mismatches } = sorted(events);
     let mut run = Run::begin(setup, &events);
     let mut later: Vec<&Snapshot> = setup.later.iter().collect();
@@ -39,7 +39,7 @@ pub(super) fn run(events: Vec<IamEvent>, setup: &Setup) -> Drift {
             run.compare(snapshot);
         }
         let Some(batch) = schedule.next(&run.state) else { break };
-        run.batch(&events, &batch);
+        run.batch(&batch);
     }
     while let Some(snapshot) = later.pop() {
         run.compare(snapshot);
@@ -100,7 +100,7 @@ struct Run<'r> {
 }
 
 impl<'r> Run<'r> {
-    fn begin(setup: &'r Setup, events: &[IamEvent]) -> Self {
+    fn begin(setup: &'r Setup, events: &[&IamEvent]) -> Self {
         let mut run = Self {
             setup,
             state: State::default(),
@@ -125,17 +125,17 @@ impl<'r> Run<'r> {
         compare(&self.state, snapshot, self.setup, &self.checks, &mut self.coverage, &mut self.items);
     }
 
-    fn batch(&mut self, events: &[IamEvent], batch: &Batch) {
+    fn batch(&mut self, batch: &Batch<'_>) {
         let first = self.items.len();
-        for event in batch.events.iter().filter_map(|index| events.get(*index)) {
-            self.event(event, batch.order);
+        for (event, changes) in &batch.events {
+            self.event(event, changes, batch.order);
         }
         for fact in &batch.ambiguous {
             self.leave_open(fact, first);
         }
     }
 
-    fn event(&mut self, event: &IamEvent, order: Ordering) {
+    fn event(&mut self, event: &IamEvent, changes: &[Change], order: Ordering) {
         let is_before_t0 = self.setup.t0.is_some_and(|t0| event.event_time <= t0);
         let place = self.places.place(event);
         if place == Place::Before {
@@ -151,16 +151,15 @@ impl<'r> Run<'r> {
             self.launches.event(&self.state, event, &self.setup.trusted_accounts);
             self.confirmations.event(&self.state, event, &mut self.items);
         }
-        let changes = changes(event);
         if changes.is_empty() {
             return;
         }
         let actor = actor(&self.state, event);
         // The root user has all rights, also where nothing else is known of it.
         let rank_before = if event.actor.is_root() { Rank::Admin } else { actor.map_or(Rank::None, |actor| self.state.rank(actor)) };
-        self.note_provisioning(event, &changes);
+        self.note_provisioning(event, changes);
         let mut is_noop = true;
-        for change in &changes {
+        for change in changes {
             let mut applier =
                 Applier { state: &mut self.state, event_id: event.event_id.as_str().into(), now: event.event_time, steps: Vec::new() };
             applier.apply(change);
@@ -221,7 +220,7 @@ impl<'r> Run<'r> {
         let risk = scene.risk(step);
         item = item.done_by(event, risk).doubting(before, after);
         item.patterns = patterns(&scene, event, step, risk, by.rank_before).into_iter().collect();
-        item.statements = StatementDiff::between(before, after);
+        item.statements = Documents::of(before, after);
         item.severity = self.severity(step, &item, by.actor, by.rank_before);
         if matches!(kind, Kind::AccountAssignmentCreated | Kind::AccountAssignmentDeleted) {
             item.confidence.push(Doubt::Pending);

@@ -86,7 +86,7 @@ fn lines(items: &[Json]) -> Vec<String> {
 fn each_case_has_its_items() {
     for text in CASES {
         let case: Json = serde_json::from_str(text).expect("JSON");
-        let found = written(&drift(events(&case), &setup(&case)).items);
+        let found = written(&drift(&events(&case), &setup(&case)).items);
         let expected = case["expected"].as_array().expect("a list");
         assert_eq!(lines(&found), lines(expected), "{}", case["name"]);
         for wanted in expected {

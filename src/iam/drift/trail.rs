@@ -29,7 +29,7 @@ impl TrailGap {
 }
 
 /// The gaps that events tell of, which stand in the order of their times.
-pub(super) fn trail_gaps(events: &[IamEvent]) -> Vec<TrailGap> {
+pub(super) fn trail_gaps(events: &[&IamEvent]) -> Vec<TrailGap> {
     let mut trails = Trails::default();
     for event in events.iter().filter(|event| !event.has_failed()) {
         // First, as the call that ends a gap is recorded itself.

@@ -6,6 +6,7 @@ use serde_json::Value as Json;
 
 use super::super::attribute::Value;
 use super::super::kind::Risk;
+use super::super::policy::PolicyDocument;
 use super::super::policy::pattern::matches_exactly;
 
 /// What a trust policy lets in that it did not before, and which conditions it dropped.
@@ -72,12 +73,10 @@ type Guards = BTreeMap<String, BTreeSet<String>>;
 /// Each principal that the policy allows, with the conditions that all of its statements have.
 fn principals(policy: &Value) -> BTreeMap<(String, String), Guards> {
     let mut found: BTreeMap<(String, String), Guards> = BTreeMap::new();
-    let Some(policy) = policy.policy() else { return found };
-    let document: Json = serde_json::from_str(&policy.canonical()).unwrap_or_default();
-    let statements = document.get("Statement").and_then(Json::as_array).into_iter().flatten();
+    let statements = policy.policy().map(PolicyDocument::forms).unwrap_or_default().into_iter().map(|form| form.compared);
     for statement in statements.filter(|statement| statement.get("Effect").and_then(Json::as_str) == Some("Allow")) {
-        let guards = guards(statement);
-        for principal in named(statement) {
+        let guards = guards(&statement);
+        for principal in named(&statement) {
             found
                 .entry(principal)
                 .and_modify(|held| {

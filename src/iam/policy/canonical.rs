@@ -29,11 +29,33 @@ impl PolicyDocument {
         self.with_statements(statements.into_iter().map(|(_, statement)| Value::Object(statement.0.clone())))
     }
 
+    /// Its statements in the order of the canonical form, each as it is compared and as it was written.
+    pub(in crate::iam) fn forms(&self) -> Vec<Form<'_>> {
+        let mut forms: Vec<(String, Form<'_>)> = self
+            .statements
+            .iter()
+            .map(|statement| {
+                let (text, compared) = compared(statement);
+                (text, Form { compared, shown: &statement.0 })
+            })
+            .collect();
+        forms.sort_by(|left, right| left.0.cmp(&right.0));
+        forms.into_iter().map(|(_, form)| form).collect()
+    }
+
     fn with_statements(&self, statements: impl Iterator<Item = Value>) -> Value {
         let mut elements = self.elements.clone();
         elements.insert("Statement".to_owned(), Value::Array(statements.collect()));
         Value::Object(in_order(elements))
     }
+}
+
+/// One statement of a document in two forms.
+pub(in crate::iam) struct Form<'d> {
+    /// As documents are compared.
+    pub(in crate::iam) compared: Value,
+    /// For the reader.
+    pub(in crate::iam) shown: &'d Map<String, Value>,
 }
 
 /// A statement in its normal form: lists are sets, a principal is an object, conditions hold lists of texts.

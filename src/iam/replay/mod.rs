@@ -19,8 +19,8 @@ use ties::{Move, causal_rank, solve};
 
 /// Events in the order of their times, each once.
 #[derive(Debug)]
-pub(super) struct Sorted {
-    pub(super) events: Vec<IamEvent>,
+pub(super) struct Sorted<'e> {
+    pub(super) events: Vec<&'e IamEvent>,
     /// Events that were there before, equal in all but their places.
     pub(super) duplicates: usize,
     /// Events whose id another one has with another body: account and id.
@@ -28,8 +28,8 @@ pub(super) struct Sorted {
 }
 
 /// Sorts events, and takes out what was delivered twice: overlapping trails do that.
-pub(super) fn sorted(events: Vec<IamEvent>) -> Sorted {
-    let mut ranked: Vec<(i8, IamEvent)> = events.into_iter().map(|event| (causal_rank(&event), event)).collect();
+pub(super) fn sorted(events: &[IamEvent]) -> Sorted<'_> {
+    let mut ranked: Vec<(i8, &IamEvent)> = events.iter().map(|event| (causal_rank(event), event)).collect();
     ranked.sort_by(|(left_rank, left), (right_rank, right)| {
         (left.event_time, left_rank, &left.event_id, &left.recipient_account_id)
             .cmp(&(right.event_time, right_rank, &right.event_id, &right.recipient_account_id))
@@ -38,7 +38,7 @@ pub(super) fn sorted(events: Vec<IamEvent>) -> Sorted {
     });
     let (mut bodies, mut ids, mut mismatches) = (HashSet::new(), HashSet::new(), BTreeSet::new());
     let mut is_new: Vec<bool> = Vec::with_capacity(ranked.len());
-    for (_, event) in &ranked {
+    for (_, event) in ranked.iter().copied() {
         let id = (event.recipient_account_id.as_str(), event.event_id.as_str());
         let is_first = bodies.insert((id.0, Body::of(event)));
         if is_first && !ids.insert(id) {
@@ -47,7 +47,7 @@ pub(super) fn sorted(events: Vec<IamEvent>) -> Sorted {
         is_new.push(is_first);
     }
     let (all, mut is_new) = (ranked.len(), is_new.into_iter());
-    let events: Vec<IamEvent> = ranked.into_iter().filter(|_| is_new.next() == Some(true)).map(|(_, event)| event).collect();
+    let events: Vec<&IamEvent> = ranked.into_iter().filter(|_| is_new.next() == Some(true)).map(|(_, event)| event).collect();
     Sorted { duplicates: all - events.len(), events, mismatches: mismatches.into_iter().collect() }
 }
 
@@ -73,17 +73,26 @@ impl<'e> Body<'e> {
 
 /// Calls that have to do with each other, in the order in which they are to be applied.
 #[derive(Debug)]
-pub(super) struct Batch {
-    /// The events, by their places in the sorted list.
-    pub(super) events: Vec<usize>,
+pub(super) struct Batch<'e> {
+    /// The events, with what they changed.
+    pub(super) events: Vec<(&'e IamEvent, Vec<Change>)>,
     pub(super) order: Ordering,
     /// What the order leaves open.
     pub(super) ambiguous: BTreeSet<Fact>,
 }
 
+/// An order for calls, by their places in the sorted list.
+struct Ordered {
+    calls: Vec<usize>,
+    order: Ordering,
+    ambiguous: BTreeSet<Fact>,
+}
+
 /// Hands out sorted events in batches, each solved over the state that those before it left.
 pub(super) struct Schedule<'e> {
-    events: &'e [IamEvent],
+    events: &'e [&'e IamEvent],
+    /// What events changed that were read and not handed out: those of the present second, and few after it.
+    changes: BTreeMap<usize, Vec<Change>>,
     is_done: Vec<bool>,
     next: usize,
     /// Groups of events of the present second that share entities.
@@ -91,32 +100,27 @@ pub(super) struct Schedule<'e> {
 }
 
 impl<'e> Schedule<'e> {
-    pub(super) fn new(events: &'e [IamEvent]) -> Self {
-        Self { events, is_done: vec![false; events.len()], next: 0, groups: VecDeque::new() }
+    pub(super) fn new(events: &'e [&'e IamEvent]) -> Self {
+        Self { events, changes: BTreeMap::new(), is_done: vec![false; events.len()], next: 0, groups: VecDeque::new() }
     }
 
     /// The first event of what comes next, before it is handed out.
     pub(super) fn upcoming(&self) -> Option<&'e IamEvent> {
         let waiting = self.groups.iter().flatten().copied().find(|index| !self.is_taken(*index));
         let index = waiting.or_else(|| (self.next..self.events.len()).find(|index| !self.is_taken(*index)))?;
-        self.events.get(index)
+        self.events.get(index).copied()
     }
 
     /// The next batch.
-    pub(super) fn next(&mut self, state: &State) -> Option<Batch> {
+    pub(super) fn next(&mut self, state: &State) -> Option<Batch<'e>> {
         loop {
             if let Some(mut group) = self.groups.pop_front() {
                 group.retain(|index| !self.is_taken(*index));
                 if group.is_empty() {
                     continue;
                 }
-                let batch = self.batch(state, group);
-                for index in &batch.events {
-                    if let Some(done) = self.is_done.get_mut(*index) {
-                        *done = true;
-                    }
-                }
-                return Some(batch);
+                let ordered = self.ordered(state, group);
+                return Some(self.taken(ordered));
             }
             let second = self.second();
             if second.is_empty() {
@@ -124,6 +128,20 @@ impl<'e> Schedule<'e> {
             }
             self.groups = self.grouped(state, second).into();
         }
+    }
+
+    /// The calls of an order, which are not handed out again.
+    fn taken(&mut self, ordered: Ordered) -> Batch<'e> {
+        let Ordered { calls, order, ambiguous } = ordered;
+        let mut events = Vec::with_capacity(calls.len());
+        for index in calls {
+            if let (Some(done), Some(event)) = (self.is_done.get_mut(index), self.events.get(index)) {
+                *done = true;
+                let changes = self.changes.remove(&index).unwrap_or_else(|| changes(event));
+                events.push((*event, changes));
+            }
+        }
+        Batch { events, order, ambiguous }
     }
 
     fn is_taken(&self, index: usize) -> bool {
@@ -140,7 +158,7 @@ impl<'e> Schedule<'e> {
     }
 
     /// Groups of events that share entities, through others too; in the order of their first events.
-    fn grouped(&self, state: &State, second: Vec<usize>) -> Vec<Vec<usize>> {
+    fn grouped(&mut self, state: &State, second: Vec<usize>) -> Vec<Vec<usize>> {
         if second.len() == 1 {
             return vec![second];
         }
@@ -158,39 +176,42 @@ impl<'e> Schedule<'e> {
         groups.into_values().collect()
     }
 
-    fn batch(&self, state: &State, group: Vec<usize>) -> Batch {
+    fn ordered(&mut self, state: &State, group: Vec<usize>) -> Ordered {
         let order = if group.len() == 1 { Ordering::Exact } else { Ordering::SameSecond };
-        let plain = |events| Batch { events, order, ambiguous: BTreeSet::new() };
+        let plain = |calls| Ordered { calls, order, ambiguous: BTreeSet::new() };
         if group.len() > MAX_TIED {
             return plain(group);
         }
         let moves: Vec<Move> = group.iter().map(|index| self.moved(state, *index)).collect();
         if let Some(solved) = solve(state, &moves) {
-            return Batch { events: picked(&group, &solved.calls), order, ambiguous: solved.ambiguous };
+            return Ordered { calls: picked(&group, &solved.calls), order, ambiguous: solved.ambiguous };
         }
         let longer = self.with_repairs(state, &group, &moves);
         if longer.len() > group.len() && longer.len() <= MAX_TIED {
             let moves: Vec<Move> = longer.iter().map(|index| self.moved(state, *index)).collect();
             if let Some(solved) = solve(state, &moves) {
-                return Batch { events: picked(&longer, &solved.calls), order: Ordering::Reordered, ambiguous: BTreeSet::new() };
+                return Ordered { calls: picked(&longer, &solved.calls), order: Ordering::Reordered, ambiguous: BTreeSet::new() };
             }
         }
         plain(group)
     }
 
     /// The group with the calls on the same entities of the seconds after it.
-    fn with_repairs(&self, state: &State, group: &[usize], moves: &[Move]) -> Vec<usize> {
+    fn with_repairs(&mut self, state: &State, group: &[usize], moves: &[Move]) -> Vec<usize> {
         let keys: BTreeSet<&EntityKey> = moves.iter().flat_map(Move::entities).collect();
         let last = group.last().and_then(|index| self.events.get(*index)).map_or(0, |event| event.event_time.epoch());
         let after = self.events.iter().enumerate().skip(self.next).take(MAX_AHEAD);
         let near = after.take_while(|(_, event)| event.event_time.epoch().saturating_sub(last) <= REPAIR_SECONDS);
-        let shares = |index: &usize| !self.is_taken(*index) && self.moved(state, *index).entities().any(|key| keys.contains(key));
-        group.iter().copied().chain(near.map(|(index, _)| index).filter(shares)).collect()
+        let near: Vec<usize> = near.map(|(index, _)| index).filter(|index| !self.is_taken(*index)).collect();
+        let shares = |index: &usize| self.moved(state, *index).entities().any(|key| keys.contains(key));
+        group.iter().copied().chain(near.into_iter().filter(shares)).collect()
     }
 
-    fn moved(&self, state: &State, index: usize) -> Move {
-        let changes: Vec<Change> = self.events.get(index).map(changes).unwrap_or_default();
-        Move::of(state, &changes)
+    fn moved(&mut self, state: &State, index: usize) -> Move {
+        let event = self.events.get(index);
+        // Documents are costly to read, and what a call changed does not depend on the state.
+        let changes = self.changes.entry(index).or_insert_with(|| event.map(|event| changes(event)).unwrap_or_default());
+        Move::of(state, changes)
     }
 }
 

@@ -17,17 +17,18 @@ fn call(second: u32, id: &str, name: &str, request: Json) -> IamEvent {
 }
 
 /// The names of the calls in the order of replay, with how sure it is; and the violations.
+#[expect(clippy::needless_pass_by_value, reason = "tests write values where they are used")]
 fn replayed(events: Vec<IamEvent>) -> (Vec<String>, usize) {
-    let Sorted { events, .. } = sorted(events);
+    let Sorted { events, .. } = sorted(&events);
     let (mut state, mut schedule) = (State::default(), Schedule::new(&events));
     let (mut names, mut violations) = (Vec::new(), 0);
     while let Some(batch) = schedule.next(&state) {
-        for event in batch.events.iter().map(|index| &events[*index]) {
+        for (event, changes) in &batch.events {
             names.push(format!("{} {:?}{}", event.event_id, batch.order, if batch.ambiguous.is_empty() { "" } else { " open" }));
-            for change in changes(event) {
+            for change in changes {
                 let event_id: Arc<str> = event.event_id.as_str().into();
                 let mut applier = Applier { state: &mut state, event_id, now: event.event_time, steps: Vec::new() };
-                applier.apply(&change);
+                applier.apply(change);
                 violations += applier.steps.iter().filter(|step| step.kind == Kind::PreconditionViolation).count();
             }
         }
@@ -111,6 +112,7 @@ fn a_crowded_second_takes_bounded_time() {
 #[test]
 fn events_that_differ_under_one_id_are_told() {
     let (one, other) = (call(1, "e", "CreateRole", role("a")), call(1, "e", "CreateRole", role("b")));
-    let found = sorted(vec![one.clone(), other, one]);
+    let events = [one.clone(), other, one];
+    let found = sorted(&events);
     assert_eq!((found.events.len(), found.duplicates, found.mismatches), (2, 1, vec![("111122223333".to_owned(), "e".to_owned())]));
 }

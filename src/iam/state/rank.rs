@@ -102,11 +102,10 @@ pub(super) fn assignment(key: &str) -> Option<(Arc<str>, Arc<str>)> {
 
 /// The tags that a document's conditions ask for, in lower case.
 pub(super) fn tag_keys(document: &Document) -> BTreeSet<String> {
-    let text = document.policy.canonical();
     let mut found = BTreeSet::new();
     for operator in ["aws:principaltag/", "aws:resourcetag/", "iam:resourcetag/"] {
         // In the canonical form a condition's key is in lower case, and ends with a quotation mark.
-        let after = text.split(operator).skip(1);
+        let after = document.canonical.split(operator).skip(1);
         found.extend(after.filter_map(|rest| rest.split(['"', '}', '/']).next()).map(str::to_owned));
     }
     found

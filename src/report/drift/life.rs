@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 use super::super::text::{count, number};
 use super::notes::notes;
 use super::words::{key, mark, sentence};
-use crate::iam::drift::{Item, StatementDiff};
+use crate::iam::drift::{Documents, Item};
 use crate::iam::entity::EntityRef;
 use crate::iam::event::IamEvent;
 use crate::iam::kind::Kind;
@@ -163,10 +163,10 @@ impl Names {
             let known = self.later.iter().chain(&self.former).map(|(known, _)| known);
             return known.filter(|known| self.has(known, place)).any(|known| is_called(known, &item.account, kind, name));
         }
-        let documents = item.statements.iter().flat_map(|StatementDiff { removed, added }| removed.iter().chain(added));
+        let statements = || item.statements.as_ref().map(Documents::diff).into_iter().flat_map(|diff| [diff.removed, diff.added].concat());
         self.has(key(&item.attribute), place)
-            || [&item.before, &item.after].into_iter().filter_map(Json::as_str).any(|value| self.has(value, place))
-            || documents.into_iter().any(|statement| self.is_in(statement, place))
+            || [&item.before, &item.after].into_iter().filter_map(|value| value.as_str()).any(|value| self.has(value, place))
+            || statements().any(|statement| self.is_in(&statement, place))
     }
 
     fn is_in(&self, value: &Json, place: usize) -> bool {
@@ -283,7 +283,7 @@ mod tests {
             request_parameters: None,
             response_elements: None,
             mfa_used: None,
-            actor: Actor { arn: Some(arn.to_owned()), ..Actor::default() },
+            actor: Arc::new(Actor { arn: Some(arn.to_owned()), ..Actor::default() }),
             place: Place { object: Arc::from("a.json"), record_index: None, offset: None },
         }
     }

@@ -5,7 +5,7 @@ use serde_json::Value as Json;
 use super::super::model::Text;
 use super::super::text::{count, number};
 use super::words::{statement, value};
-use crate::iam::drift::{Item, StatementDiff};
+use crate::iam::drift::{Documents, Item, StatementDiff};
 
 /// A line of one side.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,12 +74,12 @@ impl Room {
 
 /// Both sides of an item.
 pub(super) fn sides(item: &Item, room: &mut Room) -> [Vec<Line>; 2] {
-    let none = StatementDiff { removed: Vec::new(), added: Vec::new() };
-    let StatementDiff { removed, added } = item.statements.as_ref().unwrap_or(&none);
+    let none = || StatementDiff { removed: Vec::new(), added: Vec::new() };
+    let StatementDiff { removed, added } = item.statements.as_ref().map_or_else(none, Documents::diff);
     let is_changed = item.before != item.after;
     [
-        side(&item.before, removed, if is_changed { Fate::Gone } else { Fate::Kept }, room),
-        side(&item.after, added, if is_changed { Fate::New } else { Fate::Kept }, room),
+        side(&item.before, &removed, if is_changed { Fate::Gone } else { Fate::Kept }, room),
+        side(&item.after, &added, if is_changed { Fate::New } else { Fate::Kept }, room),
     ]
 }
 

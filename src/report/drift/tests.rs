@@ -4,7 +4,8 @@ use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
 use super::words::{change, mark, sentence};
-use crate::iam::drift::{Coverage, Drift, Evidence, Item, Ordering, StatementDiff};
+use crate::iam::attribute::Value;
+use crate::iam::drift::{Coverage, Documents, Drift, Evidence, Item, Ordering};
 use crate::iam::graph::{Edge, Graph, Means, Node, Party};
 use crate::iam::kind::{Kind, Risk};
 use crate::iam::state::State;
@@ -18,9 +19,9 @@ pub(super) fn made(kind: Kind, attribute: &str, before: Json, after: Json) -> It
         entity: "arn:aws:iam::111122223333:user/bob".to_owned(),
         kind,
         attribute: attribute.to_owned(),
-        statements: diff(&before, &after),
-        before,
-        after,
+        statements: documents(&before, &after),
+        before: before.into(),
+        after: after.into(),
         actor_arn: (!is_inferred).then(|| "arn:aws:iam::111122223333:user/mallory".to_owned()),
         event_id: Some("e-1".to_owned()),
         risk: if is_inferred { Risk::LogIntegrity } else { Risk::Persistence },
@@ -53,11 +54,9 @@ pub(super) fn made(kind: Kind, attribute: &str, before: Json, after: Json) -> It
     }
 }
 
-fn diff(before: &Json, after: &Json) -> Option<StatementDiff> {
-    let list = |document: &Json| document.get("Statement").and_then(Json::as_array).cloned().unwrap_or_default();
-    let (old, new) = (list(before), list(after));
-    let only = |of: &[Json], not_in: &[Json]| of.iter().filter(|statement| !not_in.contains(statement)).cloned().collect();
-    (before.is_object() || after.is_object()).then(|| StatementDiff { removed: only(&old, &new), added: only(&new, &old) })
+fn documents(before: &Json, after: &Json) -> Option<Documents> {
+    let value = |json: &Json| if json.is_null() { Value::Absent } else { Value::document(Some(&json.to_string())) };
+    Documents::of(&value(before), &value(after))
 }
 
 pub(super) fn of_items(items: Vec<Item>) -> Drift {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value as Json;
 
 use super::super::text::{count, number, short_principal};
-use crate::iam::drift::{Item, StatementDiff};
+use crate::iam::drift::{Documents, Item, StatementDiff};
 use crate::iam::kind::Kind;
 
 /// An item in one sentence, without a full stop. Texts of the log stand in it as they are: whoever shows it escapes it.
@@ -34,7 +34,7 @@ pub fn mark(item: &Item) -> &'static str {
     let is_there = |value: &Json| !matches!(value, Json::Null | Json::Bool(false));
     match (is_there(&item.before), is_there(&item.after)) {
         // What came and was not known before may have been there.
-        (true, true) if item.before == "<unknown>" && item.after == Json::Bool(true) => "+",
+        (true, true) if *item.before == "<unknown>" && *item.after == Json::Bool(true) => "+",
         (false, true) => "+",
         (true, false) => "-",
         _ => "~",
@@ -118,7 +118,7 @@ impl Phrase {
 /// What somebody did, by kind.
 fn phrase(item: &Item) -> Phrase {
     let key = short_principal(key(&item.attribute));
-    let is_on = !matches!(item.after, Json::Null | Json::Bool(false));
+    let is_on = !matches!(*item.after, Json::Null | Json::Bool(false));
     let on_off = |on: &'static str, off: &'static str| if is_on { on } else { off };
     match item.kind {
         Kind::RoleTrustChanged => trust(item),
@@ -184,7 +184,7 @@ fn credential(item: &Item, key: &str) -> Option<Phrase> {
         Kind::AccessKeyDeleted => Phrase::new(format!("deleted access key {key}"), "of "),
         Kind::LoginProfileCreated => Phrase::new("gave a console password", "to "),
         Kind::LoginProfileUpdated if item.attribute.ends_with("password_reset_required") => {
-            let now = if item.after == Json::Bool(true) { ": it has to be changed" } else { ": it may stay" };
+            let now = if *item.after == Json::Bool(true) { ": it has to be changed" } else { ": it may stay" };
             Phrase::new("changed what becomes of the password at the next sign-in", "of ").with(now.to_owned())
         }
         Kind::LoginProfileUpdated => Phrase::new("changed the console password", "of "),
@@ -209,7 +209,7 @@ fn credential(item: &Item, key: &str) -> Option<Phrase> {
 /// What is made, renamed and deleted; all else by its attribute.
 fn lifetime(item: &Item) -> Phrase {
     match (item.attribute.as_str(), item.kind) {
-        ("exists", _) if item.after == Json::Bool(true) => Phrase::new("created", ""),
+        ("exists", _) if *item.after == Json::Bool(true) => Phrase::new("created", ""),
         ("exists", _) => Phrase::new("deleted", ""),
         ("deletion_pending", _) => Phrase::new("asked AWS to delete", ""),
         ("name", _) => Phrase::new("renamed", "").with(from_to(item)),
@@ -224,7 +224,7 @@ fn generic(item: &Item) -> Phrase {
     let key = short_principal(key(&item.attribute));
     let is_keyed = key != item.attribute;
     let list = what.split('[').next().unwrap_or_default();
-    match &item.after {
+    match &*item.after {
         Json::Bool(true) if item.attribute == "enabled" => Phrase::new("enabled", ""),
         Json::Bool(false) if item.attribute == "enabled" => Phrase::new("disabled", ""),
         Json::Bool(true) if is_keyed => Phrase::new(format!("added {key} to {list}"), "of "),
@@ -236,7 +236,7 @@ fn generic(item: &Item) -> Phrase {
 }
 
 fn boundary(item: &Item) -> Phrase {
-    match (&item.before, &item.after) {
+    match (&*item.before, &*item.after) {
         (_, Json::Null) => Phrase::new("removed the permissions boundary", "from ").with(was(item)),
         (Json::Null, _) => Phrase::new(format!("set the permissions boundary {}", value(&item.after)), "on "),
         _ => Phrase::new("changed the permissions boundary", "of ").with(from_to(item)),
@@ -246,7 +246,7 @@ fn boundary(item: &Item) -> Phrase {
 fn trust(item: &Item) -> Phrase {
     let start =
         if item.before.is_null() { Phrase::new("gave a trust policy", "to ") } else { Phrase::new("changed the trust policy", "of ") };
-    let Some(StatementDiff { removed, added }) = &item.statements else { return start };
+    let Some(StatementDiff { removed, added }) = item.statements.as_ref().map(Documents::diff) else { return start };
     let (gone, new) = (principals(removed.iter()), principals(added.iter()));
     let only = |these: &BTreeSet<String>, others: &BTreeSet<String>| {
         let names: Vec<&str> = these.difference(others).map(String::as_str).collect();
@@ -277,7 +277,7 @@ fn principals<'s>(statements: impl Iterator<Item = &'s Json>) -> BTreeSet<String
 
 /// What the statements that came allow, and how many went.
 fn granted(item: &Item) -> String {
-    let Some(StatementDiff { removed, added }) = &item.statements else { return String::new() };
+    let Some(StatementDiff { removed, added }) = item.statements.as_ref().map(Documents::diff) else { return String::new() };
     let shown: Vec<String> = added.iter().take(SHOWN_STATEMENTS).map(|new| format!("+ {}", statement(new))).collect();
     let more = number(added.len().saturating_sub(SHOWN_STATEMENTS));
     let more = (more > 0).then(|| format!("{} more", count(more, "statement")));
@@ -310,10 +310,10 @@ fn assignment(attribute: &str) -> String {
 fn contradiction(item: &Item, entity: &str, of: &str) -> Option<String> {
     let attribute = &item.attribute;
     let before = value(&item.before);
-    let after = if item.after == "<unknown>" { "another".to_owned() } else { value(&item.after) };
+    let after = if *item.after == "<unknown>" { "another".to_owned() } else { value(&item.after) };
     let event = item.event_id.as_deref().map_or_else(|| "a snapshot".to_owned(), |id| format!("event {id}"));
     Some(match item.kind {
-        Kind::UnexplainedChange if attribute == "exists" => match item.after {
+        Kind::UnexplainedChange if attribute == "exists" => match *item.after {
             Json::Bool(true) => format!("{entity} is in the later snapshot, and no event made it"),
             _ => format!("{entity} is not in the later snapshot, and no event deleted it"),
         },

@@ -160,7 +160,7 @@ proptest! {
             taken.clone().taken_between(late, late)
         }).collect();
         let setup = Setup { baselines, later, has_all_events: true, ..Setup::default() };
-        let run = |records: &[Json]| drift(records.iter().map(event).collect(), &setup);
+        let run = |records: &[Json]| drift(&records.iter().map(event).collect::<Vec<_>>(), &setup);
         let (forth, back) = (run(&records), run(&records.iter().rev().cloned().collect::<Vec<_>>()));
         prop_assert_eq!(written(&forth.items), written(&back.items));
         prop_assert_eq!(&forth.launches, &back.launches);
@@ -171,7 +171,7 @@ proptest! {
     fn no_snapshot_does_harm(json in any_json(), users in any_json()) {
         let text = json!({"AccountId": ACCOUNT, "SnapshotTime": "2026-03-02T09:00:00Z", "UserDetailList": [users], "Supplement": json, "CredentialReport": json.to_string()});
         if let Ok(snapshot) = Snapshot::read("s", &text.to_string(), &Reading::default()) {
-            drift(vec![], &Setup { baselines: vec![snapshot.clone()], later: vec![snapshot], ..Setup::default() });
+            drift(&[], &Setup { baselines: vec![snapshot.clone()], later: vec![snapshot], ..Setup::default() });
         }
     }
 }

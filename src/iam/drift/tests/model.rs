@@ -181,7 +181,7 @@ type Flat = BTreeMap<(String, String), Json>;
 fn flat(snapshot: &Snapshot) -> Flat {
     let each = snapshot.entities.iter().flat_map(|entity| {
         let name = entity.reference.to_string();
-        let held = entity.attributes.iter().map(|(attribute, value)| (attribute.to_string(), value.written(attribute)));
+        let held = entity.attributes.iter().map(|(attribute, value)| (attribute.to_string(), (*value.written(attribute)).clone()));
         std::iter::once(("exists".to_owned(), json!(true))).chain(held).map(move |(attribute, value)| ((name.clone(), attribute), value))
     });
     each.collect()
@@ -190,7 +190,7 @@ fn flat(snapshot: &Snapshot) -> Flat {
 /// Replays items over a state.
 fn replayed(mut state: Flat, items: &[Item]) -> Flat {
     for item in items {
-        let is_gone = item.after == json!(false) || item.after.is_null();
+        let is_gone = *item.after == json!(false) || item.after.is_null();
         if item.kind == Kind::UserRenamed {
             rename(&mut state, item);
         } else if item.attribute == "exists" && is_gone {
@@ -198,7 +198,7 @@ fn replayed(mut state: Flat, items: &[Item]) -> Flat {
         } else if is_gone {
             state.remove(&(item.entity.clone(), item.attribute.clone()));
         } else {
-            state.insert((item.entity.clone(), item.attribute.clone()), item.after.clone());
+            state.insert((item.entity.clone(), item.attribute.clone()), (*item.after).clone());
         }
     }
     state
@@ -240,7 +240,7 @@ fn compared(first: &Model, records: &[Json], last: &Model) -> Drift {
         later: vec![last.snapshot("2026-03-02T18:00:00Z")],
         ..Setup::default()
     };
-    drift(records.iter().map(event).collect(), &setup)
+    drift(&records.iter().map(event).collect::<Vec<_>>(), &setup)
 }
 
 proptest! {

@@ -87,7 +87,7 @@ fn records() -> impl Strategy<Value = Vec<Json>> {
 }
 
 fn found(records: &[Json]) -> Vec<Json> {
-    written(&drift(records.iter().map(event).collect(), &Setup::default()).items)
+    written(&drift(&records.iter().map(event).collect::<Vec<_>>(), &Setup::default()).items)
 }
 
 proptest! {
@@ -161,7 +161,7 @@ fn a_log_explains_the_snapshot_that_it_leads_to() {
     }));
     let compared = |later: Snapshot, events: &[IamEvent]| {
         let baselines = vec![taken("2026-03-02T06:00:00Z", &[user("a", &[]), user("b", &[])])];
-        let found = drift(events.to_vec(), &Setup { baselines, later: vec![later], ..Setup::default() });
+        let found = drift(events, &Setup { baselines, later: vec![later], ..Setup::default() });
         let unexplained = found.items.iter().filter(|item| item.kind == crate::iam::kind::Kind::UnexplainedChange);
         (
             unexplained.map(|item| format!("{} {} {} {}", item.entity, item.attribute, item.before, item.after)).collect::<Vec<_>>(),
