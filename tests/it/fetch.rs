@@ -1,5 +1,6 @@
 //! `fetch` and `--fetch-keys`: evidence that is taken out of a bucket, and keys out of CloudTrail.
 
+mod ends;
 mod stub;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,8 +21,8 @@ fn run(args: &[&str], more: &[(&str, &str)]) -> Run {
 }
 
 /// `fetch` of a bucket into a folder.
-fn fetch(server: &Server, bucket: &str, to: &Path, more: &[&str]) -> Run {
-    let (url, endpoint) = (format!("s3://{bucket}"), format!("http://127.0.0.1:{}", server.port));
+fn fetch(port: u16, bucket: &str, to: &Path, more: &[&str]) -> Run {
+    let (url, endpoint) = (format!("s3://{bucket}"), format!("http://127.0.0.1:{port}"));
     let args = ["fetch", url.as_str(), "--to", text(to), "--endpoint-url", &endpoint, "--format", "json"];
     run(&[&args[..], more].concat(), &[])
 }
@@ -54,7 +55,7 @@ fn a_copy_verifies_as_the_bucket_does() {
     server.load("trail-bucket", &trail.join("bucket"), "", true);
     let delivered = files(&trail.join("bucket"));
     let objects = delivered.keys().filter(|name| !name.ends_with(".meta.json")).count() as u64;
-    assert_eq!(counts(&fetch(&server, "trail-bucket", &to, &[]).expect(0)), [objects, objects, 0, 0, 0]);
+    assert_eq!(counts(&fetch(server.port, "trail-bucket", &to, &[]).expect(0)), [objects, objects, 0, 0, 0]);
     let copy = files(&to);
     let below = |name: &str| format!("trail-bucket/{name}");
     assert!(delivered.iter().all(|(name, bytes)| name.ends_with(".meta.json") || copy[&below(name)] == *bytes));
@@ -73,12 +74,12 @@ fn a_copy_verifies_as_the_bucket_does() {
     assert_eq!(found["files"].as_object().map(serde_json::Map::len), expected["files"].as_object().map(serde_json::Map::len));
 
     // Nothing is fetched twice, but for what is no longer as it was.
-    assert_eq!(counts(&fetch(&server, "trail-bucket", &to, &["--resume"]).expect(0)), [objects, 0, objects, 0, 0]);
+    assert_eq!(counts(&fetch(server.port, "trail-bucket", &to, &["--resume"]).expect(0)), [objects, 0, objects, 0, 0]);
     let (log, sidecar) =
         (copy.keys().find(|name| name.contains("/CloudTrail/")).expect("a log"), copy.keys().find(|name| name.ends_with(".meta.json")));
     std::fs::write(to.join(log), "altered").expect("written");
     std::fs::remove_file(to.join(sidecar.expect("a sidecar"))).expect("removed");
-    let again = fetch(&server, "trail-bucket", &to, &["--resume"]).expect(0);
+    let again = fetch(server.port, "trail-bucket", &to, &["--resume"]).expect(0);
     assert_eq!(counts(&again), [objects, 2, objects - 2, 0, 0]);
     assert_eq!(again.json()["ledger"]["notices"].as_array().map(Vec::len), Some(2));
     let mended = files(&to);
@@ -86,7 +87,7 @@ fn a_copy_verifies_as_the_bucket_does() {
 
     // Only what is asked for.
     let part = home.path().join("part");
-    let some = fetch(&server, "trail-bucket", &part, &["--account", "111122223333", "--region", "eu-west-1"]).expect(0);
+    let some = fetch(server.port, "trail-bucket", &part, &["--account", "111122223333", "--region", "eu-west-1"]).expect(0);
     assert!(counts(&some)[1] > 0 && files(&part).keys().all(|name| !name.contains("444455556666") && !name.contains("us-east-1")));
 }
 
@@ -109,7 +110,7 @@ fn hostile_keys_stay_inside_and_are_said() {
         server.put("a-bucket", key, if key == "empty" { "" } else { "good" }, &json!({}));
     }
     server.put("a-bucket", "mark/", "", &json!({}));
-    let run = fetch(&server, "a-bucket", &to, &[]).expect(3);
+    let run = fetch(server.port, "a-bucket", &to, &[]).expect(3);
     assert_eq!(counts(&run), [20, 6, 0, 1, 13]);
     let document = run.json();
     let problems = document["ledger"]["problems"].as_array().expect("a list");
@@ -124,10 +125,10 @@ fn hostile_keys_stay_inside_and_are_said() {
     let sidecar: Value = serde_json::from_slice(&copy["a-bucket/digest.json.gz.meta.json"]).expect("JSON");
     assert_eq!((&sidecar["Metadata"], &sidecar["ContentLength"]), (&signed, &json!(1)));
     // What no run did is not gone on with, and a copy is not begun twice.
-    assert!(fetch(&server, "a-bucket", &to, &[]).expect(2).stderr.contains("--resume goes on with it"));
-    assert!(fetch(&server, "a-bucket", home.path(), &["--resume"]).expect(2).stderr.contains("give a new folder"));
-    assert!(fetch(&server, "a-bucket/no/such", &home.path().join("n"), &[]).expect(2).stderr.contains("nothing to copy"));
-    assert!(fetch(&server, "nowhere", &home.path().join("n"), &[]).expect(2).stderr.contains("there is no such bucket"));
+    assert!(fetch(server.port, "a-bucket", &to, &[]).expect(2).stderr.contains("--resume goes on with it"));
+    assert!(fetch(server.port, "a-bucket", home.path(), &["--resume"]).expect(2).stderr.contains("give a new folder"));
+    assert!(fetch(server.port, "a-bucket/no/such", &home.path().join("n"), &[]).expect(2).stderr.contains("nothing to copy"));
+    assert!(fetch(server.port, "nowhere", &home.path().join("n"), &[]).expect(2).stderr.contains("there is no such bucket"));
 }
 
 #[test]
@@ -136,7 +137,7 @@ fn what_changed_in_the_bucket_does_not_replace_the_copy() {
     let home = Folder::new();
     let to = home.path().join("copy");
     server.put("a-bucket", "k.json", "one", &json!({}));
-    fetch(&server, "a-bucket", &to, &[]).expect(0);
+    fetch(server.port, "a-bucket", &to, &[]).expect(0);
     // A run that was killed: half a line of its journal, a file that was not whole.
     std::fs::rename(to.join("trailsift-fetch.json"), home.path().join("manifest")).expect("moved");
     let manifest: Value = serde_json::from_slice(&std::fs::read(home.path().join("manifest")).expect("read")).expect("JSON");
@@ -146,13 +147,13 @@ fn what_changed_in_the_bucket_does_not_replace_the_copy() {
     std::fs::write(to.join(".trailsift-partial/7"), "half").expect("written");
     server.put("a-bucket", "k.json", "changed", &json!({}));
     server.put("a-bucket", "l.json", "two", &json!({}));
-    let run = fetch(&server, "a-bucket", &to, &["--resume"]).expect(3);
+    let run = fetch(server.port, "a-bucket", &to, &["--resume"]).expect(3);
     assert_eq!(counts(&run), [2, 1, 0, 0, 1]);
     assert!(run.stderr.contains("changed in the bucket since it was copied"), "{}", run.stderr);
     let copy = files(&to);
     assert_eq!(copy.keys().collect::<Vec<_>>(), ["a-bucket/k.json", "a-bucket/l.json", "trailsift-fetch.json"]);
     assert_eq!(copy["a-bucket/k.json"], b"one");
-    assert_eq!(fetch(&server, "a-bucket", &to, &["--resume", "--allow-problems"]).code, 0);
+    assert_eq!(fetch(server.port, "a-bucket", &to, &["--resume", "--allow-problems"]).code, 0);
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! Straight from S3: a server on loopback, and in between a proxy that fails.
 
-mod proxy;
+mod access;
+pub(crate) mod proxy;
 pub(crate) mod server;
 
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::Ordering;
@@ -12,8 +14,10 @@ use serde_json::{Value, json};
 use walkdir::WalkDir;
 
 use crate::support::{Folder, Run, check_ledger, gzip, project, record, root_login, shared, trailsift, trailsift_in};
-use proxy::{Plan, Proxy};
+use proxy::{FAULTS, Fault, Plan, Proxy};
 use server::Server;
+use trailsift::source::s3::{self, Asked, Limits, S3Url, Settings};
+use trailsift::source::{Object, Opener};
 
 /// The buckets of which the sample's digests speak.
 const SAMPLE: [&str; 2] = ["example-111122223333-cloudtrail-logs", "example-444455556666-cloudtrail-logs"];
@@ -202,7 +206,7 @@ fn where_a_network_fails_nothing_is_lost_and_nothing_comes_twice() {
     let Some(mut server) = Server::start() else { return };
     let folder = logs("eu-west-1", 2_000);
     server.load("flaky", folder.path(), "", false);
-    let proxy = Proxy::start(server.port, Plan { percent: 5, ..Plan::default() });
+    let proxy = Proxy::start(server.port, Plan { percent: 5, faults: FAULTS, ..Plan::default() });
     let in_bucket = run(proxy.port, &["detect", "s3://flaky/AWSLogs", "--format", "json"]).expect(0);
     let on_disk = trailsift(["detect", text(folder.path()), "--format", "json"]).expect(0);
     assert_eq!(on_disk.json()["ledger"]["objects"]["read"], 2_000);
@@ -212,10 +216,31 @@ fn where_a_network_fails_nothing_is_lost_and_nothing_comes_twice() {
     assert_same(&found, &on_disk.json(), "detect");
     let faults = proxy.seen.faults.lock().expect("no panic").clone();
     println!("faults: {faults:?}");
-    assert!(faults.len() == 5 && faults.values().all(|count| *count > 50), "{faults:?}");
+    assert!(faults.len() == FAULTS.len() && faults.values().all(|count| *count > 50), "{faults:?}");
     // Nothing but reads is ever sent.
-    let methods = proxy.seen.methods.lock().expect("no panic").clone();
-    assert!(methods.keys().all(|method| method == "GET"), "{methods:?}");
+    assert!(proxy.seen.heads.lock().expect("no panic").iter().all(|head| head.starts_with("GET ")));
+}
+
+#[test]
+fn a_server_that_falls_silent_is_asked_again() {
+    let Some(mut server) = Server::start() else { return };
+    let folder = logs("eu-west-1", 400);
+    server.load("silent", folder.path(), "", false);
+    let proxy = Proxy::start(server.port, Plan { percent: 5, faults: &[Fault::Hang], ..Plan::default() });
+    let limits = Limits { read: Duration::from_millis(700), backoff: Duration::from_millis(200), ..Limits::default() };
+    let settings = Settings { endpoint_url: Some(endpoint(proxy.port)), no_sign_request: true, limits, ..Settings::default() };
+    let url = S3Url::parse("s3://silent/").expect("a bucket");
+    let objects: Vec<Object> = s3::list([&url], &settings, &Asked::default()).expect("listed").objects;
+    assert_eq!(objects.len(), 400);
+    let mut opener = Opener::new(&objects);
+    for object in &objects {
+        let (mut found, path) = (Vec::new(), as_on_disk(&object.name, "silent", folder.path()));
+        opener.open_next(object).expect("fetched").read_to_end(&mut found).expect("read");
+        assert!(found == std::fs::read(path).expect("a file"), "{}", object.name);
+    }
+    let hung = proxy.seen.faults.lock().expect("no panic")[&Fault::Hang];
+    println!("requests that met silence: {hung}");
+    assert!(hung > 10, "{hung}");
 }
 
 #[test]
@@ -286,7 +311,7 @@ fn what_cannot_be_listed_is_said_in_one_sentence() {
 #[test]
 fn what_stays_unreadable_is_a_problem_and_the_rest_is_read() {
     let Some(mut server) = Server::start() else { return };
-    server.load("some", logs("eu-west-1", 6).path(), "", false);
+    server.load("some", logs("eu-west-1", 7).path(), "", false);
     server.load("some", logs("us-west-2", 2).path(), "", false);
     let answers = vec![
         ("us-west-2%2F", 403, "AccessDenied", "Access Denied"),
@@ -294,14 +319,28 @@ fn what_stays_unreadable_is_a_problem_and_the_rest_is_read() {
         ("_0000000000000002.json.gz", 403, "InvalidObjectState", "The operation is not valid for the object's storage class"),
         ("_0000000000000003.json.gz", 403, "AccessDenied", "User: x is not authorized to perform: kms:Decrypt on the resource"),
         ("_0000000000000004.json.gz", 412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold"),
+        ("_0000000000000005.json.gz", 400, "KMS.DisabledException", "arn:aws:kms:eu-west-1:111122223333:key/x is disabled"),
     ];
     let proxy = Proxy::start(server.port, Plan { answers, ..Plan::default() });
-    // With a time, folders are chosen among, so that each is listed for itself.
-    let document = run(proxy.port, &["detect", "s3://some/AWSLogs/", "--since", "2026-02-01", "--format", "json"]).expect(3).json();
-    check_ledger(&document);
-    assert_eq!(document["ledger"]["objects"], json!({"listed": 7, "read": 2, "skipped": 0, "problems": 5}));
-    assert_eq!(document["ledger"]["records"]["loaded"], 6);
-    let problems: Vec<(&str, &str)> = document["ledger"]["problems"]
+    let home = Folder::new();
+    let (case, copy) = (home.path().join("case"), home.path().join("copy"));
+    for (args, loaded) in [(vec!["detect"], 6), (vec!["investigate", "--out", text(&case)], 6), (vec!["fetch", "--to", text(&copy)], 0)] {
+        // With a time, folders are chosen among, so that each is listed for itself.
+        let more = ["s3://some/AWSLogs/", "--since", "2026-02-01", "--format", "json"];
+        let document = run(proxy.port, &[&args[..], &more].concat()).expect(3).json();
+        check_ledger(&document);
+        assert_eq!(document["ledger"]["objects"], json!({"listed": 8, "read": 2, "skipped": 0, "problems": 6}));
+        assert_eq!(document["ledger"]["records"]["loaded"], loaded);
+        has_unreadable(&document["ledger"]["problems"]);
+    }
+    // What was not to be had is fetched once it is.
+    let document = run(server.port, &["fetch", "s3://some/AWSLogs/", "--to", text(&copy), "--resume", "--format", "json"]).expect(0).json();
+    assert_eq!(document["counts"], json!({"listed": 9, "copied": 7, "there": 2, "skipped": 0, "problems": 0}));
+}
+
+/// Checks that each object that cannot be read is told of with why and what to do.
+fn has_unreadable(problems: &Value) {
+    let problems: Vec<(&str, &str)> = problems
         .as_array()
         .expect("problems")
         .iter()
@@ -313,6 +352,7 @@ fn what_stays_unreadable_is_a_problem_and_the_rest_is_read() {
         ("_0000000000000002.json.gz", "restore it first (aws s3api restore-object"),
         ("_0000000000000003.json.gz", "encrypted with a KMS key"),
         ("_0000000000000004.json.gz", "changed after it was listed"),
+        ("_0000000000000005.json.gz", "ask its owner for kms:Decrypt, or enable the key (arn:aws:kms:"),
     ] {
         assert!(problems.iter().any(|(name, text)| name.ends_with(object) && text.contains(message)), "{object} in {problems:?}");
     }

@@ -52,10 +52,13 @@ impl fmt::Display for Failure {
 pub(super) fn causes(error: &(dyn Error + 'static)) -> String {
     let (mut parts, mut next) = (Vec::new(), Some(error));
     while let Some(error) = next {
-        parts.push(error.to_string());
+        let part = error.to_string();
+        // The system's number says nothing that its words do not.
+        parts.push(part.split(" (os error").next().unwrap_or_default().to_owned());
         next = error.source();
     }
     parts.retain(|part| !PARTS.contains(&part.as_str()));
+    parts.dedup();
     parts.join(": ")
 }
 
@@ -91,10 +94,11 @@ fn unsent(chain: &str) -> String {
         "nobody is signed in; do so (aws sso login) and repeat the command"
     } else if has("was not defined") {
         "there is no such profile"
-    } else if has("profile did not contain credential") {
-        "the profile has no credentials"
     } else if has("no providers in chain provided credentials") || has("no credentials") || has("imds") {
         "no AWS credentials were found; give --profile, set AWS_PROFILE, or read a public bucket with --no-sign-request"
+    } else if has("provider was not enabled") {
+        // That of a profile; where none is named, it is one of many.
+        "the profile has no credentials"
     } else if has("loading credentials") {
         "the credentials cannot be had from where they are kept"
     } else if has("valid uri") {
@@ -193,6 +197,7 @@ mod tests {
             ("the credential provider was not enabled: profile `x` was not defined: could not find source profile", "no such profile"),
             ("failed to read `/home/x/.aws/sso/cache/39.json`: No such file or directory", "aws sso login"),
             ("an error occurred while loading credentials: external process exited with code 1", "cannot be had"),
+            ("the credential provider was not enabled", "the profile has no credentials"),
             ("Custom endpoint `x` was not a valid URI", "https://HOST"),
             ("tcp connect error: Connection refused", "no connection"),
             ("response error: error reading a body from connection: Connection reset by peer", "the connection broke"),

@@ -16,17 +16,28 @@ pub(crate) enum Fault {
     Reset,
     Cut,
     Delay,
+    /// The credentials have expired, it says.
+    Expired,
+    /// Silence, from the start or from the middle on.
+    Hang,
 }
 
-const FAULTS: [Fault; 5] = [Fault::SlowDown, Fault::Internal, Fault::Reset, Fault::Cut, Fault::Delay];
+/// All that a client with the usual patience gets over in a test.
+pub(crate) const FAULTS: &[Fault] = &[Fault::SlowDown, Fault::Internal, Fault::Reset, Fault::Cut, Fault::Delay, Fault::Expired];
+
+/// Longer than those wait who are to meet it.
+const HANG: Duration = Duration::from_secs(3);
 
 /// What the proxy does with requests.
 #[derive(Debug, Default)]
 pub(crate) struct Plan {
     /// How long each answer takes.
     pub(crate) latency: Duration,
-    /// Of a hundred requests, how many fail in each way.
+    /// Of a hundred requests, how many fail in each of these ways.
     pub(crate) percent: usize,
+    pub(crate) faults: &'static [Fault],
+    /// After so many requests whose head holds the text, their credentials have expired.
+    pub(crate) expires: Option<(&'static str, usize)>,
     /// Requests whose first line holds the text get that status with that error code and message.
     pub(crate) answers: Vec<(&'static str, u16, &'static str, &'static str)>,
 }
@@ -37,8 +48,8 @@ pub(crate) struct Seen {
     pub(crate) listings: AtomicUsize,
     /// Requests for objects.
     pub(crate) objects: AtomicUsize,
-    /// Methods with their numbers.
-    pub(crate) methods: Mutex<HashMap<String, usize>>,
+    /// The heads of all requests.
+    pub(crate) heads: Mutex<Vec<String>>,
     pub(crate) faults: Mutex<HashMap<Fault, usize>>,
     requests: AtomicUsize,
 }
@@ -83,11 +94,15 @@ fn serve(mut client: TcpStream, upstream: u16, plan: &Plan, seen: &Seen) -> std:
         let first = head.lines().next().unwrap_or_default();
         let method = first.split(' ').next().unwrap_or_default();
         let number = seen.requests.fetch_add(1, Ordering::Relaxed);
-        *seen.methods.lock().expect("no panic").entry(method.to_owned()).or_default() += 1;
+        let is_expired = {
+            let mut heads = seen.heads.lock().expect("no panic");
+            heads.push(head.clone());
+            plan.expires.is_some_and(|(part, most)| head.contains(part) && heads.iter().filter(|head| head.contains(part)).count() > most)
+        };
         let counter = if first.contains("list-type=2") { &seen.listings } else { &seen.objects };
         counter.fetch_add(1, Ordering::Relaxed);
         thread::sleep(plan.latency);
-        let fault = fault(number, plan.percent);
+        let fault = if is_expired { Some(Fault::Expired) } else { fault(number, plan) };
         if let Some(fault) = fault {
             *seen.faults.lock().expect("no panic").entry(fault).or_default() += 1;
         }
@@ -109,6 +124,15 @@ fn serve(mut client: TcpStream, upstream: u16, plan: &Plan, seen: &Seen) -> std:
                 write_error(&mut client, method, 500, "InternalError", "We encountered an internal error.")?;
                 continue;
             }
+            Some(Fault::Expired) => {
+                last(&mut client)?;
+                write_error(&mut client, method, 400, "ExpiredToken", "The provided token has expired.")?;
+                continue;
+            }
+            Some(Fault::Hang) if number % 2 == 0 => {
+                thread::sleep(HANG);
+                return Ok(());
+            }
             _ => {}
         }
         let (answer, body) = ask(upstream, &head)?;
@@ -128,6 +152,12 @@ fn serve(mut client: TcpStream, upstream: u16, plan: &Plan, seen: &Seen) -> std:
                 client.write_all(&answer[..half])?;
                 thread::sleep(Duration::from_millis(300));
                 client.write_all(&answer[half..])?;
+            }
+            Some(Fault::Hang) => {
+                last(&mut client)?;
+                client.write_all(&answer[..half])?;
+                thread::sleep(HANG);
+                return Ok(());
             }
             _ => {
                 last(&mut client)?;
@@ -177,11 +207,11 @@ fn ask(upstream: u16, head: &str) -> std::io::Result<(Vec<u8>, usize)> {
 }
 
 /// A fault by a hash of the request's number, so that faults do not come in step with anything.
-fn fault(number: usize, percent: usize) -> Option<Fault> {
+fn fault(number: usize, plan: &Plan) -> Option<Fault> {
     let mut hash = (number as u64).wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     hash = (hash ^ (hash >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     hash ^= hash >> 31;
-    FAULTS.get((hash % 100) as usize / percent.max(1)).copied().filter(|_| percent > 0)
+    plan.faults.get((hash % 100) as usize / plan.percent.max(1)).copied().filter(|_| plan.percent > 0)
 }
 
 fn write_error(client: &mut TcpStream, method: &str, status: u16, code: &str, message: &str) -> std::io::Result<()> {

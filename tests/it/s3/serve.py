@@ -1,7 +1,7 @@
 """An S3 server on loopback: prints its port, then does what each line of standard input says, and ends with it."""
 import datetime, gzip, json, os, sys
 
-from moto.s3.models import s3_backends
+from moto.s3.models import get_canned_acl, s3_backends
 from moto.server import ThreadedMotoServer
 
 server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
@@ -11,6 +11,8 @@ backend = s3_backends["123456789012"]["aws"]
 
 def put(bucket, key, content, metadata=None):
     thing = backend.put_object(bucket, key, content)
+    # Also for those who do not sign.
+    thing.set_acl(get_canned_acl("public-read"))
     if metadata:
         thing.set_metadata({"x-amz-meta-" + name: value for name, value in metadata.items()})
 
