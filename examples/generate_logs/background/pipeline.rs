@@ -62,7 +62,9 @@ pub(crate) fn infrastructure(scene: &mut Scene) {
 
 /// A new role for a function: a service may assume it, and it may do little.
 fn housekeeping(scene: &mut Scene, caller: &Caller) {
-    let name = format!("fn-report-{}", scene.rng.between(100, 999));
+    // Nobody deletes these roles, so that none may be made twice: a large log has thousands of them.
+    let (low, high) = if scene.crowd == 0 { (100, 999) } else { (100_000_000_000, 999_999_999_999) };
+    let name = format!("fn-report-{}", scene.rng.between(low, high));
     let arn = format!("arn:aws:iam::{}:role/{name}", scene.account);
     let trust = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
     let create = Call::write("iam", "CreateRole")
