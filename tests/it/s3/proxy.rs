@@ -129,7 +129,7 @@ fn serve(mut client: TcpStream, upstream: u16, plan: &Plan, seen: &Seen) -> std:
                 write_error(&mut client, method, 400, "ExpiredToken", "The provided token has expired.")?;
                 continue;
             }
-            Some(Fault::Hang) if number % 2 == 0 => {
+            Some(Fault::Hang) if number.is_multiple_of(2) => {
                 thread::sleep(HANG);
                 return Ok(());
             }
