@@ -227,7 +227,8 @@ fn a_server_that_falls_silent_is_asked_again() {
     let folder = logs("eu-west-1", 400);
     server.load("silent", folder.path(), "", false);
     let proxy = Proxy::start(server.port, Plan { percent: 5, faults: &[Fault::Hang], ..Plan::default() });
-    let limits = Limits { read: Duration::from_millis(700), backoff: Duration::from_millis(200), ..Limits::default() };
+    // Long enough for a busy machine to answer in.
+    let limits = Limits { read: Duration::from_secs(5), backoff: Duration::from_millis(200), ..Limits::default() };
     let settings = Settings { endpoint_url: Some(endpoint(proxy.port)), no_sign_request: true, limits, ..Settings::default() };
     let url = S3Url::parse("s3://silent/").expect("a bucket");
     let objects: Vec<Object> = s3::list([&url], &settings, &Asked::default()).expect("listed").objects;
