@@ -213,8 +213,9 @@ impl Case {
         let asked =
             |name: &str| catalog.rules().iter().any(|rule| matches!(&rule.logic, Logic::State { table, .. } if table.as_str() == name));
         let makers: [(&str, Make); 5] = [
-            ("users", Self::user_table),
+            // Sessions first: who has made them has the users too.
             ("sessions", Self::session_table),
+            ("users", Self::user_table),
             ("iam_changes", Self::change_table),
             ("iam_state", Self::iam_state_table),
             ("drift", Self::drift_table),
@@ -247,6 +248,9 @@ impl Case {
     pub fn user_table(&self) -> Result<StateTable, Error> {
         if let Some(users) = self.users.get() {
             return Ok(users.table());
+        }
+        if let Some(sessions) = self.sessions.get() {
+            return Ok(sessions.users().table());
         }
         let users = session::sessions_of(&self.events)?.into_users();
         Ok(self.users.get_or_init(|| users).table())

@@ -364,6 +364,11 @@ impl Sessions {
     }
 
     /// The users of IAM.
+    pub const fn users(&self) -> &Users {
+        &self.users
+    }
+
+    /// The users of IAM, without the sessions.
     pub fn into_users(self) -> Users {
         self.users
     }
