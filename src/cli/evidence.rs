@@ -44,7 +44,12 @@ impl<'f> Pieces<'f> {
     /// Bytes that the lines take, about: the raw text stands in them with its quotes escaped.
     pub(crate) fn bytes(&self, ledger: &Ledger) -> u64 {
         let record = ledger.inflated_bytes / ledger.records.seen.max(1);
-        number(self.0.len()).saturating_mul(record + record / 4 + LINE_BYTES)
+        number(self.records().count()).saturating_mul(record + record / 4 + LINE_BYTES)
+    }
+
+    /// The pieces record by record.
+    fn records(&self) -> impl Iterator<Item = &[(&'f Evidence, &'f str)]> {
+        self.0.chunk_by(|(left, _), (right, _)| place(left) == place(right))
     }
 
     /// Writes a line for every record, in the order of the places, which is that of `records` too; each of these is handed
@@ -56,7 +61,7 @@ impl<'f> Pieces<'f> {
         mut offer: impl FnMut(&RawRecord),
     ) -> io::Result<usize> {
         let (mut records, mut lost) = (records.peekable(), 0);
-        for group in self.0.chunk_by(|(left, _), (right, _)| place(left) == place(right)) {
+        for group in self.records() {
             let Some((piece, _)) = group.first() else { continue };
             let order = |record: &RawRecord| (&*record.object, Some(record.record_index)).cmp(&place(piece));
             while records.next_if(|record| order(record) == Ordering::Less).is_some() {}
