@@ -5,10 +5,11 @@
 use std::collections::BTreeSet;
 
 use polars::prelude::{DataFrame, IntoColumn as _, PlSmallStr, StringChunked};
+use polars_arrow::array::Utf8ViewArray;
 
 use super::finding::Severity;
 use crate::error::Error;
-use crate::frame::Map;
+use crate::frame;
 
 /// One event that matches a condition.
 #[derive(Debug, Clone, Copy)]
@@ -92,10 +93,10 @@ impl Matches {
 /// The texts of some events, each kept once.
 #[derive(Debug)]
 pub(super) struct Words {
-    /// For each event the place of its text; 0 where it has none.
+    /// For each event the place of its text.
     codes: Vec<u16>,
-    /// The text of each code from 1.
-    texts: Vec<Box<str>>,
+    /// The texts; the first is null.
+    texts: Utf8ViewArray,
 }
 
 /// How many events a text has to stand for, so that naming it costs less than keeping it.
@@ -105,28 +106,22 @@ impl Words {
     /// Those of a column; `None` where too few come again.
     fn of(column: &StringChunked) -> Option<Self> {
         let most = column.len() / EVENTS_A_WORD;
-        let mut known: Map<&str, u16> = Map::default();
-        let (mut codes, mut texts) = (Vec::with_capacity(column.len()), Vec::new());
-        for text in column.iter() {
-            let Some(text) = text else {
-                codes.push(0);
-                continue;
-            };
-            let next = u16::try_from(texts.len() + 1).ok()?;
-            codes.push(*known.entry(text).or_insert_with(|| {
-                texts.push(Box::from(text));
-                next
-            }));
-            if texts.len() > most {
+        let mut words = frame::Words::default();
+        for (row, text) in column.iter().enumerate() {
+            let Some(text) = text else { continue };
+            words.push(row, text);
+            if words.count() > most {
                 return None;
             }
         }
+        let (mut codes, texts) = words.finish(column.len())?;
+        codes.shrink_to_fit();
         Some(Self { codes, texts })
     }
 
     /// The text of an event.
     pub(super) fn get(&self, row: usize) -> Option<&str> {
-        self.texts.get(usize::from(*self.codes.get(row)?).checked_sub(1)?).map(AsRef::as_ref)
+        self.texts.get(usize::from(*self.codes.get(row)?))
     }
 }
 

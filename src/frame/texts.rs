@@ -1,6 +1,7 @@
-//! [`Texts`]: one copy of each text for all who keep it; [`Map`]: what is known by a text.
+//! [`Once`] and [`Texts`]: one copy of each value or text for all who keep it; [`Map`]: what is known by a text.
 
 use std::collections::{HashMap, HashSet};
+use std::hash::Hash;
 use std::sync::Arc;
 
 use foldhash::quality::RandomState;
@@ -9,17 +10,26 @@ use foldhash::quality::RandomState;
 pub(crate) type Map<K, V> = HashMap<K, V, RandomState>;
 
 /// Texts that are kept after the batch in which they stood is gone.
-#[derive(Debug, Default)]
-pub(crate) struct Texts(HashSet<Arc<str>, RandomState>);
+pub(crate) type Texts = Once<str>;
 
-impl Texts {
-    /// The one copy of a text.
-    pub(crate) fn share(&mut self, text: impl AsRef<str> + Into<Arc<str>>) -> Arc<str> {
-        if let Some(known) = self.0.get(text.as_ref()) {
+/// Equal values, each kept once.
+#[derive(Debug)]
+pub(crate) struct Once<T: ?Sized>(HashSet<Arc<T>, RandomState>);
+
+impl<T: ?Sized> Default for Once<T> {
+    fn default() -> Self {
+        Self(HashSet::default())
+    }
+}
+
+impl<T: Eq + Hash + ?Sized> Once<T> {
+    /// The one copy of a value.
+    pub(crate) fn share(&mut self, value: impl AsRef<T> + Into<Arc<T>>) -> Arc<T> {
+        if let Some(known) = self.0.get(value.as_ref()) {
             return known.clone();
         }
-        let text = text.into();
-        self.0.insert(text.clone());
-        text
+        let value = value.into();
+        self.0.insert(value.clone());
+        value
     }
 }

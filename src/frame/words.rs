@@ -11,7 +11,7 @@ use polars_arrow::array::{MutableBinaryViewArray, Utf8ViewArray};
 ///
 /// Codes are given in the order in which texts are first met, so that they do not depend on the hash.
 #[derive(Debug)]
-pub(super) struct Words {
+pub(crate) struct Words {
     /// For each row the code of its text; 0 where it has none. There may be more places than rows.
     codes: Vec<u16>,
     /// Where the text of each code stands; the one of code 0 is empty and is never asked for.
@@ -50,7 +50,7 @@ impl Default for Words {
 impl Words {
     /// Gives the row its text, and yields the code of it; the rows before that have none are empty.
     #[inline]
-    pub(super) fn push(&mut self, row: usize, text: &str) -> u16 {
+    pub(crate) fn push(&mut self, row: usize, text: &str) -> u16 {
         let code = self.code(text);
         if row >= self.codes.len() {
             self.codes.resize((row + 1).next_power_of_two(), 0);
@@ -86,6 +86,11 @@ impl Words {
         for (own, lead) in self.codes.iter_mut().zip(leads).filter(|(_, lead)| **lead != 0) {
             *own = codes.get(usize::from(*lead)).copied().unwrap_or_default();
         }
+    }
+
+    /// How many texts there are.
+    pub(crate) fn count(&self) -> usize {
+        self.spans.len() - 1
     }
 
     fn word(&self, code: u16) -> &[u8] {
@@ -127,7 +132,7 @@ impl Words {
     }
 
     /// The codes of all `rows`, and the texts by code, the first of which is null; `None` where no row has a text.
-    pub(super) fn finish(self, rows: usize) -> Option<(Vec<u16>, Utf8ViewArray)> {
+    pub(crate) fn finish(self, rows: usize) -> Option<(Vec<u16>, Utf8ViewArray)> {
         if self.spans.len() == 1 {
             return None;
         }

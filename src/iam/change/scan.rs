@@ -3,8 +3,7 @@
 //! A pass over the columns, in which of each batch only the wanted rows are taken out. What is kept grows with the
 //! calls that can change identities and with the identities themselves, not with the log.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::hash::Hash;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use polars::prelude::{BooleanChunked, DataFrame, Int64Chunked, PolarsResult, StringChunked};
@@ -14,7 +13,7 @@ use super::super::event::{Actor, IamEvent};
 use super::super::snapshot::Snapshot;
 use super::witness::Sought;
 use crate::error::Error;
-use crate::frame::EventFrame;
+use crate::frame::{EventFrame, Once, Texts};
 use crate::problem::Place;
 use crate::schema::Column;
 use crate::time::EventTime;
@@ -74,16 +73,16 @@ struct Found {
     sightings: BTreeMap<Identity<String>, IamEvent>,
     untimed: u64,
     /// Callers and objects so far, which many events name.
-    actors: HashSet<Arc<Actor>>,
-    objects: HashSet<Arc<str>>,
+    actors: Once<Actor>,
+    objects: Texts,
 }
 
 impl Found {
     fn add(&mut self, part: Part) {
         self.untimed += part.untimed;
         for mut event in part.events {
-            share(&mut event.actor, &mut self.actors);
-            share(&mut event.place.object, &mut self.objects);
+            event.actor = self.actors.share(event.actor);
+            event.place.object = self.objects.share(event.place.object);
             self.events.push(event);
         }
         for (identity, event) in part.sightings {
@@ -92,14 +91,6 @@ impl Found {
                 _ => _ = self.sightings.insert(identity, event),
             }
         }
-    }
-}
-
-/// Puts the first of equal values in place of a later one.
-fn share<T: Eq + Hash + ?Sized>(one: &mut Arc<T>, known: &mut HashSet<Arc<T>>) {
-    match known.get(&**one) {
-        Some(first) => *one = first.clone(),
-        None => _ = known.insert(one.clone()),
     }
 }
 
