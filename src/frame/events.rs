@@ -5,14 +5,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 use polars::prelude::{
-    BooleanChunked, Column as FrameColumn, DataFrame, DataType, Field, IntoSeries as _, PlSmallStr, PolarsError, Schema, StringChunked,
-    TimeUnit, TimeZone,
+    BooleanChunked, ChunkFull as _, Column as FrameColumn, DataFrame, DataType, Expr, Field, IntoSeries as _, PlSmallStr, PolarsError,
+    Schema, StringChunked, TimeUnit, TimeZone,
 };
 use rayon::prelude::*;
 
 use super::ByPlace;
 use super::filter::Filter;
 use super::parquet::Segment;
+use super::prune::{self, Reach};
 use super::side_by_side::side_by_side;
 use super::store::{GROUP, Held, KEPT, Store, StoredBatch, beside, late_kind};
 use crate::error::Error;
@@ -99,11 +100,19 @@ impl EventFrame {
         }
         let before = self.height();
         let columns = [Column::EventTime, Column::RecipientAccountId, Column::AwsRegion];
-        let masks = self.map(&columns, |_, batch| Ok(filter.mask(batch)?))?;
+        let masks = side_by_side(self.slots.len(), |number| {
+            let slot = self.slot(number)?;
+            Ok(match prune::all_or_none(filter, &|column| slot.reach(column)) {
+                Some(is_asked) => BooleanChunked::full(PlSmallStr::EMPTY, is_asked, slot.rows),
+                None => filter.mask(&slot.read(&columns, None)?)?,
+            })
+        })?;
         for (slot, chosen) in self.slots.iter_mut().zip(masks) {
             slot.rows = chosen.num_trues();
-            slot.chosen = Some(chosen);
+            slot.chosen = Some(chosen).filter(|chosen| !chosen.all());
         }
+        // Nobody asks for anything of the others any more.
+        self.slots.retain(|slot| slot.rows > 0);
         Ok(before - self.height())
     }
 
@@ -171,6 +180,12 @@ impl EventFrame {
         each: impl FnOnce(usize, &DataFrame) -> Result<T, Error>,
     ) -> Result<T, Error> {
         each(batch, &self.slot(batch)?.read(&once(columns), None)?)
+    }
+
+    /// The batches in which the condition may be true of a row.
+    pub(super) fn batches_for(&self, condition: Option<&Expr>) -> Vec<usize> {
+        let may = |slot: &Slot| condition.is_none_or(|condition| prune::can_hold(condition, &|column| slot.reach(column)));
+        (0..).zip(&self.slots).filter(|(_, slot)| may(slot)).map(|(number, _)| number).collect()
     }
 
     fn slot(&self, batch: usize) -> Result<&Slot, Error> {
@@ -299,6 +314,18 @@ impl Slot {
             late.push(Late { columns, memory: None, disk: Some(Arc::new(disk)) });
         }
         Ok(Self { held: Held { rows: segment.rows(GROUP), memory: None, disk: Some(segment) }, kept, chosen: None, rows, late })
+    }
+
+    /// What the file of the batch tells of a column.
+    fn reach(&self, column: Column) -> Reach {
+        let is_late = self.late.iter().any(|late| late.columns.contains(&column));
+        let Some(segment) = self.held.disk.as_ref().filter(|_| !is_late) else { return Reach::Unknown };
+        let nulls = segment.nulls(GROUP, column.name());
+        match segment.bounds(GROUP, column.name()) {
+            Some(bounds) => Reach::Within { bounds, has_nulls: nulls != Some(0) },
+            None if nulls == Some(segment.rows(GROUP)) => Reach::Null,
+            None => Reach::Unknown,
+        }
     }
 
     fn stored(&self) -> Option<StoredBatch> {

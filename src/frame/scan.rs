@@ -14,8 +14,8 @@ use crate::error::Error;
 use crate::schema::Column;
 
 impl EventFrame {
-    /// The events as a table that is read when it is asked: only the columns that are named, and of each batch only the
-    /// rows that pass the conditions on them are held together.
+    /// The events as a table that is read when it is asked: only the columns that are named, of each batch only the
+    /// rows that pass the conditions on them are held together, and no batch whose bounds show that none does is read.
     ///
     /// # Errors
     /// What polars says.
@@ -71,8 +71,8 @@ impl EventFrame {
         let mut found: Vec<DataFrame> = Vec::new();
         let mut rows = 0;
         let waiting = rayon::current_num_threads() * WAITING;
-        let mut numbers = 0..self.batch_count();
-        while rows < most && !numbers.is_empty() {
+        let mut numbers = self.batches_for(condition).into_iter();
+        while rows < most && numbers.len() > 0 {
             let next: Vec<usize> = numbers.by_ref().take(waiting).collect();
             let frames = next.into_par_iter().map(|number| self.one(number, columns, pick)).collect::<Result<Vec<_>, Error>>()?;
             rows += frames.iter().map(DataFrame::height).sum::<usize>();
