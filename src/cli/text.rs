@@ -6,7 +6,7 @@ pub(crate) use trailsift::report::text::{count, escape, is_hidden, number, quote
 
 /// How many columns of a terminal an escaped text takes at most.
 pub(crate) fn width(text: &str) -> usize {
-    text.chars().map(char_width).sum()
+    if text.is_ascii() { text.len() } else { text.chars().map(char_width).sum() }
 }
 
 /// Two columns for what East Asian typography sets wide, and for pictures.

@@ -15,7 +15,8 @@ use crate::time::TimeRange;
 /// assert_eq!(trailsift::report::text::escape("a\u{202e}b"), r"a\u{202e}b");
 /// ```
 pub fn escape(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(is_hidden) {
+    // Nearly all texts hold nothing but these, which is quick to see.
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) || !text.chars().any(is_hidden) {
         return Cow::Borrowed(text);
     }
     let mut shown = String::with_capacity(text.len() + 8);
