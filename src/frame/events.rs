@@ -184,7 +184,8 @@ impl EventFrame {
 
     /// The batches in which the condition may be true of a row.
     pub(super) fn batches_for(&self, condition: Option<&Expr>) -> Vec<usize> {
-        let may = |slot: &Slot| condition.is_none_or(|condition| prune::can_hold(condition, &|column| slot.reach(column)));
+        let condition = condition.map(prune::settled);
+        let may = |slot: &Slot| condition.as_ref().is_none_or(|condition| prune::can_hold(condition, &|column| slot.reach(column)));
         (0..).zip(&self.slots).filter(|(_, slot)| may(slot)).map(|(number, _)| number).collect()
     }
 

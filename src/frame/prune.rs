@@ -3,8 +3,9 @@
 //! What is not sure to be false counts as possible, so that leaving a batch out changes no answer.
 
 use std::cmp::Ordering;
+use std::sync::Arc;
 
-use polars::prelude::{AnyValue, BooleanFunction, Expr, FunctionExpr, LiteralValue, Operator, TimeUnit};
+use polars::prelude::{AnyValue, BooleanFunction, DataFrame, Expr, FunctionExpr, IntoLazy as _, LiteralValue, Operator, Scalar, TimeUnit};
 
 use super::filter::Filter;
 use super::parquet::Bounds;
@@ -22,7 +23,33 @@ pub(super) enum Reach {
     Within { bounds: Bounds, has_nulls: bool },
 }
 
-/// Whether a row may fulfil the condition; `reach` tells of each column that it names.
+/// The condition with what it compares columns with worked out: a time comes as a text and a call that reads it.
+pub(super) fn settled(condition: &Expr) -> Expr {
+    match condition {
+        Expr::BinaryExpr { left, op, right } => {
+            Expr::BinaryExpr { left: Arc::new(settled(left)), op: *op, right: Arc::new(settled(right)) }
+        }
+        Expr::Function { input, function: FunctionExpr::StringExpr(_) } if input.iter().all(is_literal) => value_of(condition),
+        Expr::Cast { expr, .. } if is_literal(expr) => value_of(condition),
+        other => other.clone(),
+    }
+}
+
+const fn is_literal(expr: &Expr) -> bool {
+    matches!(expr, Expr::Literal(_))
+}
+
+/// The value of an expression without columns; the expression itself where it has none.
+fn value_of(constant: &Expr) -> Expr {
+    let computed = DataFrame::new(1, Vec::new()).and_then(|row| row.lazy().select([constant.clone()]).collect());
+    let value = computed.ok().and_then(|frame| {
+        let column = frame.columns().first()?;
+        Some(Scalar::new(column.dtype().clone(), column.get(0).ok()?.into_static()))
+    });
+    value.map_or_else(|| constant.clone(), |value| Expr::Literal(LiteralValue::Scalar(value)))
+}
+
+/// Whether a row may fulfil the condition, which is [`settled`]; `reach` tells of each column that it names.
 pub(super) fn can_hold(condition: &Expr, reach: &impl Fn(Column) -> Reach) -> bool {
     match condition {
         Expr::Alias(inner, _) => can_hold(inner, reach),
@@ -148,9 +175,8 @@ impl<'l> Literal<'l> {
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::sync::Arc;
 
-    use polars::prelude::{Column as Series, DataFrame, DataType, IntoColumn as _, NamedFrom as _, Series as Values, col, lit};
+    use polars::prelude::{Column as Series, DataType, IntoColumn as _, NamedFrom as _, Series as Values, col, lit};
 
     use super::*;
     use crate::frame::{Batch, EventFrame, Store, data_type};
@@ -206,8 +232,9 @@ mod tests {
             (col("error_code").is_null(), vec![0, 1, 2, 3, 4]),
             (col("error_code").eq(lit("AccessDenied")).not(), vec![0, 1, 2, 3, 4]),
             (col("read_only").eq(lit(false)), vec![2, 3, 4]),
+            (col("event_time").gt_eq(time(2 * DAY)), vec![2, 3, 4]),
             // What is not looked through counts as possible.
-            (col("event_time").gt(time(DAY)), vec![0, 1, 2, 3, 4]),
+            (col("event_time").gt(col("session_creation_time")), vec![0, 1, 2, 3, 4]),
             (col("user_agent").eq(lit("none")), vec![]),
         ];
         for (condition, batches) in conditions {
@@ -232,7 +259,7 @@ mod tests {
             ("dt = '1970-01-02'", 10),
             ("dt BETWEEN '1970-01-02' AND '1970-01-03'", 20),
             ("'1970-01-02' = dt AND record_index > 15", 4),
-            ("event_time < TIMESTAMP '1970-01-03 00:00:00'", 20),
+            ("event_time < '1970-01-03'", 20),
             ("error_code IS NOT NULL", 20),
             ("recipient_account_id = '000000000001' OR dt = '1970-01-01'", 30),
         ] {
