@@ -20,7 +20,7 @@ use aws_sdk_s3::types::RequestPayer;
 
 use super::failure::Failure;
 use super::standing::Standing;
-use super::{Settings, Wire};
+use super::{Limits, Settings, Wire};
 
 /// One bucket, and how it is asked.
 pub(super) struct Bucket {
@@ -95,14 +95,12 @@ fn client(config: &SdkConfig, settings: &Settings, wire: &Arc<Wire>, region: Opt
     let retry = RetryConfig::standard().with_max_attempts(limits.attempts).with_max_backoff(limits.backoff);
     // Evidence must not be given up because many other requests failed too; the pace is what spares the server.
     let partition = RetryPartition::custom("trailsift").token_bucket(TokenBucket::unlimited()).build();
-    let timeouts = TimeoutConfig::builder().connect_timeout(limits.connect).read_timeout(limits.read).build();
     let standing = Standing::new(limits.requests);
     let mut builder = Builder::from(config)
         .retry_config(retry)
         .retry_partition(partition)
-        .timeout_config(timeouts)
-        // A body that stalls is noticed where it is read.
-        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+        .timeout_config(timeouts(&limits))
+        .stalled_stream_protection(stall_protection(&limits))
         // gzip has a checksum of its own and digests have the log's SHA-256; other stores answer in their own ways.
         .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
         .identity_cache(standing.clone())
@@ -118,6 +116,16 @@ fn client(config: &SdkConfig, settings: &Settings, wire: &Arc<Wire>, region: Opt
         builder = builder.force_path_style(true);
     }
     Client::from_conf(builder.build())
+}
+
+/// How long parts of a try may take. What of an answer comes after its head is no part of it, where objects are read.
+pub(super) fn timeouts(limits: &Limits) -> TimeoutConfig {
+    TimeoutConfig::builder().connect_timeout(limits.connect).read_timeout(limits.read).operation_attempt_timeout(limits.attempt).build()
+}
+
+/// Has an answer broken off of which nothing comes any more, once its head is there; the timeout of reading ends with that.
+pub(super) fn stall_protection(limits: &Limits) -> StalledStreamProtectionConfig {
+    StalledStreamProtectionConfig::enabled().upload_enabled(false).grace_period(limits.read).build()
 }
 
 /// Sees the answer to each try, also to those that the SDK repeats and says nothing of.
@@ -169,7 +177,6 @@ mod tests {
     use tokio::sync::Semaphore;
 
     use super::*;
-    use crate::source::s3::Limits;
     use crate::source::s3::pace::Pace;
 
     /// What stands for S3: a bucket that is in Ireland, and what it was asked.

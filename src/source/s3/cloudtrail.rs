@@ -9,6 +9,7 @@ use aws_runtime::auth::sigv4::{SCHEME_ID, SigV4AuthScheme};
 use aws_runtime::retries::classifiers::AwsErrorCodeClassifier;
 use aws_smithy_runtime::client::orchestrator::operation::Operation;
 use aws_smithy_runtime::client::retries::classifiers::{HttpStatusCodeClassifier, TransientErrorClassifier};
+use aws_smithy_runtime::client::stalled_stream_protection::StalledStreamProtectionInterceptor;
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::auth::static_resolver::StaticAuthSchemeOptionResolver;
 use aws_smithy_runtime_api::client::auth::{AuthSchemeOptionResolverParams, SharedAuthScheme, SharedAuthSchemeOptionResolver};
@@ -20,13 +21,13 @@ use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::config_bag::Layer;
 use aws_smithy_types::error::metadata::{ErrorMetadata, ProvideErrorMetadata as _};
 use aws_smithy_types::retry::RetryConfig;
-use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SigningName;
 use aws_types::region::{Region, SigningRegion};
 use aws_types::service_config::ServiceConfigKey;
 use serde_json::{Map, Value};
 
 use super::Limits;
+use super::client::{stall_protection, timeouts};
 use super::failure::Failure;
 
 /// `CloudTrail` in one region.
@@ -53,7 +54,6 @@ impl CloudTrail {
             ..SigV4OperationSigningConfig::default()
         });
         let retry = RetryConfig::standard().with_max_attempts(limits.attempts).with_max_backoff(limits.backoff);
-        let timeouts = TimeoutConfig::builder().connect_timeout(limits.connect).read_timeout(limits.read).build();
         let list_public_keys = Operation::builder()
             .service_name("CloudTrail")
             .operation_name("ListPublicKeys")
@@ -63,7 +63,9 @@ impl CloudTrail {
             .retry_classifier(HttpStatusCodeClassifier::default())
             .retry_classifier(TransientErrorClassifier::<ErrorMetadata>::new())
             .retry_classifier(AwsErrorCodeClassifier::<ErrorMetadata>::new())
-            .timeout_config(timeouts)
+            .timeout_config(timeouts(limits))
+            .stalled_stream_protection(stall_protection(limits))
+            .interceptor(StalledStreamProtectionInterceptor::default())
             .runtime_plugin(StaticRuntimePlugin::new().with_config(layer.freeze()).with_runtime_components(components))
             .serializer(|fields: Value| request(&fields))
             .deserializer(answer)
