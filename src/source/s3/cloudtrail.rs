@@ -133,6 +133,13 @@ const PARTITIONS: [(&str, &str); 6] = [
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpListener;
+    use std::thread;
+    use std::time::Duration;
+
+    use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
+
     use super::*;
 
     #[test]
@@ -145,6 +152,47 @@ mod tests {
             ("us-isob-east-1", "https://cloudtrail.us-isob-east-1.sc2s.sgov.gov"),
         ] {
             assert_eq!(endpoint_url(&config, region), server);
+        }
+    }
+
+    /// A service that sends half of its first answers and then nothing more, and after that whole ones.
+    fn stalling(times: usize) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        thread::spawn(move || {
+            for (number, stream) in listener.incoming().flatten().enumerate() {
+                thread::spawn(move || {
+                    let mut stream = stream;
+                    let (mut request, body) = (Vec::new(), br#"{"PublicKeyList":[]}"#);
+                    while !request.ends_with(b"}") {
+                        let mut byte = [0];
+                        stream.read_exact(&mut byte).unwrap();
+                        request.extend(byte);
+                    }
+                    let sent = if number < times { body.split_at(7).0 } else { body };
+                    write!(stream, "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len()).unwrap();
+                    stream.write_all(sent).unwrap();
+                    // Until the client hangs up.
+                    let _ = stream.read(&mut [0]);
+                });
+            }
+        });
+        address
+    }
+
+    #[test]
+    fn an_answer_that_stalls_is_asked_for_again_and_at_last_given_up() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let limits = Limits { read: Duration::from_millis(500), attempts: 2, backoff: Duration::from_millis(1), ..Limits::default() };
+        for (times, answered) in [(1, true), (2, false)] {
+            let credentials = SharedCredentialsProvider::new(Credentials::new("AKIAEXAMPLE", "made-up", None, None, "test"));
+            let config = SdkConfig::builder().endpoint_url(stalling(times)).credentials_provider(credentials).build();
+            let service = CloudTrail::new(&config, "eu-west-1", &limits).unwrap();
+            let answer = runtime.block_on(service.list_public_keys(Value::Object(Map::new())));
+            match answer {
+                Ok(fields) => assert!(answered && fields.contains_key("PublicKeyList"), "{fields:?}"),
+                Err(failure) => assert!(!answered && failure.to_string().contains("fell silent"), "{failure}"),
+            }
         }
     }
 }
