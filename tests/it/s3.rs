@@ -60,12 +60,12 @@ fn copy(from: &Path, to: &Path) {
 }
 
 /// A text with the names that its objects have in a folder.
-fn as_on_disk(text: &str, bucket: &str, folder: &Path) -> String {
+pub(crate) fn as_on_disk(text: &str, bucket: &str, folder: &Path) -> String {
     text.replace(&format!("s3://{bucket}/"), &format!("{}/", folder.display()))
 }
 
 /// Compares part by part, so that a difference can be read.
-fn assert_same(found: &Value, due: &Value, what: &str) {
+pub(crate) fn assert_same(found: &Value, due: &Value, what: &str) {
     match (found.as_object(), due.as_object()) {
         (Some(found), Some(due)) => {
             assert_eq!(found.keys().collect::<Vec<_>>(), due.keys().collect::<Vec<_>>(), "{what}");

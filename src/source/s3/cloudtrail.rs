@@ -13,7 +13,7 @@ use aws_smithy_runtime::client::stalled_stream_protection::StalledStreamProtecti
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::auth::static_resolver::StaticAuthSchemeOptionResolver;
 use aws_smithy_runtime_api::client::auth::{AuthSchemeOptionResolverParams, SharedAuthScheme, SharedAuthSchemeOptionResolver};
-use aws_smithy_runtime_api::client::identity::SharedIdentityResolver;
+use aws_smithy_runtime_api::client::identity::{SharedIdentityCache, SharedIdentityResolver};
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse, OrchestratorError};
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponentsBuilder;
 use aws_smithy_runtime_api::client::runtime_plugin::StaticRuntimePlugin;
@@ -29,21 +29,35 @@ use serde_json::{Map, Value};
 use super::Limits;
 use super::client::{stall_protection, timeouts};
 use super::failure::Failure;
+use super::standing::identity_cache;
 
 /// `CloudTrail` in one region.
 pub(super) struct CloudTrail {
     list_public_keys: Operation<Value, Map<String, Value>, ErrorMetadata>,
 }
 
-impl CloudTrail {
-    /// Gets ready to ask with the user's credentials; `AWS_ENDPOINT_URL_CLOUDTRAIL`, or the profile, may name another
-    /// address than AWS's.
-    pub(super) fn new(config: &SdkConfig, region: &str, limits: &Limits) -> Result<Self, Failure> {
+/// Who signs: the user, whose credentials are asked for once for all regions.
+pub(super) struct Signer {
+    credentials: SharedIdentityResolver,
+    cache: SharedIdentityCache,
+}
+
+impl Signer {
+    /// The user of a configuration.
+    pub(super) fn new(config: &SdkConfig) -> Result<Self, Failure> {
         let credentials = config.credentials_provider();
         let credentials = credentials.ok_or_else(|| Failure::new("public keys are told only to those who sign their requests"))?;
+        Ok(Self { credentials: SharedIdentityResolver::new(credentials), cache: identity_cache() })
+    }
+}
+
+impl CloudTrail {
+    /// Gets ready to ask; `AWS_ENDPOINT_URL_CLOUDTRAIL`, or the profile, may name another address than AWS's.
+    pub(super) fn new(config: &SdkConfig, signer: &Signer, region: &str, limits: &Limits) -> Self {
         let mut components = RuntimeComponentsBuilder::new("CloudTrail");
         components.push_auth_scheme(SharedAuthScheme::new(SigV4AuthScheme::new()));
-        components.set_identity_resolver(SCHEME_ID, SharedIdentityResolver::new(credentials));
+        components.set_identity_resolver(SCHEME_ID, signer.credentials.clone());
+        components.set_identity_cache(Some(signer.cache.clone()));
         let schemes = StaticAuthSchemeOptionResolver::new(vec![SCHEME_ID]);
         components.set_auth_scheme_option_resolver(Some(SharedAuthSchemeOptionResolver::new(schemes)));
         let mut layer = Layer::new("CloudTrail");
@@ -70,7 +84,7 @@ impl CloudTrail {
             .serializer(|fields: Value| request(&fields))
             .deserializer(answer)
             .build();
-        Ok(Self { list_public_keys })
+        Self { list_public_keys }
     }
 
     /// Sends one request.
@@ -187,7 +201,7 @@ mod tests {
         for (times, answered) in [(1, true), (2, false)] {
             let credentials = SharedCredentialsProvider::new(Credentials::new("AKIAEXAMPLE", "made-up", None, None, "test"));
             let config = SdkConfig::builder().endpoint_url(stalling(times)).credentials_provider(credentials).build();
-            let service = CloudTrail::new(&config, "eu-west-1", &limits).unwrap();
+            let service = CloudTrail::new(&config, &Signer::new(&config).unwrap(), "eu-west-1", &limits);
             let answer = runtime.block_on(service.list_public_keys(Value::Object(Map::new())));
             match answer {
                 Ok(fields) => assert!(answered && fields.contains_key("PublicKeyList"), "{fields:?}"),

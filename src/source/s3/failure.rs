@@ -105,6 +105,8 @@ fn unsent(chain: &str) -> String {
     } else if has("provider was not enabled") {
         // That of a profile; where none is named, it is one of many.
         "the profile has no credentials"
+    } else if has("identity resolver timed out") {
+        "the credentials did not come in time; does what gives them wait for an answer?"
     } else if has("loading credentials") {
         "the credentials cannot be had from where they are kept"
     } else if has("valid uri") {
@@ -211,6 +213,7 @@ mod tests {
             ("the credential provider was not enabled: profile `x` was not defined: could not find source profile", "no such profile"),
             ("failed to read `/home/x/.aws/sso/cache/39.json`: No such file or directory", "aws sso login"),
             ("an error occurred while loading credentials: external process exited with code 1", "cannot be had"),
+            ("identity resolver timed out after 60s", "the credentials did not come in time"),
             ("the credential provider was not enabled", "the profile has no credentials"),
             ("Custom endpoint `x` was not a valid URI", "https://HOST"),
             ("tcp connect error: Connection refused", "no connection"),
