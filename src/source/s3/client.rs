@@ -52,6 +52,9 @@ impl Bucket {
             (Some(region), _) if config.region().is_some_and(|asked| asked.as_ref() == region) => Ok(bucket(first)),
             (Some(region), _) => Ok(bucket(client(config, settings, wire, Some(region)))),
             (None, Ok(_)) => Ok(bucket(first)),
+            // `HEAD` has no body that would say what is bad about a request (Amazon S3 API Reference, "HeadBucket"); a
+            // listing has one.
+            (None, Err(error)) if error.raw_response().is_some_and(|raw| raw.status().as_u16() == 400) => Ok(bucket(first)),
             (None, Err(error)) => Err(Failure::of(&error)),
         }
     }
@@ -193,7 +196,9 @@ mod tests {
             let status = if request.uri().contains(".eu-west-1.") { 200 } else { self.status };
             let body = if request.method() == "HEAD" { "" } else { "<ListBucketResult/>" };
             let mut response = HttpResponse::new(status.try_into().unwrap(), SdkBody::from(body));
-            response.headers_mut().insert(REGION_HEADER, "eu-west-1");
+            if status != 400 {
+                response.headers_mut().insert(REGION_HEADER, "eu-west-1");
+            }
             HttpConnectorFuture::ready(Ok(response))
         }
     }
@@ -201,7 +206,14 @@ mod tests {
     #[test]
     fn a_bucket_is_asked_in_its_own_region() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        for (first, status) in [("us-east-1", 301), ("us-east-1", 403), ("us-east-1", 200), ("eu-west-1", 200)] {
+        for (first, status, second) in [
+            ("us-east-1", 301, "eu-west-1"),
+            ("us-east-1", 403, "eu-west-1"),
+            ("us-east-1", 200, "eu-west-1"),
+            ("eu-west-1", 200, "eu-west-1"),
+            // Only a listing says what is bad about a request.
+            ("us-east-1", 400, "us-east-1"),
+        ] {
             let ireland = Ireland { status, asked: Arc::default() };
             let connector = SharedHttpConnector::new(ireland.clone());
             let config = SdkConfig::builder()
@@ -215,11 +227,11 @@ mod tests {
                 let bucket = Bucket::find("trail-bucket", &config, &Settings::default(), &Arc::new(wire)).await?;
                 bucket.client.list_objects_v2().bucket(&bucket.name).send().await.map_err(|error| Failure::of(&error))
             });
-            listed.unwrap();
+            assert_eq!(listed.is_ok(), status != 400);
             let asked = ireland.asked.lock().unwrap();
             assert_eq!(asked.len(), 2, "{asked:?}");
             assert_eq!(asked[0], format!("HEAD https://trail-bucket.s3.{first}.amazonaws.com/"));
-            assert!(asked[1].starts_with("GET https://trail-bucket.s3.eu-west-1.amazonaws.com/?list-type=2"), "{asked:?}");
+            assert!(asked[1].starts_with(&format!("GET https://trail-bucket.s3.{second}.amazonaws.com/?list-type=2")), "{asked:?}");
         }
     }
 }
