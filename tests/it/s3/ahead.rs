@@ -1,4 +1,4 @@
-//! Objects are fetched many at once, and no more of them than there is room for.
+//! Objects are fetched and folders listed many at once, and no more of them than is allowed.
 
 use std::io::Read as _;
 use std::sync::atomic::Ordering;
@@ -22,9 +22,28 @@ fn a_slow_way_is_gone_many_times_at_once() {
     let document = run(proxy.port, &["detect", "s3://far/AWSLogs", "--format", "json"]).expect(0).json();
     let took = start.elapsed();
     assert_eq!(document["ledger"]["objects"]["read"], 1_200);
-    println!("1,200 objects at {latency:?} each took {took:?}");
+    let most = proxy.seen.most.load(Ordering::Relaxed);
+    println!("1,200 objects at {latency:?} each took {took:?}, {most} at once");
     // One after the other they take a minute, and the server's own time comes on top.
-    assert!(took < latency * 1_200 / 2, "{took:?}");
+    assert!(took < latency * 1_200 / 2 && most > 8, "{took:?}, {most}");
+}
+
+#[test]
+fn folders_are_listed_side_by_side() {
+    let Some(mut server) = Server::start() else { return };
+    for region in 1..=12 {
+        server.load("wide", logs(&format!("eu-west-{region}"), 100).path(), "", false);
+    }
+    let url = S3Url::parse("s3://wide/").expect("a bucket");
+    // The proxy may see a request end a little after the client does.
+    for (listings, due) in [(32, 5..=12), (1, 1..=2)] {
+        let proxy = Proxy::start(server.port, Plan { latency: Duration::from_millis(50), ..Plan::default() });
+        let settings = settings(proxy.port, Limits { listings, ..Limits::default() });
+        assert_eq!(s3::list([&url], &settings, &Asked::default()).expect("listed").objects.len(), 1_200);
+        let most = proxy.seen.most.load(Ordering::Relaxed);
+        println!("{most} listings at once of {}", proxy.seen.listings.load(Ordering::Relaxed));
+        assert!(due.contains(&most), "{most} of {listings}");
+    }
 }
 
 #[test]

@@ -62,7 +62,26 @@ pub(crate) struct Seen {
     /// The heads of all requests.
     pub(crate) heads: Mutex<Vec<String>>,
     pub(crate) faults: Mutex<HashMap<Fault, usize>>,
+    /// The most requests that were under way at once.
+    pub(crate) most: AtomicUsize,
+    under_way: AtomicUsize,
     requests: AtomicUsize,
+}
+
+/// A request that is under way until it is dropped.
+struct UnderWay<'s>(&'s Seen);
+
+impl<'s> UnderWay<'s> {
+    fn new(seen: &'s Seen) -> Self {
+        seen.most.fetch_max(seen.under_way.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
+        Self(seen)
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.under_way.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 pub(crate) struct Proxy {
@@ -102,6 +121,7 @@ impl Drop for Proxy {
 fn serve(mut client: TcpStream, upstream: u16, plan: &Plan, seen: &Seen) -> std::io::Result<()> {
     client.set_nodelay(true)?;
     while let Some(head) = read_head(&mut client)? {
+        let _under_way = UnderWay::new(seen);
         let first = head.lines().next().unwrap_or_default();
         let method = first.split(' ').next().unwrap_or_default();
         let number = seen.requests.fetch_add(1, Ordering::Relaxed);
