@@ -177,7 +177,8 @@ mod tests {
             for (number, stream) in listener.incoming().flatten().enumerate() {
                 thread::spawn(move || {
                     let mut stream = stream;
-                    let (mut request, body) = (Vec::new(), br#"{"PublicKeyList":[]}"#);
+                    let body: &[u8] = br#"{"PublicKeyList":[]}"#;
+                    let mut request = Vec::new();
                     while !request.ends_with(b"}") {
                         let mut byte = [0];
                         stream.read_exact(&mut byte).unwrap();
