@@ -56,7 +56,7 @@ fn where_a_network_also_falls_silent_the_answer_is_the_same() {
     let proxy = Proxy::start(server.port, Plan { percent: 5, faults: ALL_FAULTS, ..Plan::default() });
     // Of 2,000 objects none is to fail by chance: one in five requests does, and as many once more on a busy machine.
     let limits =
-        Limits { requests: 64, read: Duration::from_secs(2), backoff: Duration::from_millis(200), attempts: 16, ..Limits::default() };
+        Limits { requests: 64, read: Duration::from_secs(1), backoff: Duration::from_millis(200), attempts: 16, ..Limits::default() };
     let start = Instant::now();
     let in_bucket = detect(Path::new("s3://flaky/AWSLogs"), settings(proxy.port, limits));
     println!("read in {:?}", start.elapsed());

@@ -16,8 +16,8 @@ fn limits() -> Limits {
     Limits { requests: 16, read: Duration::from_secs(2), attempts: 4, backoff: Duration::from_millis(200), ..Limits::default() }
 }
 
-fn list(settings: &Settings, asked: &Asked) -> Result<Listing, String> {
-    let url = S3Url::parse("s3://some/").expect("a bucket");
+fn list(url: &str, settings: &Settings, asked: &Asked) -> Result<Listing, String> {
+    let url = S3Url::parse(url).expect("a bucket");
     s3::list([&url], settings, asked).map_err(|error| error.to_string())
 }
 
@@ -25,7 +25,7 @@ fn list(settings: &Settings, asked: &Asked) -> Result<Listing, String> {
 fn listed(server: &Server, limits: Limits, first: (&'static str, usize, Fault)) -> (Result<Listing, String>, Duration) {
     let proxy = Proxy::start(server.port, Plan { first: Some(first), ..Plan::default() });
     let start = Instant::now();
-    let listing = list(&settings(proxy.port, limits), &Asked::default());
+    let listing = list("s3://some/", &settings(proxy.port, limits), &Asked::default());
     println!("{first:?}: {:?} in {:?}", listing.as_ref().map(|listing| listing.objects.len()), start.elapsed());
     (listing, start.elapsed())
 }
@@ -73,7 +73,7 @@ fn a_folder_whose_listing_stalls_is_a_problem_and_the_rest_is_listed() {
     let proxy = Proxy::start(server.port, Plan { first: Some(("us-west-2%2F", usize::MAX, Fault::Stall)), ..Plan::default() });
     // With a time, folders are chosen among, so that each is listed for itself.
     let asked = Asked { logs: Days { first: Some("2026/02/01".to_owned()), last: None }, ..Asked::default() };
-    let listing = list(&settings(proxy.port, Limits { attempts: 2, ..limits() }), &asked).expect("listed");
+    let listing = list("s3://some/AWSLogs/", &settings(proxy.port, Limits { attempts: 2, ..limits() }), &asked).expect("listed");
     assert_eq!(listing.objects.len(), 7);
     let problems: Vec<_> = listing.problems.iter().map(|problem| (&*problem.place.object, problem.message.as_str())).collect();
     let message = "the folder could not be listed to its end: the server began to answer and then fell silent, also after many tries";
@@ -89,7 +89,8 @@ fn an_object_that_stalls_is_taken_up_again_and_at_last_given_up() {
     for whole_bytes in [16 << 20, 10] {
         let read = |times| {
             let proxy = Proxy::start(server.port, Plan { first: Some(("/a.json", times, Fault::Stall)), ..Plan::default() });
-            let objects = list(&settings(proxy.port, Limits { whole_bytes, ..limits }), &Asked::default()).expect("listed").objects;
+            let objects =
+                list("s3://some/", &settings(proxy.port, Limits { whole_bytes, ..limits }), &Asked::default()).expect("listed").objects;
             let mut bytes = Vec::new();
             Opener::new(&objects)
                 .open_next(&objects[0])
@@ -106,7 +107,7 @@ fn an_error_that_stalls_is_given_up_too() {
     let Some(mut server) = Server::start() else { return };
     server.put("some", "a.json", "{}", &json!({}));
     let proxy = Proxy::start(server.port, Plan { first: Some(("/a.json", usize::MAX, Fault::Stall)), ..Plan::default() });
-    let objects = list(&settings(proxy.port, Limits { attempts: 2, ..limits() }), &Asked::default()).expect("listed").objects;
+    let objects = list("s3://some/", &settings(proxy.port, Limits { attempts: 2, ..limits() }), &Asked::default()).expect("listed").objects;
     // The ETag is another one, so the answer is an error, of which half comes.
     server.put("some", "a.json", "[]", &json!({}));
     let error = Opener::new(&objects).open_next(&objects[0]).map(drop).expect_err("changed").to_string();
@@ -119,9 +120,8 @@ fn a_server_that_falls_silent_is_asked_again() {
     let folder = logs("eu-west-1", 400);
     server.load("silent", folder.path(), "", false);
     let proxy = Proxy::start(server.port, Plan { percent: 5, faults: &[Fault::Silence, Fault::Stall], ..Plan::default() });
-    let url = S3Url::parse("s3://silent/").expect("a bucket");
     let settings = settings(proxy.port, Limits { attempts: 8, ..limits() });
-    let objects: Vec<Object> = s3::list([&url], &settings, &Asked::default()).expect("listed").objects;
+    let objects: Vec<Object> = list("s3://silent/", &settings, &Asked::default()).expect("listed").objects;
     assert_eq!(objects.len(), 400);
     let mut opener = Opener::new(&objects);
     for object in &objects {
