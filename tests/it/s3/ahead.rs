@@ -69,7 +69,7 @@ fn what_is_fetched_ahead_has_bounds() {
         let asked_for = || proxy.seen.objects.load(Ordering::Relaxed);
         let mut opener = Opener::new(&objects);
         let start = Instant::now();
-        while asked_for() < most && start.elapsed() < Duration::from_secs(60) {
+        while asked_for() < most && start.elapsed() < Duration::from_mins(1) {
             std::thread::sleep(Duration::from_millis(10));
         }
         // Long enough for one more, if there were no bound.
