@@ -42,7 +42,7 @@ fn run(port: u16, args: &[&str]) -> Run {
     trailsift_in([args, &["--endpoint-url", &endpoint(port)]].concat(), &[], &ENVIRONMENT)
 }
 
-/// The way to a server for the library, without signatures and with little patience.
+/// The way to a server for the library, without signatures.
 fn settings(port: u16, limits: Limits) -> Settings {
     Settings { endpoint_url: Some(endpoint(port)), no_sign_request: true, limits, ..Settings::default() }
 }
