@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use walkdir::WalkDir;
 
 use crate::s3::server::{Server, python};
-use crate::s3::{ENVIRONMENT, text};
+use crate::s3::{ENVIRONMENT, as_on_disk, assert_same, text};
 use crate::support::{Folder, Run, check_ledger, project, shared, trailsift, trailsift_in};
 use stub::Stub;
 
@@ -72,6 +72,14 @@ fn a_copy_verifies_as_the_bucket_does() {
         }
     }
     assert_eq!(found["files"].as_object().map(serde_json::Map::len), expected["files"].as_object().map(serde_json::Map::len));
+
+    let (endpoint, url) = (format!("http://127.0.0.1:{}", server.port), "s3://trail-bucket/");
+    let args = ["verify", url, "--keys", text(&keys), "--since", start, "--until", end, "--endpoint-url", &endpoint, "--format", "json"];
+    let in_bucket: Value =
+        serde_json::from_str(&as_on_disk(&run(&args, &[]).expect(1).stdout, "trail-bucket", &to.join("trail-bucket"))).expect("JSON");
+    for part in ["range", "verdict", "files", "findings", "coverage", "trust"] {
+        assert_same(&found[part], &in_bucket[part], part);
+    }
 
     // Nothing is fetched twice, but for what is no longer as it was.
     assert_eq!(counts(&fetch(server.port, "trail-bucket", &to, &["--resume"]).expect(0)), [objects, 0, objects, 0, 0]);
@@ -186,6 +194,24 @@ fn keys_that_are_missing_are_fetched_once() {
     assert_eq!(std::fs::read(case.join("public-keys.json")).expect("kept"), std::fs::read(&kept).expect("kept"));
     assert!(investigated.stderr.contains("fetched into"), "{}", investigated.stderr);
     assert_eq!(trailsift(["detect", text(&case), "--format", "json"]).code, 3);
+}
+
+#[test]
+fn credentials_are_asked_for_once_for_all_regions() {
+    let keys: Value = serde_json::from_slice(&std::fs::read(project("sample-logs/public-keys.json")).expect("a file")).expect("JSON");
+    let stub = Stub::start(keys["PublicKeyList"].as_array().expect("keys").clone(), "none");
+    let folder = Folder::new();
+    let script =
+        "printf x >> \"$0.calls\"\nprintf '{\"Version\": 1, \"AccessKeyId\": \"AKIAPROCESS\", \"SecretAccessKey\": \"made-up\"}'\n";
+    let process = folder.write("process.sh", script);
+    let config = folder.write("config", format!("[profile process]\ncredential_process=sh {}", text(&process)));
+    let endpoint = format!("http://127.0.0.1:{}", stub.port);
+    let environment = [("AWS_ENDPOINT_URL_CLOUDTRAIL", endpoint.as_str()), ("AWS_CONFIG_FILE", text(&config))];
+    let (logs, kept) = (project("sample-logs"), folder.path().join("keys.json"));
+    run(&["verify", text(&logs), &format!("--fetch-keys={}", text(&kept)), "--profile", "process", "--format", "json"], &environment);
+    let regions: BTreeSet<String> = stub.asked().into_iter().map(|(region, _)| region).collect();
+    assert!(kept.exists() && regions.len() > 1, "{regions:?}");
+    assert_eq!(std::fs::read(folder.path().join("process.sh.calls")).expect("called").len(), 1);
 }
 
 #[test]

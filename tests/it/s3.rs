@@ -1,23 +1,24 @@
 //! Straight from S3: a server on loopback, and in between a proxy that fails.
 
 mod access;
+mod ahead;
+mod faults;
 pub(crate) mod proxy;
+mod roles;
 pub(crate) mod server;
+mod silence;
 
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 use walkdir::WalkDir;
 
 use crate::support::{Folder, Run, check_ledger, gzip, project, record, root_login, shared, trailsift, trailsift_in};
-use proxy::{FAULTS, Fault, Plan, Proxy};
+use proxy::{Plan, Proxy};
 use server::Server;
-use trailsift::source::s3::{self, Asked, Limits, S3Url, Settings};
-use trailsift::source::{Object, Opener};
+use trailsift::source::s3::{Limits, Settings};
 
 /// The buckets of which the sample's digests speak.
 const SAMPLE: [&str; 2] = ["example-111122223333-cloudtrail-logs", "example-444455556666-cloudtrail-logs"];
@@ -41,6 +42,11 @@ fn run(port: u16, args: &[&str]) -> Run {
     trailsift_in([args, &["--endpoint-url", &endpoint(port)]].concat(), &[], &ENVIRONMENT)
 }
 
+/// The way to a server for the library, without signatures.
+fn settings(port: u16, limits: Limits) -> Settings {
+    Settings { endpoint_url: Some(endpoint(port)), no_sign_request: true, limits, ..Settings::default() }
+}
+
 pub(crate) fn text(path: &Path) -> &str {
     path.to_str().expect("UTF-8")
 }
@@ -54,12 +60,12 @@ fn copy(from: &Path, to: &Path) {
 }
 
 /// A text with the names that its objects have in a folder.
-fn as_on_disk(text: &str, bucket: &str, folder: &Path) -> String {
+pub(crate) fn as_on_disk(text: &str, bucket: &str, folder: &Path) -> String {
     text.replace(&format!("s3://{bucket}/"), &format!("{}/", folder.display()))
 }
 
 /// Compares part by part, so that a difference can be read.
-fn assert_same(found: &Value, due: &Value, what: &str) {
+pub(crate) fn assert_same(found: &Value, due: &Value, what: &str) {
     match (found.as_object(), due.as_object()) {
         (Some(found), Some(due)) => {
             assert_eq!(found.keys().collect::<Vec<_>>(), due.keys().collect::<Vec<_>>(), "{what}");
@@ -202,49 +208,6 @@ fn logs(region: &str, count: u32) -> Folder {
 }
 
 #[test]
-fn where_a_network_fails_nothing_is_lost_and_nothing_comes_twice() {
-    let Some(mut server) = Server::start() else { return };
-    let folder = logs("eu-west-1", 2_000);
-    server.load("flaky", folder.path(), "", false);
-    let proxy = Proxy::start(server.port, Plan { percent: 5, faults: FAULTS, ..Plan::default() });
-    let in_bucket = run(proxy.port, &["detect", "s3://flaky/AWSLogs", "--format", "json"]).expect(0);
-    let on_disk = trailsift(["detect", text(folder.path()), "--format", "json"]).expect(0);
-    assert_eq!(on_disk.json()["ledger"]["objects"]["read"], 2_000);
-    assert!(!on_disk.json()["findings"].as_array().expect("findings").is_empty());
-    let found: Value = serde_json::from_str(&as_on_disk(&in_bucket.stdout, "flaky", folder.path())).expect("JSON");
-    check_ledger(&found);
-    assert_same(&found, &on_disk.json(), "detect");
-    let faults = proxy.seen.faults.lock().expect("no panic").clone();
-    println!("faults: {faults:?}");
-    assert!(faults.len() == FAULTS.len() && faults.values().all(|count| *count > 50), "{faults:?}");
-    // Nothing but reads is ever sent.
-    assert!(proxy.seen.heads.lock().expect("no panic").iter().all(|head| head.starts_with("GET ")));
-}
-
-#[test]
-fn a_server_that_falls_silent_is_asked_again() {
-    let Some(mut server) = Server::start() else { return };
-    let folder = logs("eu-west-1", 400);
-    server.load("silent", folder.path(), "", false);
-    let proxy = Proxy::start(server.port, Plan { percent: 5, faults: &[Fault::Hang], ..Plan::default() });
-    // Long enough for a busy machine to answer in.
-    let limits = Limits { read: Duration::from_secs(5), backoff: Duration::from_millis(200), ..Limits::default() };
-    let settings = Settings { endpoint_url: Some(endpoint(proxy.port)), no_sign_request: true, limits, ..Settings::default() };
-    let url = S3Url::parse("s3://silent/").expect("a bucket");
-    let objects: Vec<Object> = s3::list([&url], &settings, &Asked::default()).expect("listed").objects;
-    assert_eq!(objects.len(), 400);
-    let mut opener = Opener::new(&objects);
-    for object in &objects {
-        let (mut found, path) = (Vec::new(), as_on_disk(&object.name, "silent", folder.path()));
-        opener.open_next(object).expect("fetched").read_to_end(&mut found).expect("read");
-        assert!(found == std::fs::read(path).expect("a file"), "{}", object.name);
-    }
-    let hung = proxy.seen.faults.lock().expect("no panic")[&Fault::Hang];
-    println!("requests that met silence: {hung}");
-    assert!(hung > 10, "{hung}");
-}
-
-#[test]
 fn a_day_out_of_a_year_takes_few_listing_requests() {
     let Some(mut server) = Server::start() else { return };
     server.year("year", "2025-01-01", &record(1, |_| ()));
@@ -307,90 +270,4 @@ fn what_cannot_be_listed_is_said_in_one_sentence() {
     }
     let said = refusal(run(server.port, &["detect", "s3://"]));
     assert!(said.contains("no bucket is named"), "{said}");
-}
-
-#[test]
-fn what_stays_unreadable_is_a_problem_and_the_rest_is_read() {
-    let Some(mut server) = Server::start() else { return };
-    server.load("some", logs("eu-west-1", 7).path(), "", false);
-    server.load("some", logs("us-west-2", 2).path(), "", false);
-    let answers = vec![
-        ("us-west-2%2F", 403, "AccessDenied", "Access Denied"),
-        ("_0000000000000001.json.gz", 403, "AccessDenied", "Access Denied"),
-        ("_0000000000000002.json.gz", 403, "InvalidObjectState", "The operation is not valid for the object's storage class"),
-        ("_0000000000000003.json.gz", 403, "AccessDenied", "User: x is not authorized to perform: kms:Decrypt on the resource"),
-        ("_0000000000000004.json.gz", 412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold"),
-        ("_0000000000000005.json.gz", 400, "KMS.DisabledException", "arn:aws:kms:eu-west-1:111122223333:key/x is disabled"),
-    ];
-    let proxy = Proxy::start(server.port, Plan { answers, ..Plan::default() });
-    let home = Folder::new();
-    let (case, copy) = (home.path().join("case"), home.path().join("copy"));
-    for (args, loaded) in [(vec!["detect"], 6), (vec!["investigate", "--out", text(&case)], 6), (vec!["fetch", "--to", text(&copy)], 0)] {
-        // With a time, folders are chosen among, so that each is listed for itself.
-        let more = ["s3://some/AWSLogs/", "--since", "2026-02-01", "--format", "json"];
-        let document = run(proxy.port, &[&args[..], &more].concat()).expect(3).json();
-        check_ledger(&document);
-        assert_eq!(document["ledger"]["objects"], json!({"listed": 8, "read": 2, "skipped": 0, "problems": 6}));
-        assert_eq!(document["ledger"]["records"]["loaded"], loaded);
-        has_unreadable(&document["ledger"]["problems"]);
-    }
-    // What was not to be had is fetched once it is.
-    let document = run(server.port, &["fetch", "s3://some/AWSLogs/", "--to", text(&copy), "--resume", "--format", "json"]).expect(0).json();
-    assert_eq!(document["counts"], json!({"listed": 9, "copied": 7, "there": 2, "skipped": 0, "problems": 0}));
-}
-
-/// Checks that each object that cannot be read is told of with why and what to do.
-fn has_unreadable(problems: &Value) {
-    let problems: Vec<(&str, &str)> = problems
-        .as_array()
-        .expect("problems")
-        .iter()
-        .map(|problem| (problem["object"].as_str().expect("a name"), problem["message"].as_str().expect("a text")))
-        .collect();
-    for (object, message) in [
-        ("s3://some/AWSLogs/111122223333/CloudTrail/us-west-2/", "the folder could not be listed to its end: access denied"),
-        ("_0000000000000001.json.gz", "access denied"),
-        ("_0000000000000002.json.gz", "restore it first (aws s3api restore-object"),
-        ("_0000000000000003.json.gz", "encrypted with a KMS key"),
-        ("_0000000000000004.json.gz", "changed after it was listed"),
-        ("_0000000000000005.json.gz", "ask its owner for kms:Decrypt, or enable the key (arn:aws:kms:"),
-    ] {
-        assert!(problems.iter().any(|(name, text)| name.ends_with(object) && text.contains(message)), "{object} in {problems:?}");
-    }
-}
-
-#[test]
-fn an_interrupted_investigation_goes_on_without_fetching_what_it_has() {
-    let Some(mut server) = Server::start() else { return };
-    let (home, folder) = (Folder::new(), logs("eu-west-1", 600));
-    server.load("long", folder.path(), "", false);
-    let case = home.path().join("case");
-    let args = ["investigate", "s3://long/", "--out", text(&case), "--resume", "--format", "json"];
-    let slow = Proxy::start(server.port, Plan { latency: Duration::from_millis(40), ..Plan::default() });
-    let mut first = Command::new(env!("CARGO_BIN_EXE_trailsift"))
-        .args(args)
-        .args(["--endpoint-url", &endpoint(slow.port)])
-        .envs(ENVIRONMENT)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("the binary starts");
-    while slow.seen.objects.load(Ordering::Relaxed) < 300 && first.try_wait().expect("a child").is_none() {
-        std::thread::sleep(Duration::from_millis(1));
-    }
-    first.kill().expect("killed");
-    first.wait().expect("ended");
-    assert!(!case.exists() && slow.seen.objects.load(Ordering::Relaxed) < 600);
-    let proxy = Proxy::start(server.port, Plan::default());
-    let resumed = run(proxy.port, &args).expect(0);
-    // What was under way when the run was killed is fetched again, and evidence is read from what was kept.
-    let fetched = proxy.seen.objects.load(Ordering::Relaxed);
-    println!("fetched by the second run: {fetched} of 600");
-    assert!((200..450).contains(&fetched), "{fetched}");
-    let whole = run(proxy.port, &["investigate", "s3://long/", "--out", text(&home.path().join("other")), "--format", "json"]).expect(0);
-    assert_same(&resumed.json(), &whole.json(), "investigate");
-    let left: Vec<_> = std::fs::read_dir(home.path()).expect("a folder").map(|entry| entry.expect("a name").file_name()).collect();
-    assert_eq!(left.len(), 2, "{left:?}");
-    let refused = run(proxy.port, &["investigate", text(folder.path()), "--out", text(&home.path().join("third")), "--resume"]);
-    assert!(refusal(refused).contains("--resume"));
 }

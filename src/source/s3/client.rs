@@ -20,7 +20,7 @@ use aws_sdk_s3::types::RequestPayer;
 
 use super::failure::Failure;
 use super::standing::Standing;
-use super::{Settings, Wire};
+use super::{Limits, Settings, Wire};
 
 /// One bucket, and how it is asked.
 pub(super) struct Bucket {
@@ -52,6 +52,9 @@ impl Bucket {
             (Some(region), _) if config.region().is_some_and(|asked| asked.as_ref() == region) => Ok(bucket(first)),
             (Some(region), _) => Ok(bucket(client(config, settings, wire, Some(region)))),
             (None, Ok(_)) => Ok(bucket(first)),
+            // `HEAD` has no body that would say what is bad about a request (Amazon S3 API Reference, "HeadBucket"); a
+            // listing has one.
+            (None, Err(error)) if error.raw_response().is_some_and(|raw| raw.status().as_u16() == 400) => Ok(bucket(first)),
             (None, Err(error)) => Err(Failure::of(&error)),
         }
     }
@@ -95,14 +98,12 @@ fn client(config: &SdkConfig, settings: &Settings, wire: &Arc<Wire>, region: Opt
     let retry = RetryConfig::standard().with_max_attempts(limits.attempts).with_max_backoff(limits.backoff);
     // Evidence must not be given up because many other requests failed too; the pace is what spares the server.
     let partition = RetryPartition::custom("trailsift").token_bucket(TokenBucket::unlimited()).build();
-    let timeouts = TimeoutConfig::builder().connect_timeout(limits.connect).read_timeout(limits.read).build();
     let standing = Standing::new(limits.requests);
     let mut builder = Builder::from(config)
         .retry_config(retry)
         .retry_partition(partition)
-        .timeout_config(timeouts)
-        // A body that stalls is noticed where it is read.
-        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+        .timeout_config(timeouts(&limits))
+        .stalled_stream_protection(stall_protection(&limits))
         // gzip has a checksum of its own and digests have the log's SHA-256; other stores answer in their own ways.
         .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
         .identity_cache(standing.clone())
@@ -118,6 +119,16 @@ fn client(config: &SdkConfig, settings: &Settings, wire: &Arc<Wire>, region: Opt
         builder = builder.force_path_style(true);
     }
     Client::from_conf(builder.build())
+}
+
+/// How long parts of a try may take. What of an answer comes after its head is no part of it, where objects are read.
+pub(super) fn timeouts(limits: &Limits) -> TimeoutConfig {
+    TimeoutConfig::builder().connect_timeout(limits.connect).read_timeout(limits.read).operation_attempt_timeout(limits.attempt).build()
+}
+
+/// Has an answer broken off of which nothing comes any more, once its head is there; the timeout of reading ends with that.
+pub(super) fn stall_protection(limits: &Limits) -> StalledStreamProtectionConfig {
+    StalledStreamProtectionConfig::enabled().upload_enabled(false).grace_period(limits.read).build()
 }
 
 /// Sees the answer to each try, also to those that the SDK repeats and says nothing of.
@@ -169,7 +180,6 @@ mod tests {
     use tokio::sync::Semaphore;
 
     use super::*;
-    use crate::source::s3::Limits;
     use crate::source::s3::pace::Pace;
 
     /// What stands for S3: a bucket that is in Ireland, and what it was asked.
@@ -186,7 +196,9 @@ mod tests {
             let status = if request.uri().contains(".eu-west-1.") { 200 } else { self.status };
             let body = if request.method() == "HEAD" { "" } else { "<ListBucketResult/>" };
             let mut response = HttpResponse::new(status.try_into().unwrap(), SdkBody::from(body));
-            response.headers_mut().insert(REGION_HEADER, "eu-west-1");
+            if status != 400 {
+                response.headers_mut().insert(REGION_HEADER, "eu-west-1");
+            }
             HttpConnectorFuture::ready(Ok(response))
         }
     }
@@ -194,7 +206,14 @@ mod tests {
     #[test]
     fn a_bucket_is_asked_in_its_own_region() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        for (first, status) in [("us-east-1", 301), ("us-east-1", 403), ("us-east-1", 200), ("eu-west-1", 200)] {
+        for (first, status, second) in [
+            ("us-east-1", 301, "eu-west-1"),
+            ("us-east-1", 403, "eu-west-1"),
+            ("us-east-1", 200, "eu-west-1"),
+            ("eu-west-1", 200, "eu-west-1"),
+            // Only a listing says what is bad about a request.
+            ("us-east-1", 400, "us-east-1"),
+        ] {
             let ireland = Ireland { status, asked: Arc::default() };
             let connector = SharedHttpConnector::new(ireland.clone());
             let config = SdkConfig::builder()
@@ -208,11 +227,11 @@ mod tests {
                 let bucket = Bucket::find("trail-bucket", &config, &Settings::default(), &Arc::new(wire)).await?;
                 bucket.client.list_objects_v2().bucket(&bucket.name).send().await.map_err(|error| Failure::of(&error))
             });
-            listed.unwrap();
+            assert_eq!(listed.is_ok(), status != 400);
             let asked = ireland.asked.lock().unwrap();
             assert_eq!(asked.len(), 2, "{asked:?}");
             assert_eq!(asked[0], format!("HEAD https://trail-bucket.s3.{first}.amazonaws.com/"));
-            assert!(asked[1].starts_with("GET https://trail-bucket.s3.eu-west-1.amazonaws.com/?list-type=2"), "{asked:?}");
+            assert!(asked[1].starts_with(&format!("GET https://trail-bucket.s3.{second}.amazonaws.com/?list-type=2")), "{asked:?}");
         }
     }
 }

@@ -9,10 +9,11 @@ use aws_runtime::auth::sigv4::{SCHEME_ID, SigV4AuthScheme};
 use aws_runtime::retries::classifiers::AwsErrorCodeClassifier;
 use aws_smithy_runtime::client::orchestrator::operation::Operation;
 use aws_smithy_runtime::client::retries::classifiers::{HttpStatusCodeClassifier, TransientErrorClassifier};
+use aws_smithy_runtime::client::stalled_stream_protection::StalledStreamProtectionInterceptor;
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::auth::static_resolver::StaticAuthSchemeOptionResolver;
 use aws_smithy_runtime_api::client::auth::{AuthSchemeOptionResolverParams, SharedAuthScheme, SharedAuthSchemeOptionResolver};
-use aws_smithy_runtime_api::client::identity::SharedIdentityResolver;
+use aws_smithy_runtime_api::client::identity::{SharedIdentityCache, SharedIdentityResolver};
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse, OrchestratorError};
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponentsBuilder;
 use aws_smithy_runtime_api::client::runtime_plugin::StaticRuntimePlugin;
@@ -20,29 +21,43 @@ use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::config_bag::Layer;
 use aws_smithy_types::error::metadata::{ErrorMetadata, ProvideErrorMetadata as _};
 use aws_smithy_types::retry::RetryConfig;
-use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SigningName;
 use aws_types::region::{Region, SigningRegion};
 use aws_types::service_config::ServiceConfigKey;
 use serde_json::{Map, Value};
 
 use super::Limits;
+use super::client::{stall_protection, timeouts};
 use super::failure::Failure;
+use super::standing::identity_cache;
 
 /// `CloudTrail` in one region.
 pub(super) struct CloudTrail {
     list_public_keys: Operation<Value, Map<String, Value>, ErrorMetadata>,
 }
 
-impl CloudTrail {
-    /// Gets ready to ask with the user's credentials; `AWS_ENDPOINT_URL_CLOUDTRAIL`, or the profile, may name another
-    /// address than AWS's.
-    pub(super) fn new(config: &SdkConfig, region: &str, limits: &Limits) -> Result<Self, Failure> {
+/// Who signs: the user, whose credentials are asked for once for all regions.
+pub(super) struct Signer {
+    credentials: SharedIdentityResolver,
+    cache: SharedIdentityCache,
+}
+
+impl Signer {
+    /// The user of a configuration.
+    pub(super) fn new(config: &SdkConfig) -> Result<Self, Failure> {
         let credentials = config.credentials_provider();
         let credentials = credentials.ok_or_else(|| Failure::new("public keys are told only to those who sign their requests"))?;
+        Ok(Self { credentials: SharedIdentityResolver::new(credentials), cache: identity_cache() })
+    }
+}
+
+impl CloudTrail {
+    /// Gets ready to ask; `AWS_ENDPOINT_URL_CLOUDTRAIL`, or the profile, may name another address than AWS's.
+    pub(super) fn new(config: &SdkConfig, signer: &Signer, region: &str, limits: &Limits) -> Self {
         let mut components = RuntimeComponentsBuilder::new("CloudTrail");
         components.push_auth_scheme(SharedAuthScheme::new(SigV4AuthScheme::new()));
-        components.set_identity_resolver(SCHEME_ID, SharedIdentityResolver::new(credentials));
+        components.set_identity_resolver(SCHEME_ID, signer.credentials.clone());
+        components.set_identity_cache(Some(signer.cache.clone()));
         let schemes = StaticAuthSchemeOptionResolver::new(vec![SCHEME_ID]);
         components.set_auth_scheme_option_resolver(Some(SharedAuthSchemeOptionResolver::new(schemes)));
         let mut layer = Layer::new("CloudTrail");
@@ -53,7 +68,6 @@ impl CloudTrail {
             ..SigV4OperationSigningConfig::default()
         });
         let retry = RetryConfig::standard().with_max_attempts(limits.attempts).with_max_backoff(limits.backoff);
-        let timeouts = TimeoutConfig::builder().connect_timeout(limits.connect).read_timeout(limits.read).build();
         let list_public_keys = Operation::builder()
             .service_name("CloudTrail")
             .operation_name("ListPublicKeys")
@@ -63,12 +77,14 @@ impl CloudTrail {
             .retry_classifier(HttpStatusCodeClassifier::default())
             .retry_classifier(TransientErrorClassifier::<ErrorMetadata>::new())
             .retry_classifier(AwsErrorCodeClassifier::<ErrorMetadata>::new())
-            .timeout_config(timeouts)
+            .timeout_config(timeouts(limits))
+            .stalled_stream_protection(stall_protection(limits))
+            .interceptor(StalledStreamProtectionInterceptor::default())
             .runtime_plugin(StaticRuntimePlugin::new().with_config(layer.freeze()).with_runtime_components(components))
             .serializer(|fields: Value| request(&fields))
             .deserializer(answer)
             .build();
-        Ok(Self { list_public_keys })
+        Self { list_public_keys }
     }
 
     /// Sends one request.
@@ -131,6 +147,13 @@ const PARTITIONS: [(&str, &str); 6] = [
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpListener;
+    use std::thread;
+    use std::time::Duration;
+
+    use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
+
     use super::*;
 
     #[test]
@@ -143,6 +166,48 @@ mod tests {
             ("us-isob-east-1", "https://cloudtrail.us-isob-east-1.sc2s.sgov.gov"),
         ] {
             assert_eq!(endpoint_url(&config, region), server);
+        }
+    }
+
+    /// A service that sends half of its first answers and then nothing more, and after that whole ones.
+    fn stalling(times: usize) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        thread::spawn(move || {
+            for (number, stream) in listener.incoming().flatten().enumerate() {
+                thread::spawn(move || {
+                    let mut stream = stream;
+                    let body: &[u8] = br#"{"PublicKeyList":[]}"#;
+                    let mut request = Vec::new();
+                    while !request.ends_with(b"}") {
+                        let mut byte = [0];
+                        stream.read_exact(&mut byte).unwrap();
+                        request.extend(byte);
+                    }
+                    let sent = if number < times { body.split_at(7).0 } else { body };
+                    write!(stream, "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len()).unwrap();
+                    stream.write_all(sent).unwrap();
+                    // Until the client hangs up.
+                    let _ = stream.read(&mut [0]);
+                });
+            }
+        });
+        address
+    }
+
+    #[test]
+    fn an_answer_that_stalls_is_asked_for_again_and_at_last_given_up() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let limits = Limits { read: Duration::from_millis(500), attempts: 2, backoff: Duration::from_millis(1), ..Limits::default() };
+        for (times, answered) in [(1, true), (2, false)] {
+            let credentials = SharedCredentialsProvider::new(Credentials::new("AKIAEXAMPLE", "made-up", None, None, "test"));
+            let config = SdkConfig::builder().endpoint_url(stalling(times)).credentials_provider(credentials).build();
+            let service = CloudTrail::new(&config, &Signer::new(&config).unwrap(), "eu-west-1", &limits);
+            let answer = runtime.block_on(service.list_public_keys(Value::Object(Map::new())));
+            match answer {
+                Ok(fields) => assert!(answered && fields.contains_key("PublicKeyList"), "{fields:?}"),
+                Err(failure) => assert!(!answered && failure.to_string().contains("fell silent"), "{failure}"),
+            }
         }
     }
 }

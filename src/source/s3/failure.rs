@@ -30,7 +30,7 @@ impl Failure {
                 let (code, message) = (answer.err().code().unwrap_or_default(), answer.err().message().unwrap_or_default());
                 said(status, code, message)
             }
-            SdkError::TimeoutError(_) => "no answer in time".to_owned(),
+            SdkError::TimeoutError(_) => LATE.to_owned(),
             other => unsent(&causes(other)),
         };
         Self { sentence }
@@ -48,8 +48,14 @@ impl fmt::Display for Failure {
     }
 }
 
+/// Why an answer ended in its middle.
+pub(super) fn breach(error: &(dyn Error + 'static)) -> String {
+    let chain = causes(error);
+    if chain.contains(STALL) { "nothing more came in time".to_owned() } else { chain }
+}
+
 /// What an error says with all of its causes, without the words that libraries have for parts of themselves.
-pub(super) fn causes(error: &(dyn Error + 'static)) -> String {
+fn causes(error: &(dyn Error + 'static)) -> String {
     let (mut parts, mut next) = (Vec::new(), Some(error));
     while let Some(error) = next {
         let part = error.to_string();
@@ -99,12 +105,18 @@ fn unsent(chain: &str) -> String {
     } else if has("provider was not enabled") {
         // That of a profile; where none is named, it is one of many.
         "the profile has no credentials"
+    } else if has("identity resolver timed out") {
+        "the credentials did not come in time; does what gives them wait for an answer?"
     } else if has("loading credentials") {
         "the credentials cannot be had from where they are kept"
     } else if has("valid uri") {
         "the address of the server is none; write it as https://HOST"
     } else if has("dns") || has("resolve") {
         "the name of the server cannot be resolved; is there a network?"
+    } else if has(STALL) {
+        return STALLED.to_owned();
+    } else if has("read timeout") {
+        return LATE.to_owned();
     } else if has("response error") || has("reset by peer") {
         "the connection broke, also after many tries"
     } else if has("connect") {
@@ -129,6 +141,10 @@ fn one_line(text: &str) -> String {
 /// What the SDK and its client call the place of an error, with the cause behind it.
 const PARTS: [&str; 5] = ["dispatch failure", "io error", "other", "client error (Connect)", "client error (SendRequest)"];
 const LINE_LETTERS: usize = 300;
+/// What the SDK says where nothing more of an answer came.
+const STALL: &str = "minimum throughput";
+const STALLED: &str = "the server began to answer and then fell silent, also after many tries";
+const LATE: &str = "no answer in time, also after many tries";
 const DENIED: &str = "access denied; listing needs s3:ListBucket, reading s3:GetObject";
 const EXPIRED: &str = "the credentials have expired; sign in again (aws sso login) and repeat the command";
 const KMS: &str = "encrypted with a KMS key that may not or cannot be used; ask its owner for kms:Decrypt, or enable the key";
@@ -197,10 +213,17 @@ mod tests {
             ("the credential provider was not enabled: profile `x` was not defined: could not find source profile", "no such profile"),
             ("failed to read `/home/x/.aws/sso/cache/39.json`: No such file or directory", "aws sso login"),
             ("an error occurred while loading credentials: external process exited with code 1", "cannot be had"),
+            ("identity resolver timed out after 60s", "the credentials did not come in time"),
             ("the credential provider was not enabled", "the profile has no credentials"),
             ("Custom endpoint `x` was not a valid URI", "https://HOST"),
             ("tcp connect error: Connection refused", "no connection"),
             ("response error: error reading a body from connection: Connection reset by peer", "the connection broke"),
+            (
+                "response error: minimum throughput was specified at 1 B/s, but throughput of 0 B/s was observed",
+                "began to answer and then fell silent",
+            ),
+            ("timeout: HTTP read timeout occurred after 30s", "no answer in time"),
+            ("timeout: client error (Connect): HTTP connect timeout occurred after 10s", "no connection to the server"),
             ("dns error: failed to lookup address", "resolved"),
             ("The SSO session has expired or is invalid", "aws sso login"),
         ] {

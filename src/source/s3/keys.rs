@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::S3;
-use super::cloudtrail::CloudTrail;
+use super::cloudtrail::{CloudTrail, Signer};
 use super::failure::Failure;
 use crate::time::EventTime;
 
@@ -42,13 +42,14 @@ impl S3 {
     /// `CloudTrail` API Reference, `ListPublicKeys`.
     pub fn public_keys(&self, questions: &[KeyQuestion]) -> KeyAnswer {
         let (mut answer, mut asked, mut keys) = (KeyAnswer::default(), Vec::new(), BTreeMap::new());
+        let signer = Signer::new(&self.config);
         for question in merge(questions) {
             let listed = if !is_region(&question.region) {
                 Err(Failure::new("AWS has no region of that name"))
             } else if asked.len() == MOST_REGIONS {
                 Err(Failure::new(format!("{MOST_REGIONS} regions were asked, and AWS has no more")))
             } else {
-                self.runtime.block_on(self.keys_of(&question))
+                signer.as_ref().map_err(Failure::clone).and_then(|signer| self.runtime.block_on(self.keys_of(signer, &question)))
             };
             match listed {
                 Ok(listed) => {
@@ -66,8 +67,8 @@ impl S3 {
     }
 
     /// The keys of one region, by what tells them apart.
-    async fn keys_of(&self, question: &KeyQuestion) -> Result<BTreeMap<[String; 3], Value>, Failure> {
-        let service = CloudTrail::new(&self.config, &question.region, &self.settings.limits)?;
+    async fn keys_of(&self, signer: &Signer, question: &KeyQuestion) -> Result<BTreeMap<[String; 3], Value>, Failure> {
+        let service = CloudTrail::new(&self.config, signer, &question.region, &self.settings.limits);
         let mut keys = BTreeMap::new();
         let mut token = None;
         for _ in 0..MOST_PAGES {

@@ -82,6 +82,9 @@ pub struct Limits {
     pub connect: Duration,
     /// How long an answer, and then each part of it, may take to come.
     pub read: Duration,
+    /// How long a try may take until all of an answer is there that is taken whole, as a page of a listing is; and of an
+    /// object, until it begins to come. Credentials may have to be asked for in this time.
+    pub attempt: Duration,
     /// How often a request is sent before it counts as failed.
     pub attempts: u32,
     /// The longest wait between two attempts.
@@ -99,6 +102,7 @@ impl Default for Limits {
             whole_bytes: 16 << 20,
             connect: Duration::from_secs(10),
             read: Duration::from_secs(30),
+            attempt: Duration::from_mins(3),
             attempts: 8,
             backoff: Duration::from_secs(20),
             resumes: 10,

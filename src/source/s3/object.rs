@@ -11,7 +11,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::block_in_place;
 
 use super::client::{Bucket, backoff};
-use super::failure::{Failure, causes};
+use super::failure::{Failure, breach};
 use crate::time::EventTime;
 
 /// An object in a bucket, as it was listed.
@@ -193,9 +193,8 @@ impl Body {
                 Some(stream) => stream,
                 None => self.stream.insert(self.target.request(self.at).await?),
             };
-            let next = tokio::time::timeout(self.target.bucket.wire.limits.read, stream.next()).await;
-            let cause = match next {
-                Ok(Some(Ok(chunk))) => {
+            let cause = match stream.next().await {
+                Some(Ok(chunk)) => {
                     self.at += u64::try_from(chunk.len()).unwrap_or(u64::MAX);
                     if self.at > self.target.size {
                         return Err(self.target.other_size(self.at));
@@ -203,9 +202,8 @@ impl Body {
                     out.extend_from_slice(&chunk);
                     return Ok(true);
                 }
-                Ok(Some(Err(cause))) => causes(&cause),
-                Ok(None) => "it ended too early".to_owned(),
-                Err(_) => "nothing came any more".to_owned(),
+                Some(Err(cause)) => breach(&cause),
+                None => "it ended too early".to_owned(),
             };
             self.resume_later(&cause).await?;
         }

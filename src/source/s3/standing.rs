@@ -46,7 +46,7 @@ impl Standing {
             unanswered: AtomicUsize::new(0),
             expired: AtomicUsize::new(0),
             most_expired: requests.saturating_mul(2).max(FIRST_TRIES),
-            credentials: RwLock::new(Credentials { cache: cache(), renewed: None }),
+            credentials: RwLock::new(Credentials { cache: identity_cache(), renewed: None }),
         }))
     }
 
@@ -71,7 +71,7 @@ impl Standing {
     fn renew(&self, now: Instant) {
         let mut credentials = self.0.credentials.write().unwrap_or_else(PoisonError::into_inner);
         if credentials.renewed.is_none_or(|before| now.duration_since(before) >= WAVE) {
-            *credentials = Credentials { cache: cache(), renewed: Some(now) };
+            *credentials = Credentials { cache: identity_cache(), renewed: Some(now) };
         }
     }
 
@@ -116,7 +116,8 @@ impl ResolveCachedIdentity for Standing {
     }
 }
 
-fn cache() -> SharedIdentityCache {
+/// Keeps credentials until they run out by their own word.
+pub(super) fn identity_cache() -> SharedIdentityCache {
     IdentityCache::lazy().load_timeout(LOAD_TIMEOUT).build()
 }
 

@@ -8,7 +8,7 @@ use super::{ENVIRONMENT, assert_same, endpoint, logs, refusal, run, text};
 use crate::support::{Folder, Run, trailsift, trailsift_in};
 
 /// Profiles of all kinds, and the folder that they stand in.
-fn profiles() -> Folder {
+pub(super) fn profiles() -> Folder {
     let folder = Folder::new();
     // Each call yields a session of its own.
     let script = "printf x >> \"$0.calls\"\nprintf '{\"Version\": 1, \"AccessKeyId\": \"AKIAPROCESS\", \"SecretAccessKey\": \"made-up\", \
@@ -17,6 +17,7 @@ fn profiles() -> Folder {
     let sections = [
         "[profile keys]\naws_access_key_id=AKIAPROFILE\naws_secret_access_key=made-up",
         &format!("[profile process]\ncredential_process=sh {}", text(&process)),
+        "[profile role]\nrole_arn=arn:aws:iam::111122223333:role/Reader\nsource_profile=keys",
         "[profile failing]\ncredential_process=false",
         "[profile empty]\nregion=eu-west-1",
         "[profile sso]\nsso_start_url=https://example.com/start\nsso_region=eu-west-1\nsso_account_id=111122223333\nsso_role_name=Reader",
@@ -25,14 +26,14 @@ fn profiles() -> Folder {
 }
 
 /// Runs the binary with the profiles, and with variables in place of those that other tests have.
-fn run_with(folder: &Folder, port: u16, args: &[&str], more: &[(&str, &str)]) -> Run {
+pub(super) fn run_with(folder: &Folder, port: u16, args: &[&str], more: &[(&str, &str)]) -> Run {
     let config = folder.path().join("config");
     let own = [("AWS_CONFIG_FILE", text(&config)), ("HOME", text(folder.path()))];
     trailsift_in([args, &["--endpoint-url", &endpoint(port)]].concat(), &[], &[&ENVIRONMENT[..], &own, more].concat())
 }
 
 /// Whether all requests have what is looked for in their heads.
-fn all_have(proxy: &Proxy, part: &str) -> bool {
+pub(super) fn all_have(proxy: &Proxy, part: &str) -> bool {
     let heads = proxy.seen.heads.lock().expect("no panic");
     println!("{} requests", heads.len());
     heads.len() > 1 && heads.iter().all(|head| head.to_ascii_lowercase().contains(&part.to_ascii_lowercase()))
@@ -59,6 +60,7 @@ fn requests_are_signed_by_whom_the_user_names() {
         (&["--profile", "process"], &[], "Credential=AKIAPROCESS/"),
         (&[], &[("AWS_PROFILE", "keys"), ("AWS_ACCESS_KEY_ID", ""), ("AWS_SECRET_ACCESS_KEY", "")], "Credential=AKIAPROFILE/"),
         (&[], &web_identity, "Credential=ASIA"),
+        (&["--profile", "role"], &[("AWS_ENDPOINT_URL_STS", &sts)], "Credential=ASIA"),
         (&["--request-payer"], &[], "x-amz-request-payer: requester"),
     ] {
         let proxy = Proxy::start(server.port, Plan::default());

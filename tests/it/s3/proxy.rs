@@ -18,15 +18,24 @@ pub(crate) enum Fault {
     Delay,
     /// The credentials have expired, it says.
     Expired,
-    /// Silence, from the start or from the middle on.
-    Hang,
+    /// No answer.
+    Silence,
+    /// Half of an answer, and then silence.
+    Stall,
+    /// Half of an answer, and then a byte now and then.
+    Drip,
 }
 
 /// All that a client with the usual patience gets over in a test.
 pub(crate) const FAULTS: &[Fault] = &[Fault::SlowDown, Fault::Internal, Fault::Reset, Fault::Cut, Fault::Delay, Fault::Expired];
+/// The same, and what takes a client as long as it is patient.
+pub(crate) const ALL_FAULTS: &[Fault] =
+    &[Fault::SlowDown, Fault::Internal, Fault::Reset, Fault::Cut, Fault::Delay, Fault::Expired, Fault::Silence, Fault::Stall];
 
-/// Longer than those wait who are to meet it.
-const HANG: Duration = Duration::from_secs(3);
+/// The longest silence, for clients that would wait without end.
+const SILENCE: Duration = Duration::from_mins(1);
+/// The time between two bytes that drip.
+const DRIP: Duration = Duration::from_millis(100);
 
 /// What the proxy does with requests.
 #[derive(Debug, Default)]
@@ -36,6 +45,8 @@ pub(crate) struct Plan {
     /// Of a hundred requests, how many fail in each of these ways.
     pub(crate) percent: usize,
     pub(crate) faults: &'static [Fault],
+    /// The first so many requests whose first line holds the text fail in that way.
+    pub(crate) first: Option<(&'static str, usize, Fault)>,
     /// After so many requests whose head holds the text, their credentials have expired.
     pub(crate) expires: Option<(&'static str, usize)>,
     /// Requests whose first line holds the text get that status with that error code and message.
@@ -51,7 +62,26 @@ pub(crate) struct Seen {
     /// The heads of all requests.
     pub(crate) heads: Mutex<Vec<String>>,
     pub(crate) faults: Mutex<HashMap<Fault, usize>>,
+    /// The most requests that were under way at once.
+    pub(crate) most: AtomicUsize,
+    under_way: AtomicUsize,
     requests: AtomicUsize,
+}
+
+/// A request that is under way until it is dropped.
+struct UnderWay<'s>(&'s Seen);
+
+impl<'s> UnderWay<'s> {
+    fn new(seen: &'s Seen) -> Self {
+        seen.most.fetch_max(seen.under_way.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
+        Self(seen)
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.under_way.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 pub(crate) struct Proxy {
@@ -91,18 +121,19 @@ impl Drop for Proxy {
 fn serve(mut client: TcpStream, upstream: u16, plan: &Plan, seen: &Seen) -> std::io::Result<()> {
     client.set_nodelay(true)?;
     while let Some(head) = read_head(&mut client)? {
+        let _under_way = UnderWay::new(seen);
         let first = head.lines().next().unwrap_or_default();
         let method = first.split(' ').next().unwrap_or_default();
         let number = seen.requests.fetch_add(1, Ordering::Relaxed);
-        let is_expired = {
+        let planned = {
             let mut heads = seen.heads.lock().expect("no panic");
             heads.push(head.clone());
-            plan.expires.is_some_and(|(part, most)| head.contains(part) && heads.iter().filter(|head| head.contains(part)).count() > most)
+            planned(plan, &heads)
         };
         let counter = if first.contains("list-type=2") { &seen.listings } else { &seen.objects };
         counter.fetch_add(1, Ordering::Relaxed);
         thread::sleep(plan.latency);
-        let fault = if is_expired { Some(Fault::Expired) } else { fault(number, plan) };
+        let fault = planned.or_else(|| fault(number, plan));
         if let Some(fault) = fault {
             *seen.faults.lock().expect("no panic").entry(fault).or_default() += 1;
         }
@@ -129,9 +160,9 @@ fn serve(mut client: TcpStream, upstream: u16, plan: &Plan, seen: &Seen) -> std:
                 write_error(&mut client, method, 400, "ExpiredToken", "The provided token has expired.")?;
                 continue;
             }
-            Some(Fault::Hang) if number.is_multiple_of(2) => {
-                thread::sleep(HANG);
-                return Ok(());
+            Some(Fault::Silence) => {
+                last(&mut client)?;
+                return be_silent(&mut client);
             }
             _ => {}
         }
@@ -153,11 +184,18 @@ fn serve(mut client: TcpStream, upstream: u16, plan: &Plan, seen: &Seen) -> std:
                 thread::sleep(Duration::from_millis(300));
                 client.write_all(&answer[half..])?;
             }
-            Some(Fault::Hang) => {
+            Some(Fault::Stall) => {
                 last(&mut client)?;
                 client.write_all(&answer[..half])?;
-                thread::sleep(HANG);
-                return Ok(());
+                return be_silent(&mut client);
+            }
+            Some(Fault::Drip) => {
+                last(&mut client)?;
+                client.write_all(&answer[..half])?;
+                for byte in &answer[half..] {
+                    thread::sleep(DRIP);
+                    client.write_all(&[*byte])?;
+                }
             }
             _ => {
                 last(&mut client)?;
@@ -166,6 +204,12 @@ fn serve(mut client: TcpStream, upstream: u16, plan: &Plan, seen: &Seen) -> std:
         }
     }
     Ok(())
+}
+
+/// Says nothing until the client gives up.
+fn be_silent(client: &mut TcpStream) -> std::io::Result<()> {
+    client.set_read_timeout(Some(SILENCE))?;
+    client.read(&mut [0]).map(drop)
 }
 
 /// The head of the next request, of which the last byte is left unread; `None` at the connection's end.
@@ -204,6 +248,18 @@ fn ask(upstream: u16, head: &str) -> std::io::Result<(Vec<u8>, usize)> {
     let body = answer.len();
     answer.extend(&whole[end..]);
     Ok((answer, body))
+}
+
+/// The fault that is planned for the last of these requests.
+fn planned(plan: &Plan, heads: &[String]) -> Option<Fault> {
+    let first_line = |head: &String| head.lines().next().unwrap_or_default().to_owned();
+    let number = |part: &str, is_whole: bool| {
+        let has = |head: &&String| if is_whole { head.contains(part) } else { first_line(head).contains(part) };
+        heads.last().filter(has).map(|_| heads.iter().filter(has).count())
+    };
+    let first = plan.first.filter(|(part, most, _)| number(part, false).is_some_and(|number| number <= *most));
+    let expires = plan.expires.filter(|(part, most)| number(part, true).is_some_and(|number| number > *most));
+    first.map(|(_, _, fault)| fault).or_else(|| expires.map(|_| Fault::Expired))
 }
 
 /// A fault by a hash of the request's number, so that faults do not come in step with anything.
