@@ -226,7 +226,7 @@ fn not_found(state: &State, subject: &EntityRef, effect: &Effect) -> Option<(Ent
         Effect::SetDefault { version } => Some((subject.clone(), Attribute::keyed(Field::Version, version))),
         Effect::Set { attribute, implies: Implies::Present, .. } => Some((subject.clone(), attribute.clone())),
         Effect::Set { attribute, value, .. } => {
-            let named = state.find(subject).and_then(|id| used(state, id, attribute, value));
+            let named = used(subject, attribute, value);
             let is_there = named.is_none_or(|other| state.existence(&other).presence() == Some(true));
             // Which policies AWS has is not known here.
             let is_of_aws =

@@ -118,8 +118,8 @@ impl Applier<'_> {
 
     fn set(&mut self, change: &Change, id: EntityId, attribute: &Attribute, value: &Value, implies: Implies) {
         let attribute = &self.stored(id, attribute);
-        let used = needs::used(self.state, id, attribute, value).filter(|_| value.presence() == Some(true));
-        if let Some(used) = used {
+        let used = self.state.entity(id).and_then(|entity| needs::used(&entity.reference, attribute, value));
+        if let Some(used) = used.filter(|_| value.presence() == Some(true)) {
             self.existing(&used);
         }
         let held = self.state.value(id, attribute);

@@ -103,8 +103,7 @@ fn same_name(left: &str, right: &str) -> bool {
 }
 
 /// What else has to be there, as the value names it.
-pub(in crate::iam) fn used(state: &State, id: EntityId, attribute: &Attribute, value: &Value) -> Option<EntityRef> {
-    let reference = &state.entity(id)?.reference;
+pub(in crate::iam) fn used(reference: &EntityRef, attribute: &Attribute, value: &Value) -> Option<EntityRef> {
     let named = |kind, name: &str| Some(EntityRef::named(kind, &reference.partition, &reference.account, name));
     match attribute.field {
         Field::Member if reference.kind == EntityKind::Group => named(EntityKind::User, &attribute.key),

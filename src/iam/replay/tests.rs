@@ -48,6 +48,18 @@ fn a_role_is_made_used_and_deleted_in_one_second() {
     assert_eq!(replayed(events), (order.to_vec(), 0));
 }
 
+/// As the console of `CloudTrail` does when a trail is to write to a log group.
+#[test]
+fn a_policy_is_made_in_the_second_in_which_a_new_role_gets_it() {
+    let arn = "arn:aws:iam::111122223333:policy/service-role/p";
+    let mut policy =
+        call(1, "b-policy", "CreatePolicy", json!({"policyName": "p", "path": "/service-role/", "policyDocument": "{\"Statement\":[]}"}));
+    policy.response_elements = Some(json!({"policy": {"arn": arn}}).to_string());
+    let attach = call(1, "c-attach", "AttachRolePolicy", json!({"roleName": "r", "policyArn": arn}));
+    let (names, violations) = replayed(vec![attach, call(1, "a-role", "CreateRole", role("r")), policy]);
+    assert_eq!((names, violations), (["a-role", "b-policy", "c-attach"].map(|name| format!("{name} SameSecond")).to_vec(), 0));
+}
+
 #[test]
 fn a_role_is_deleted_and_made_again_in_one_second() {
     let events = vec![

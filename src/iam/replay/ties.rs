@@ -39,7 +39,7 @@ impl Move {
         let mut all = Self::default();
         for change in changes {
             let subject = apply::subject(state, &change.subject);
-            all.add(state, &subject, &change.effect);
+            all.add(&subject, &change.effect);
         }
         all
     }
@@ -50,7 +50,7 @@ impl Move {
         needed.chain(self.makes.iter().map(|((entity, _), _)| entity))
     }
 
-    fn add(&mut self, state: &State, subject: &EntityRef, effect: &Effect) {
+    fn add(&mut self, subject: &EntityRef, effect: &Effect) {
         let key = subject.key();
         let exists = |key: &EntityKey| (key.clone(), Attribute::plain(Field::Exists));
         match effect {
@@ -82,8 +82,9 @@ impl Move {
                     Implies::Absent => self.need(fact.clone(), false),
                     Implies::Present => self.need(fact.clone(), true),
                 }
-                let used = state.find(subject).and_then(|id| needs::used(state, id, attribute, value));
-                if let Some(used) = used.filter(|_| value.presence() == Some(true)) {
+                // Whoever has the attribute need not be known yet: it may be made in this second too.
+                let used = needs::used(subject, attribute, value).filter(|_| value.presence() == Some(true));
+                if let Some(used) = used {
                     self.need(exists(&used.key()), true);
                 }
                 self.make(fact, value.clone());
