@@ -11,6 +11,7 @@ mod hostile;
 mod log;
 mod model;
 mod properties;
+mod refused;
 mod scenes;
 mod ways;
 
