@@ -11,7 +11,6 @@ use crate::error::Error;
 use crate::iam::change::iam_events;
 use crate::iam::drift::{Drift, Gap, Setup, drift};
 use crate::iam::event::IamEvent;
-use crate::iam::snapshot::Snapshot;
 use crate::iam::state::State;
 use crate::iam::tables;
 use crate::session::StateTable;
@@ -87,7 +86,7 @@ impl Replay {
         let windows = case.integrity.as_ref().map(Windows::of).unwrap_or_default();
         (setup.gaps, setup.verified) = (windows.gaps(), windows.verified(&case.coverage.accounts));
         for snapshots in [&mut setup.baselines, &mut setup.later] {
-            *snapshots = std::mem::take(snapshots).into_iter().map(|snapshot| timed(snapshot, &scanned.events)).collect();
+            *snapshots = std::mem::take(snapshots).into_iter().map(|snapshot| snapshot.timed_by(&scanned.events)).collect();
         }
         let ledger = &case.ledger;
         setup.has_all_events = ledger.is_clean() && ledger.filtered.objects == 0 && ledger.filtered.records == 0;
@@ -100,40 +99,6 @@ impl Replay {
         Ok(Self { events: scanned.events, drift, start, gaps, verified: setup.verified, untimed: scanned.untimed })
     }
 }
-
-/// A snapshot with the time of the calls that took it, where the log has them: from the first page to the last.
-fn timed(snapshot: Snapshot, events: &[IamEvent]) -> Snapshot {
-    let is_page =
-        |event: &&IamEvent| event.event_name == TAKES_SNAPSHOT && !event.has_failed() && *event.recipient_account_id == *snapshot.account;
-    let mut runs: Vec<(&IamEvent, EventTime)> = Vec::new();
-    for page in events.iter().filter(is_page) {
-        let is_next = |(first, last): &&mut (&IamEvent, EventTime)| {
-            first.actor == page.actor && first.user_agent == page.user_agent && apart(*last, page.event_time) <= PAGE_SECONDS
-        };
-        match runs.iter_mut().rev().find(is_next) {
-            Some(run) => run.1 = page.event_time,
-            None => runs.push((page, page.event_time)),
-        }
-    }
-    let nearest = runs.into_iter().min_by_key(|(first, _)| apart(first.event_time, snapshot.taken.0));
-    match nearest.filter(|(first, _)| apart(first.event_time, snapshot.taken.0) <= NEAR_SECONDS) {
-        Some((first, last)) => snapshot.taken_between(first.event_time, last),
-        None => snapshot,
-    }
-}
-
-fn apart(left: EventTime, right: EventTime) -> u64 {
-    left.epoch().abs_diff(right.epoch())
-}
-
-/// The call by which account authorization details are taken.
-const TAKES_SNAPSHOT: &str = "GetAccountAuthorizationDetails";
-
-/// How long after a page the next one of the same snapshot may come.
-const PAGE_SECONDS: u64 = 600;
-
-/// How far from the time that a file says the calls that took it may be.
-const NEAR_SECONDS: u64 = 3_600;
 
 /// What is known before the first change that is an item.
 fn start(events: &[IamEvent], setup: &Setup) -> State {

@@ -109,6 +109,7 @@ fields! {
     InGroup "groups[" "]" Flag
     InProfile "instance_profiles[" "]" Flag
     AttachedTo "attached_to[" "]" Flag
+    Child "children[" "]" Flag
 }
 
 /// A field, with its key where it has one.

@@ -123,7 +123,7 @@ fn each_case_of_the_specification_has_its_items() {
 #[test]
 fn the_cases_of_the_project_have_their_items() {
     let all = cases(&project("src/iam/drift/cases"));
-    assert!(all.len() >= 22);
+    assert!(all.len() >= 30);
     all.iter().for_each(check);
 }
 

@@ -22,6 +22,7 @@ mod differential;
 mod digest;
 mod drift;
 mod drift_page;
+mod drift_truth;
 #[cfg(feature = "s3")]
 mod fetch;
 mod filters;

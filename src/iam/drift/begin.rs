@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::super::attribute::{Attribute, Field, Value};
 use super::super::entity::{EntityKind, EntityRef};
 use super::super::event::IamEvent;
-use super::super::snapshot::{Described, Snapshot};
+use super::super::snapshot::{Described, SLACK_SECONDS, Snapshot};
 use super::super::state::{Covered, Held, Provenance, State};
 use crate::time::EventTime;
 
@@ -106,6 +106,3 @@ fn assign_devices(state: &mut State, snapshot: &Snapshot) {
         state.set(id, &Attribute::plain(Field::AssignedTo), held(Value::text(&user)));
     }
 }
-
-/// A snapshot takes time, and IAM is eventually consistent: what happened this near to it may be in it or not.
-pub(super) const SLACK_SECONDS: i64 = 60;

@@ -1,14 +1,13 @@
-//! Where the log contradicts itself: who could not have called, what could not have failed, and whose use left no event.
+//! Where the log contradicts itself: who could not have called, and whose use left no event.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::super::attribute::{Attribute, Field, Value};
-use super::super::change::{Change, Effect, Implies, Subject, attempted, caller};
-use super::super::entity::{EntityKey, EntityKind, EntityRef, is_aws_managed};
+use super::super::change::caller;
+use super::super::entity::{EntityKey, EntityKind, EntityRef};
 use super::super::event::IamEvent;
 use super::super::kind::Kind;
-use super::super::replay::used;
 use super::super::state::{Covered, Entity, EntityId, Held, Provenance, State};
 use super::Setup;
 use super::item::{Doubt, Evidence, Item};
@@ -153,7 +152,7 @@ impl Checks {
 
     /// Whether all keys of a user are known. AWS lists keys user by user, so that a list without one of a user need not be
     /// one that was asked for it.
-    fn has_all_keys(&self, user: &Entity) -> bool {
+    pub(super) fn has_all_keys(&self, user: &Entity) -> bool {
         let is_asked = || {
             let mut keys = user.attributes().filter(|(attribute, _)| attribute.field == Field::AccessKey);
             keys.any(|(_, held)| held.provenance == Provenance::Snapshot) || self.keyless.contains(&user.reference.key())
@@ -191,64 +190,6 @@ impl Checks {
     }
 }
 
-/// A call that failed for what the state has otherwise: something that is not there, or is.
-pub(super) fn failure(state: &State, event: &IamEvent, items: &mut Vec<Draft>) {
-    let code = event.error_code.as_deref().unwrap_or_default();
-    let is_absent = code.starts_with("NoSuchEntity");
-    if !is_absent && !code.starts_with("EntityAlreadyExists") {
-        return;
-    }
-    let changes = attempted(event);
-    let Some(Change { subject: Subject::Named(subject), effect, .. }) = changes.first() else { return };
-    let doubted = if is_absent { not_found(state, subject, effect) } else { found_there(subject, effect) };
-    let Some((subject, attribute)) = doubted else { return };
-    let exists = Attribute::plain(Field::Exists);
-    let id = state.find(&subject);
-    let held = match id {
-        Some(id) if attribute == exists || state.value(id, &exists).presence() == Some(true) => state.value(id, &attribute),
-        None if attribute == exists => state.existence(&subject),
-        _ => return,
-    };
-    let entity = id.and_then(|id| state.entity(id));
-    let is_settled = entity.and_then(|entity| entity.held(&attribute)).is_none_or(|held| is_older(held, event.event_time, SETTLED_SECONDS));
-    if held.presence() == Some(is_absent) && is_settled {
-        let implied = if is_absent { Value::Absent } else { Value::Present };
-        let reference = entity.map_or(&subject, |entity| &entity.reference);
-        items.push(contradiction(reference, event, Kind::PreconditionViolation, &attribute, &held, &implied));
-    }
-}
-
-/// What cannot be there, as AWS did not find it; `None` where the call names more than one thing that may be what is not.
-fn not_found(state: &State, subject: &EntityRef, effect: &Effect) -> Option<(EntityRef, Attribute)> {
-    let exists = Attribute::plain(Field::Exists);
-    match effect {
-        Effect::Delete { .. } | Effect::Rename { .. } | Effect::AddVersion { .. } => Some((subject.clone(), exists)),
-        Effect::SetDefault { version } => Some((subject.clone(), Attribute::keyed(Field::Version, version))),
-        Effect::Set { attribute, implies: Implies::Present, .. } => Some((subject.clone(), attribute.clone())),
-        Effect::Set { attribute, value, .. } => {
-            let named = state.find(subject).and_then(|id| used(state, id, attribute, value));
-            let is_there = named.is_none_or(|other| state.existence(&other).presence() == Some(true));
-            // Which policies AWS has is not known here.
-            let is_of_aws =
-                attribute.field == Field::AttachedPolicy && is_aws_managed(&attribute.key) || value.as_text().is_some_and(is_aws_managed);
-            // A device that is enabled need not be one that was listed.
-            (is_there && !is_of_aws && attribute.field != Field::MfaDevice).then(|| (subject.clone(), exists))
-        }
-        _ => None,
-    }
-}
-
-/// What has to be there, as AWS would have made a second one.
-fn found_there(subject: &EntityRef, effect: &Effect) -> Option<(EntityRef, Attribute)> {
-    let exists = Attribute::plain(Field::Exists);
-    match effect {
-        Effect::Create { .. } => Some((subject.clone(), exists)),
-        Effect::Rename { name: Some(name), .. } => Some((EntityRef { name: name.clone(), path: None, ..subject.clone() }, exists)),
-        Effect::Set { attribute, implies: Implies::Absent, .. } => Some((subject.clone(), attribute.clone())),
-        _ => None,
-    }
-}
-
 /// Learns unique ids from callers, and tells where one name has two of them.
 pub(super) fn learn(state: &mut State, event: &IamEvent, items: Option<&mut Vec<Draft>>) {
     let Some(unique_id) = event.actor.principal_id.as_deref().and_then(|id| id.split(':').next()) else { return };
@@ -277,14 +218,23 @@ pub(super) fn learn(state: &mut State, event: &IamEvent, items: Option<&mut Vec<
     }
 }
 
-fn contradiction(entity: &EntityRef, event: &IamEvent, kind: Kind, attribute: &Attribute, before: &Value, after: &Value) -> Draft {
+/// An item for what an event shows to have been otherwise.
+pub(super) fn contradiction(
+    entity: &EntityRef,
+    event: &IamEvent,
+    kind: Kind,
+    attribute: &Attribute,
+    before: &Value,
+    after: &Value,
+) -> Draft {
     let (before, after) = (before.written(attribute), after.written(attribute));
     let item =
         Item::inferred(entity.to_string(), entity.account.to_string(), kind, attribute.to_string(), before, after).revealed_by(event);
     Draft::inferred(item)
 }
 
-fn is_older(held: &Held, now: EventTime, seconds: i64) -> bool {
+/// Whether a value is held for longer than that.
+pub(super) fn is_older(held: &Held, now: EventTime, seconds: i64) -> bool {
     held.since.is_some_and(|since| now.epoch().saturating_sub(since.epoch()) > seconds)
 }
 
@@ -296,6 +246,3 @@ pub(in crate::iam) const SESSION_SECONDS: i64 = 43_200;
 
 /// How near to a use an event has to be: `last used` is the first use in a quarter of an hour.
 pub(in crate::iam) const USE_SECONDS: i64 = 1_200;
-
-/// IAM is eventually consistent: what was just made may not be found yet.
-const SETTLED_SECONDS: i64 = 60;

@@ -140,10 +140,48 @@ pub enum Ordering {
 impl Item {
     /// Writes all fields, with the evidence in another form.
     pub(crate) fn serialize_with<S: Serializer>(&self, evidence: &impl Serialize, serializer: S) -> Result<S::Ok, S::Error> {
+        // Each field by its name, so that one more cannot be forgotten here.
+        let Self {
+            entity,
+            kind,
+            attribute,
+            before,
+            after,
+            actor_arn,
+            event_id,
+            risk,
+            account,
+            event_time,
+            source_ip,
+            user_agent,
+            region,
+            actor_type,
+            session_issuer,
+            access_key_id,
+            mfa,
+            evidence: _,
+            confidence,
+            severity,
+            patterns,
+            attack,
+            cis,
+            net,
+            reverted_by,
+            caused_by,
+            confirmed_by,
+            approved_by,
+            near_miss,
+            order,
+            statements,
+            window,
+            contradicts,
+            certainty,
+            gaps,
+        } = self;
         let mut fields = serializer.serialize_struct("Item", 35)?;
         macro_rules! write {
             ($($name:ident)*) => {
-                $(fields.serialize_field(stringify!($name), &self.$name)?;)*
+                $(fields.serialize_field(stringify!($name), $name)?;)*
             };
         }
         write!(entity kind attribute before after actor_arn event_id risk account event_time source_ip user_agent region actor_type session_issuer access_key_id mfa);

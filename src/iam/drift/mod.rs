@@ -13,6 +13,7 @@ mod finish;
 mod item;
 mod launch;
 mod pattern;
+mod refused;
 mod risk;
 mod run;
 mod trail;

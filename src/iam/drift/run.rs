@@ -13,7 +13,7 @@ use super::super::replay::{Applier, Batch, Fact, Schedule, Sorted, Step, sorted}
 use super::super::snapshot::Snapshot;
 use super::super::state::{EntityId, Held, State};
 use super::begin::{Place, Places, is_after, load};
-use super::check::{self, Checks};
+use super::check::{Checks, learn};
 use super::compare::compare;
 use super::confirm::Confirmations;
 use super::document::Documents;
@@ -21,6 +21,7 @@ use super::finish::{Track, finish};
 use super::item::{Doubt, Item, Ordering};
 use super::launch::Launches;
 use super::pattern::{actor, patterns};
+use super::refused::Refusals;
 use super::risk::Scene;
 use super::trail::trail_gaps;
 use super::trust::TrustChange;
@@ -90,6 +91,7 @@ struct Run<'r> {
     confirmations: Confirmations,
     tracks: BTreeMap<(EntityId, Attribute), Track>,
     checks: Checks,
+    refusals: Refusals,
     coverage: Coverage,
     noops: usize,
     /// The last assignment or provisioning of Identity Center, by the account it is for; empty where that is not told.
@@ -109,6 +111,7 @@ impl<'r> Run<'r> {
             confirmations: Confirmations::default(),
             tracks: BTreeMap::new(),
             checks: Checks::new(setup, events),
+            refusals: Refusals::default(),
             coverage: Coverage::default(),
             noops: 0,
             provisioned: BTreeMap::new(),
@@ -144,9 +147,10 @@ impl<'r> Run<'r> {
         self.checks.seen(event);
         if !is_before_t0 && place == Place::Within {
             self.checks.actor(&self.state, event, &mut self.items);
-            check::failure(&self.state, event, &mut self.items);
         }
-        check::learn(&mut self.state, event, if is_before_t0 { None } else { Some(&mut self.items) });
+        let told = if is_before_t0 || place != Place::Within { None } else { Some(&mut self.items) };
+        self.refusals.event(&mut self.state, &self.checks, event, told);
+        learn(&mut self.state, event, if is_before_t0 { None } else { Some(&mut self.items) });
         if !is_before_t0 {
             self.launches.event(&self.state, event, &self.setup.trusted_accounts);
             self.confirmations.event(&self.state, event, &mut self.items);
@@ -166,6 +170,7 @@ impl<'r> Run<'r> {
             let steps = applier.steps;
             is_noop &= steps.is_empty();
             for step in steps {
+                self.refusals.note(&self.state, &step, event.event_time);
                 let was_staged = self.stage(event, &step);
                 if is_before_t0 || (place != Place::Within && step.is_inferred) {
                     continue;

@@ -11,11 +11,12 @@ mod hostile;
 mod log;
 mod model;
 mod properties;
+mod refused;
 mod scenes;
 mod ways;
 
 /// Each has events, snapshots, and the items that are expected, of which eight fields count as a multiset.
-const CASES: [&str; 22] = [
+const CASES: [&str; 30] = [
     include_str!("cases/01-attach-admin-to-user.json"),
     include_str!("cases/02-same-second-create-role-file-order-reversed.json"),
     include_str!("cases/03-trust-opened-to-external-account.json"),
@@ -38,6 +39,14 @@ const CASES: [&str; 22] = [
     include_str!("cases/20-boundary-and-deny-removed.json"),
     include_str!("cases/21-oidc-provider-and-trust-without-sub.json"),
     include_str!("cases/22-root-access-key-and-root-mfa.json"),
+    include_str!("cases/23-usage-without-events.json"),
+    include_str!("cases/24-one-second-with-two-ends.json"),
+    include_str!("cases/25-credential-report-only.json"),
+    include_str!("cases/26-roles-anywhere.json"),
+    include_str!("cases/27-server-certificate.json"),
+    include_str!("cases/28-refused-calls.json"),
+    include_str!("cases/29-swap-with-full-quota.json"),
+    include_str!("cases/30-user-made-used-and-deleted-in-one-second.json"),
 ];
 
 fn snapshot(case: &Json, name: &str) -> Vec<Snapshot> {
@@ -53,6 +62,7 @@ fn setup(case: &Json) -> Setup {
         later: snapshot(case, "snapshot_after"),
         trusted_accounts: accounts.map(|account| account.as_str().expect("a text").to_owned()).collect(),
         approved: case.get("approved_changes").map(|approved| read_approvals(&approved.to_string()).expect("changes")).unwrap_or_default(),
+        has_all_events: true,
         ..Setup::default()
     }
 }

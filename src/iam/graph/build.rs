@@ -7,7 +7,7 @@ use super::super::attribute::{Attribute, Field};
 use super::super::entity::{EntityKind, EntityRef, is_aws_managed};
 use super::super::policy::{Allow, PolicyDocument, Rank};
 use super::super::state::{Entity, EntityId, State};
-use super::{Edge, Graph, Means, Node, Party};
+use super::{Edge, Graph, Means, Node, Party, center};
 
 impl Graph {
     /// The graph of a state.
@@ -22,6 +22,9 @@ impl Graph {
         }
         for holder in &holders {
             builder.entrants(holder, &holders);
+        }
+        for (from, to, means) in center::edges(state, &builder.current) {
+            builder.edge(from, to, means, false);
         }
         builder.finish()
     }
@@ -69,7 +72,7 @@ impl<'s> Holder<'s> {
     }
 }
 
-type Place = (Party, String);
+pub(super) type Place = (Party, String);
 
 /// Entities with their ARNs, in the order of these.
 type Members = Rc<Vec<(EntityId, String)>>;
@@ -290,7 +293,7 @@ impl<'s> Builder<'s> {
     }
 }
 
-fn all_rights() -> Place {
+pub(super) fn all_rights() -> Place {
     (Party::AllRights, "all rights".to_owned())
 }
 

@@ -1,10 +1,11 @@
 //! [`Graph`]: who could become whom, as far as names and rights tell, in the state that a replay ends with.
 //!
 //! Who is let in by trust, who is in which group, and who may make keys and passwords, pass roles, rewrite trust and
-//! policies. All of it is syntactic, as in [`policy`](super::policy): conditions are marked, and `Deny` statements,
+//! policies, and who is assigned a permission set of Identity Center. All of it is syntactic, as in [`policy`](super::policy): conditions are marked, and `Deny` statements,
 //! boundaries and policies of the organization are not weighed, so that an edge says "could", and never "can".
 
 mod build;
+mod center;
 
 use std::collections::VecDeque;
 
@@ -47,6 +48,12 @@ pub enum Party {
     Service,
     /// A principal of another sort.
     Other,
+    /// A user of an identity store.
+    StoreUser,
+    /// A group of an identity store.
+    StoreGroup,
+    /// A permission set of Identity Center in an account.
+    PermissionSet,
     /// A user of IAM.
     User,
     /// A group.
@@ -80,6 +87,10 @@ pub enum Means {
     Holds,
     /// It is in the group.
     Member,
+    /// It is assigned the permission set.
+    Assigned,
+    /// Identity Center makes the role of it.
+    Provisioned,
     /// The role lets it in.
     Assume,
     /// It may hand the role to a service and run something there.
@@ -111,6 +122,9 @@ impl Party {
             Self::Provider => "identity provider",
             Self::Service => "service",
             Self::Other => "principal",
+            Self::StoreUser => "user of Identity Center",
+            Self::StoreGroup => "group of Identity Center",
+            Self::PermissionSet => "permission set",
             Self::User => "user",
             Self::Group => "group",
             Self::Class => "all of a kind",
@@ -126,6 +140,8 @@ impl Means {
         match self {
             Self::Holds => "has",
             Self::Member => "is a member of",
+            Self::Assigned => "is assigned",
+            Self::Provisioned => "gives the role",
             Self::Assume => "may assume",
             Self::PassRole => "may pass, and run something under,",
             Self::AccessKey => "may create access keys of",

@@ -131,6 +131,56 @@ fn each_means_has_its_edge() {
 }
 
 #[test]
+fn assignments_of_identity_center_lead_into_accounts() {
+    let set = |name: &str| format!("arn:aws:sso:::permissionSet/ssoins-1/ps-{name}");
+    let global = |mut made: Made, kind: EntityKind, store: &str, name: &str, attributes: Vec<(Field, &str, Json)>| {
+        let reference = EntityRef::named(kind, "aws", store, name);
+        let id = made.0.begin(&reference, None, Covered::All, held(Value::Present));
+        for (field, key, value) in attributes {
+            let value = if value == json!(true) { Value::Present } else { Value::Json(value) };
+            made.0.set(id, &Attribute::keyed(field, key), held(value));
+        }
+        made
+    };
+    let admin = "arn:aws:iam::aws:policy/AdministratorAccess";
+    let made = Made::new()
+        .role(
+            "AWSReservedSSO_Ops_0123456789abcdef",
+            trusts(json!({"Federated": arn("saml-provider/AWSSSO_1_DO_NOT_DELETE")})),
+            allow("*", "*"),
+        )
+        .role("AWSReservedSSO_Ops_Read_0123456789abcdef", json!([]), json!([]))
+        .role("AWSReservedSSO_Ops_", json!([]), json!([]));
+    let made = global(made, EntityKind::PermissionSet, "", &set("ops"), vec![(Field::Name, "", json!("Ops"))]);
+    let made = global(
+        made,
+        EntityKind::PermissionSet,
+        "",
+        &set("all"),
+        vec![(Field::Name, "", json!("All")), (Field::AttachedPolicy, admin, json!(true))],
+    );
+    let made = global(made, EntityKind::StoreGroup, "d-1", "g-1", vec![(Field::Member, "u-1", json!(true))]);
+    let keys = [("ops", "GROUP:g-1"), ("ops", "USER:u-2"), ("all", "USER:u-1"), ("new", "GROUP:g-9")];
+    let keys = keys.map(|(name, principal)| format!("{}:{principal}", set(name)));
+    let here = keys.iter().map(|key| (Field::Assignment, key.as_str(), json!(true))).collect();
+    let made = global(made, EntityKind::Account, ACCOUNT, "", here);
+    let elsewhere = format!("{}:USER:u-3", set("ops"));
+    let made = global(made, EntityKind::Account, "444455556666", "", vec![(Field::Assignment, elsewhere.as_str(), json!(true))]);
+    insta::assert_snapshot!(made.lines().join("\n"), @"
+    saml-provider/AWSSSO_1_DO_NOT_DELETE may assume role/AWSReservedSSO_Ops_0123456789abcdef
+    idstore/d-1/user/u-1 is a member of idstore/d-1/group/g-1
+    idstore/d-1/user/u-1 is assigned permissionSet/ssoins-1/ps-all in 111122223333
+    u-2 is assigned permissionSet/ssoins-1/ps-ops in 111122223333
+    u-3 is assigned permissionSet/ssoins-1/ps-ops in 444455556666
+    g-9 is assigned permissionSet/ssoins-1/ps-new in 111122223333
+    idstore/d-1/group/g-1 is assigned permissionSet/ssoins-1/ps-ops in 111122223333
+    permissionSet/ssoins-1/ps-all in 111122223333 has all rights
+    permissionSet/ssoins-1/ps-ops in 111122223333 gives the role role/AWSReservedSSO_Ops_0123456789abcdef
+    role/AWSReservedSSO_Ops_0123456789abcdef has all rights
+    ");
+}
+
+#[test]
 fn conditions_are_marked_unless_another_statement_does_without() {
     let guarded = json!({"Effect": "Allow", "Action": "iam:CreateAccessKey", "Resource": arn("user/b"), "Condition": {"Bool": {"aws:MultiFactorAuthPresent": true}}});
     let lines = |statements: Json| Made::new().user("a", statements).user("b", json!([])).lines();

@@ -7,10 +7,12 @@ use serde_json::{Map, Value as Json};
 
 use super::super::attribute::{Attribute, Field, Value};
 use super::super::change::{Change, Effect, Implies, Subject, password_defaults};
-use super::super::entity::{EntityKind, EntityRef};
+use super::super::entity::{EntityKey, EntityRef};
 use super::super::kind::Kind;
 use super::super::state::{Covered, EntityId, Held, Provenance, State};
 use super::needs;
+use super::now::{Now, stored};
+use super::proof::SETTLED_SECONDS;
 use crate::time::EventTime;
 
 /// What a change came to: a transition of one attribute, or what its success tells about the log.
@@ -74,14 +76,12 @@ impl Applier<'_> {
 
     fn create(&mut self, change: &Change, reference: &EntityRef, unique_id: Option<&Arc<str>>, initial: &[(Attribute, Value)]) {
         let exists = Attribute::plain(Field::Exists);
-        if let Some(old) = self.state.find(reference) {
-            let is_pending = self.state.value(old, &Attribute::plain(Field::DeletionPending)).presence() == Some(true);
-            if self.state.value(old, &exists).presence() == Some(true) {
-                if !is_pending && reference.kind.has_lifetime() {
-                    self.infer(Kind::PreconditionViolation, old, &exists, Value::Present, Value::Absent);
-                }
-                self.end(old);
+        let there = self.state.find(reference).filter(|old| self.state.value(*old, &exists).presence() == Some(true));
+        if let Some(old) = there {
+            if reference.kind.has_lifetime() && needs::is_taken(&self.so_far(), &reference.key()) {
+                self.infer(Kind::PreconditionViolation, old, &exists, Value::Present, Value::Absent);
             }
+            self.end(old);
         }
         let held = self.held(Value::Present);
         let id = self.state.begin(reference, unique_id.cloned(), Covered::All, held);
@@ -94,7 +94,8 @@ impl Applier<'_> {
     fn delete(&mut self, change: &Change, id: EntityId) {
         let exists = Attribute::plain(Field::Exists);
         let before = self.state.value(id, &exists);
-        for (attribute, value) in needs::left(self.state, id) {
+        let left = self.state.entity(id).map(|entity| self.left(&entity.reference));
+        for (attribute, value) in left.into_iter().flatten() {
             self.infer(Kind::PreconditionViolation, id, &attribute, value, Value::Absent);
         }
         let before = if before.presence().is_none() && proves(&change.effect) { Value::Present } else { before };
@@ -102,6 +103,28 @@ impl Applier<'_> {
         if before != Value::Absent {
             self.push(change.kind, id, &exists, before, Value::Absent);
         }
+    }
+
+    /// What is left of an entity that AWS would refuse to delete it for, as attributes of its own.
+    fn left(&self, entity: &EntityRef) -> Vec<(Attribute, Value)> {
+        let found = needs::in_way(&self.so_far(), entity).into_iter();
+        found.map(|(holder, attribute, value)| self.seen_from(entity, &holder, attribute, value)).collect()
+    }
+
+    /// What names an entity elsewhere, as an attribute of its own.
+    fn seen_from(&self, entity: &EntityRef, holder: &EntityKey, attribute: Attribute, value: Value) -> (Attribute, Value) {
+        if *holder == entity.key() {
+            return (attribute, value);
+        }
+        let holder = self.state.at(holder).and_then(|id| self.state.entity(id)).map(|holder| &holder.reference);
+        let name = || holder.map_or_else(String::new, |holder| holder.name.to_string());
+        let key = || holder.map_or_else(String::new, ToString::to_string);
+        let attribute = match attribute.field {
+            Field::Member => Attribute::keyed(Field::InGroup, &name()),
+            Field::ProfileRole => Attribute::keyed(Field::InProfile, &name()),
+            _ => Attribute::keyed(Field::AttachedTo, &key()),
+        };
+        (attribute, Value::Present)
     }
 
     /// A lifetime ends, with what hangs on the entity, and with what names it elsewhere.
@@ -117,9 +140,10 @@ impl Applier<'_> {
     }
 
     fn set(&mut self, change: &Change, id: EntityId, attribute: &Attribute, value: &Value, implies: Implies) {
-        let attribute = &self.stored(id, attribute);
-        let used = needs::used(self.state, id, attribute, value).filter(|_| value.presence() == Some(true));
-        if let Some(used) = used {
+        let Some(reference) = self.state.entity(id).map(|entity| entity.reference.clone()) else { return };
+        let attribute = &stored(self.state, id, attribute, self.now);
+        let used = needs::used(&reference, attribute, value);
+        if let Some(used) = used.filter(|_| value.presence() == Some(true)) {
             self.existing(&used);
         }
         let held = self.state.value(id, attribute);
@@ -130,7 +154,8 @@ impl Applier<'_> {
             (Implies::Present, None) => Value::Present,
             _ => held,
         };
-        if let Some((attribute, before, after)) = needs::refusal(self.state, id, attribute, value) {
+        let refusal = needs::refusal(&self.so_far(), &reference.key(), attribute, value);
+        if let Some((attribute, before, after)) = refusal {
             self.infer(Kind::PreconditionViolation, id, &attribute, before, after);
         }
         let since = self.state.entity(id).and_then(|entity| entity.held(attribute)?.since);
@@ -170,18 +195,22 @@ impl Applier<'_> {
     }
 
     fn add_version(&mut self, change: &Change, id: EntityId, version: Option<&Arc<str>>, document: &Value, is_default: bool) {
+        let Some(key) = self.state.entity(id).map(|entity| entity.reference.key()) else { return };
         let attribute = Attribute::keyed(Field::Version, version.map_or("<unknown>", |version| version));
         if let Some(version) = version {
-            for skipped in needs::skipped_versions(self.state, id, version) {
+            let skipped = needs::skipped_versions(&self.so_far(), &key, version);
+            for skipped in skipped {
                 self.infer(Kind::VersionGap, id, &skipped, Value::Absent, Value::Unknown);
             }
-            if let Some((highest, new)) = needs::highest_version(self.state, id, version) {
+            let highest = needs::highest_version(&self.so_far(), &key, version);
+            if let Some((highest, new)) = highest {
                 let any = Attribute::keyed(Field::Version, "*");
                 let value = |number: u64| Value::text(&format!("v{number}"));
                 self.infer(Kind::PreconditionViolation, id, &any, value(highest), value(new.saturating_sub(1)));
             }
         }
-        if let Some((attribute, before, after)) = needs::refusal(self.state, id, &attribute, document) {
+        let refusal = needs::refusal(&self.so_far(), &key, &attribute, document);
+        if let Some((attribute, before, after)) = refusal {
             self.infer(Kind::PreconditionViolation, id, &attribute, before, after);
         }
         let before = self.state.value(id, &attribute);
@@ -231,12 +260,9 @@ impl Applier<'_> {
     }
 
     fn end_membership(&mut self, change: &Change, id: EntityId, membership: &Arc<str>) {
-        let membership = Attribute::keyed(Field::Membership, membership);
-        let member = match self.state.value(id, &membership).as_text() {
-            Some(user) => Attribute::keyed(Field::Member, user),
-            None => Attribute::keyed(Field::Member, "<unknown>"),
-        };
-        self.keep(id, &membership, &Value::Absent);
+        let Some(key) = self.state.entity(id).map(|entity| entity.reference.key()) else { return };
+        let member = needs::member(&self.so_far(), &key, membership);
+        self.keep(id, &Attribute::keyed(Field::Membership, membership), &Value::Absent);
         self.set(change, id, &member, &Value::Absent, Implies::Present);
     }
 
@@ -264,7 +290,7 @@ impl Applier<'_> {
     /// The entity, as a call that succeeded needs it to be there.
     fn existing(&mut self, reference: &EntityRef) -> EntityId {
         let exists = Attribute::plain(Field::Exists);
-        let id = self.state.find(reference).or_else(|| self.state.find_former(reference, self.now));
+        let id = self.state.find(reference).or_else(|| self.state.find_former(&reference.key(), self.now));
         let presence = id.map_or_else(|| self.state.existence(reference), |id| self.state.value(id, &exists)).presence();
         match (id, presence) {
             (Some(id), Some(true)) => {
@@ -302,12 +328,9 @@ impl Applier<'_> {
         self.state.meet(reference, held)
     }
 
-    /// The attribute under the name that is stored: users of groups are named in any case, and by former names.
-    fn stored(&self, id: EntityId, attribute: &Attribute) -> Attribute {
-        let Some(entity) = self.state.entity(id).filter(|_| attribute.field == Field::Member) else { return attribute.clone() };
-        let user = EntityRef { kind: EntityKind::User, name: attribute.key.clone(), path: None, ..entity.reference.clone() };
-        let found = self.state.find(&user).or_else(|| self.state.find_former(&user, self.now)).and_then(|user| self.state.entity(user));
-        found.map_or_else(|| attribute.clone(), |user| Attribute::keyed(Field::Member, &user.reference.name))
+    /// All that is held, as things are.
+    fn so_far(&self) -> Now<'_> {
+        Now::of(self.state, self.now)
     }
 
     fn keep(&mut self, id: EntityId, attribute: &Attribute, value: &Value) {
@@ -324,6 +347,12 @@ impl Applier<'_> {
     }
 
     fn infer(&mut self, kind: Kind, entity: EntityId, attribute: &Attribute, before: Value, after: Value) {
+        // What a refusal seemed to prove a moment ago may have been there all the same: IAM is eventually consistent.
+        let held = self.state.entity(entity).and_then(|entity| entity.held(attribute));
+        let refused = held.filter(|held| held.provenance == Provenance::Refused).and_then(|held| held.since);
+        if refused.is_some_and(|since| self.now.epoch().saturating_sub(since.epoch()) <= SETTLED_SECONDS) {
+            return;
+        }
         self.steps.push(Step { kind, entity, attribute: attribute.clone(), before, after, since: None, is_inferred: true });
     }
 }

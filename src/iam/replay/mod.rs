@@ -2,9 +2,12 @@
 
 mod apply;
 mod needs;
+mod now;
+mod proof;
 mod ties;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
+use std::rc::Rc;
 
 use super::change::{Change, changes};
 use super::drift::Ordering;
@@ -13,7 +16,9 @@ use super::event::{Actor, IamEvent};
 use super::state::State;
 use crate::time::EventTime;
 pub(super) use apply::{Applier, Step};
-pub(super) use needs::used;
+pub(super) use needs::{count, most, used};
+pub(super) use now::Now;
+pub(super) use proof::{Proof, SETTLED_SECONDS};
 pub(super) use ties::Fact;
 use ties::{Move, causal_rank, solve};
 
@@ -75,7 +80,7 @@ impl<'e> Body<'e> {
 #[derive(Debug)]
 pub(super) struct Batch<'e> {
     /// The events, with what they changed.
-    pub(super) events: Vec<(&'e IamEvent, Vec<Change>)>,
+    pub(super) events: Vec<(&'e IamEvent, Rc<[Change]>)>,
     pub(super) order: Ordering,
     /// What the order leaves open.
     pub(super) ambiguous: BTreeSet<Fact>,
@@ -92,7 +97,7 @@ struct Ordered {
 pub(super) struct Schedule<'e> {
     events: &'e [&'e IamEvent],
     /// What events changed that were read and not handed out: those of the present second, and few after it.
-    changes: BTreeMap<usize, Vec<Change>>,
+    changes: BTreeMap<usize, Rc<[Change]>>,
     is_done: Vec<bool>,
     next: usize,
     /// Groups of events of the present second that share entities.
@@ -137,7 +142,7 @@ impl<'e> Schedule<'e> {
         for index in calls {
             if let (Some(done), Some(event)) = (self.is_done.get_mut(index), self.events.get(index)) {
                 *done = true;
-                let changes = self.changes.remove(&index).unwrap_or_else(|| changes(event));
+                let changes = self.changes.remove(&index).unwrap_or_else(|| changes(event).into());
                 events.push((*event, changes));
             }
         }
@@ -157,16 +162,27 @@ impl<'e> Schedule<'e> {
         (start..self.next).collect()
     }
 
-    /// Groups of events that share entities, through others too; in the order of their first events.
+    /// Groups of events of which the place of one may depend on that of another; in the order of their first events.
     fn grouped(&mut self, state: &State, second: Vec<usize>) -> Vec<Vec<usize>> {
         if second.len() == 1 {
             return vec![second];
         }
+        let moves: Vec<Move> = second.iter().filter_map(|index| self.moved(state, *index)).collect();
         let mut joined = Joined((0..second.len()).collect());
-        let mut first_with: BTreeMap<EntityKey, usize> = BTreeMap::new();
-        for (place, index) in second.iter().enumerate() {
-            for key in self.moved(state, *index).entities() {
-                joined.join(*first_with.entry(key.clone()).or_insert(place), place);
+        let (mut changed, mut turned, mut keys) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        for (place, call) in moves.iter().enumerate() {
+            for key in call.changed() {
+                joined.join(*changed.entry(key).or_insert(place), place);
+            }
+            turned.extend(call.turned().into_iter().map(|key| (key, place)));
+            keys.extend(call.keys().map(|key| (key, place)));
+        }
+        for (place, call) in moves.iter().enumerate() {
+            let others = call.named().filter_map(|key| turned.get(key));
+            let witnessed = call.witnessed().and_then(|key| changed.get(&key));
+            let signer = call.signer().and_then(|key| keys.get(key));
+            for other in others.chain(witnessed).chain(signer) {
+                joined.join(*other, place);
             }
         }
         let mut groups: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
@@ -177,41 +193,51 @@ impl<'e> Schedule<'e> {
     }
 
     fn ordered(&mut self, state: &State, group: Vec<usize>) -> Ordered {
-        let order = if group.len() == 1 { Ordering::Exact } else { Ordering::SameSecond };
-        let plain = |calls| Ordered { calls, order, ambiguous: BTreeSet::new() };
+        let plain = |calls, order| Ordered { calls, order, ambiguous: BTreeSet::new() };
         if group.len() > MAX_TIED {
-            return plain(group);
+            return plain(group, Ordering::SameSecond);
         }
-        let moves: Vec<Move> = group.iter().map(|index| self.moved(state, *index)).collect();
+        let moves = self.all_moved(state, &group);
+        let order = match moves.iter().filter(|call| call.is_change()).count() {
+            0 => return plain(group, Ordering::Exact),
+            1 => Ordering::Exact,
+            _ => Ordering::SameSecond,
+        };
         if let Some(solved) = solve(state, &moves) {
             return Ordered { calls: picked(&group, &solved.calls), order, ambiguous: solved.ambiguous };
         }
         let longer = self.with_repairs(state, &group, &moves);
         if longer.len() > group.len() && longer.len() <= MAX_TIED {
-            let moves: Vec<Move> = longer.iter().map(|index| self.moved(state, *index)).collect();
+            let moves = self.all_moved(state, &longer);
             if let Some(solved) = solve(state, &moves) {
-                return Ordered { calls: picked(&longer, &solved.calls), order: Ordering::Reordered, ambiguous: BTreeSet::new() };
+                return plain(picked(&longer, &solved.calls), Ordering::Reordered);
             }
         }
-        plain(group)
+        plain(group, order)
     }
 
     /// The group with the calls on the same entities of the seconds after it.
     fn with_repairs(&mut self, state: &State, group: &[usize], moves: &[Move]) -> Vec<usize> {
-        let keys: BTreeSet<&EntityKey> = moves.iter().flat_map(Move::entities).collect();
+        let changed: BTreeSet<EntityKey> = moves.iter().flat_map(Move::changed).collect();
+        let named: BTreeSet<EntityKey> = moves.iter().filter(|call| call.is_change()).flat_map(Move::named).cloned().collect();
         let last = group.last().and_then(|index| self.events.get(*index)).map_or(0, |event| event.event_time.epoch());
         let after = self.events.iter().enumerate().skip(self.next).take(MAX_AHEAD);
         let near = after.take_while(|(_, event)| event.event_time.epoch().saturating_sub(last) <= REPAIR_SECONDS);
         let near: Vec<usize> = near.map(|(index, _)| index).filter(|index| !self.is_taken(*index)).collect();
-        let shares = |index: &usize| self.moved(state, *index).entities().any(|key| keys.contains(key));
-        group.iter().copied().chain(near.into_iter().filter(shares)).collect()
+        let repairs = |index: &usize| self.moved(state, *index).is_some_and(|call| call.is_change() && call.meets(&changed, &named));
+        let found: Vec<usize> = near.into_iter().filter(repairs).collect();
+        group.iter().copied().chain(found).collect()
     }
 
-    fn moved(&mut self, state: &State, index: usize) -> Move {
-        let event = self.events.get(index);
+    fn all_moved(&mut self, state: &State, calls: &[usize]) -> Vec<Move> {
+        calls.iter().filter_map(|index| self.moved(state, *index)).collect()
+    }
+
+    fn moved(&mut self, state: &State, index: usize) -> Option<Move> {
+        let event = *self.events.get(index)?;
         // Documents are costly to read, and what a call changed does not depend on the state.
-        let changes = self.changes.entry(index).or_insert_with(|| event.map(|event| changes(event)).unwrap_or_default());
-        Move::of(state, changes)
+        let changes = self.changes.entry(index).or_insert_with(|| changes(event).into());
+        Some(Move::of(state, event, changes.clone()))
     }
 }
 

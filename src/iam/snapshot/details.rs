@@ -12,11 +12,13 @@ use crate::time::EventTime;
 impl Builder {
     /// Takes in the four lists. One that is not there covers nothing.
     pub(super) fn details(&mut self, object: &Map<String, Json>) {
-        use Field::{AttachedPolicy, Boundary, DefaultDocument, DefaultVersion, InlinePolicy, Member, Tag, TrustPolicy, Version};
+        use Field::{
+            AttachedPolicy, Boundary, DefaultDocument, DefaultVersion, InProfile, InlinePolicy, Member, Tag, TrustPolicy, Version,
+        };
         let lists: [(&str, EntityKind, &[Field]); 4] = [
             ("GroupDetailList", EntityKind::Group, &[InlinePolicy, AttachedPolicy]),
             ("UserDetailList", EntityKind::User, &[Boundary, InlinePolicy, AttachedPolicy, Tag]),
-            ("RoleDetailList", EntityKind::Role, &[TrustPolicy, Boundary, InlinePolicy, AttachedPolicy, Tag]),
+            ("RoleDetailList", EntityKind::Role, &[TrustPolicy, Boundary, InlinePolicy, AttachedPolicy, Tag, InProfile]),
             ("Policies", EntityKind::Policy, &[DefaultVersion, DefaultDocument, Version]),
         ];
         for (name, kind, fields) in lists {

@@ -6,6 +6,7 @@
 mod details;
 mod report;
 mod supplement;
+mod when;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use serde_json::{Map, Value as Json};
 use super::attribute::{Attribute, Field, Value};
 use super::entity::{EntityKey, EntityKind, EntityRef};
 use crate::time::EventTime;
+pub(super) use when::SLACK_SECONDS;
 
 /// The entities of one account, as they were while a snapshot was taken.
 #[derive(Debug, Clone)]
@@ -35,6 +37,10 @@ pub struct Snapshot {
     pub covers: BTreeMap<EntityKind, Arc<BTreeSet<Field>>>,
     /// What in it contradicts itself.
     pub notes: Vec<String>,
+    /// The file or its user says when it was taken; else that is the newest date in it.
+    is_dated: bool,
+    /// The newest date in it.
+    newest: Option<EventTime>,
 }
 
 /// An entity in a snapshot.
@@ -160,6 +166,8 @@ impl Snapshot {
             complete: builder.complete,
             covers: builder.covers.into_iter().map(|(kind, fields)| (kind, Arc::new(fields))).collect(),
             notes: builder.notes,
+            is_dated: given.is_some(),
+            newest: builder.newest,
         })
     }
 

@@ -134,6 +134,7 @@ impl Builder {
             let Some(arn) = text(entry, "PermissionSetArn") else { continue };
             let pointer = format!("/Supplement/IdentityCenter/PermissionSets/{index}");
             let held = self.entity(EntityRef::by_id(EntityKind::PermissionSet, arn), &pointer);
+            held.attributes.extend(text(entry, "Name").map(|name| (Attribute::plain(Field::Name), Value::text(name))));
             if entry.get("AttachedManagedPolicies").is_some() {
                 held.covers.insert(Field::AttachedPolicy);
             }

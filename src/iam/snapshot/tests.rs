@@ -2,6 +2,8 @@
 
 use serde_json::json;
 
+use super::super::event::IamEvent;
+use super::super::event::tests::event;
 use super::*;
 
 fn read(json: &Json) -> Result<Snapshot, NotASnapshot> {
@@ -46,6 +48,49 @@ fn what_is_refused() {
     assert_eq!(read(&answered).expect("a snapshot").taken.0.to_string(), "2026-03-02T06:00:00Z");
     assert!(matches!(read(&json!("x")), Err(NotASnapshot::Json(_))));
     assert!(matches!(Snapshot::read("a", "{", &Reading::default()), Err(NotASnapshot::Json(_))));
+}
+
+#[test]
+fn a_snapshot_is_dated_by_the_calls_that_took_it() {
+    let page = |time: &str, agent: &str, request: Json| {
+        event(&json!({
+            "eventID": time, "eventSource": "iam.amazonaws.com", "eventName": "GetAccountAuthorizationDetails", "eventTime": format!("2026-03-02T{time}Z"),
+            "recipientAccountId": "111122223333", "userAgent": agent, "userIdentity": {"type": "Root"}, "requestParameters": request,
+        }))
+    };
+    let first = |time: &str| page(time, "cli", json!(null));
+    let next = |time: &str| page(time, "cli", json!({"marker": "m"}));
+    let dated = json!({"UserDetailList": [user("a")], "GroupDetailList": [], "SnapshotTime": "2026-03-02T10:05:00Z"});
+    let mut undated = dated.clone();
+    undated.as_object_mut().expect("an object").remove("SnapshotTime");
+    let taken = |file: &Json, events: &[IamEvent]| {
+        let (start, end) = read(file).expect("a snapshot").timed_by(events).taken;
+        [start, end].map(|time| time.to_string().replace("2026-03-02T", ""))
+    };
+    let said = ["10:05:00Z", "10:05:00Z"];
+    assert_eq!(taken(&dated, &[]), said);
+    assert_eq!(
+        taken(&dated, &[first("10:00:00"), next("10:01:00"), next("10:11:01")]),
+        ["10:00:00Z", "10:01:00Z"],
+        "the last page is too late"
+    );
+    assert_eq!(taken(&dated, &[first("08:00:00")]), said, "hours before");
+    // One of two is it where the file says its time, and else none.
+    assert_eq!(taken(&dated, &[first("10:00:00"), first("10:03:00")]), said);
+    assert_eq!(taken(&dated, &[first("10:00:00"), first("10:05:30")]), ["10:05:30Z", "10:05:30Z"]);
+    let others = page("10:02:00", "other", json!({"marker": "m"}));
+    assert_eq!(taken(&dated, &[first("10:00:00"), others]), ["10:00:00Z", "10:00:00Z"]);
+    // What is asked for less than the file has, failed, or is another account's, did not yield it.
+    assert_eq!(taken(&dated, &[page("10:00:00", "cli", json!({"filter": ["User"]}))]), said);
+    assert_eq!(taken(&dated, &[page("10:00:00", "cli", json!({"filter": ["Group", "User"]}))])[0], "10:00:00Z");
+    assert_eq!(taken(&dated, &[IamEvent { error_code: Some("AccessDenied".to_owned()), ..first("10:00:00") }]), said);
+    assert_eq!(taken(&dated, &[IamEvent { recipient_account_id: "444455556666".to_owned(), ..first("10:00:00") }]), said);
+    // A file without a time was taken after all that is in it.
+    assert_eq!(taken(&undated, &[first("10:00:00")])[0], "10:00:00Z");
+    let mut newer = undated;
+    newer["UserDetailList"][0]["CreateDate"] = "2026-03-02T10:02:00Z".into();
+    assert_eq!(taken(&newer, &[first("10:00:00")])[0], "10:02:00Z");
+    assert_eq!(taken(&newer, &[first("10:00:00"), first("12:00:00")])[0], "12:00:00Z");
 }
 
 #[test]

@@ -53,6 +53,8 @@ pub enum Provenance {
     Event,
     /// The success of a call proves it.
     Implied,
+    /// The refusal of a call proves it.
+    Refused,
 }
 
 impl Entity {

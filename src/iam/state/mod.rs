@@ -13,7 +13,7 @@ use super::attribute::{Attribute, Field, Value};
 use super::entity::{EntityKey, EntityKind, EntityRef};
 use crate::time::EventTime;
 pub use entity::{Covered, Entity, Held, Provenance};
-pub(super) use rank::{holds_deny, is_quarantine};
+pub(super) use rank::{assignment, holds_deny, is_quarantine};
 
 /// One lifetime of an entity within a [`State`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -57,7 +57,12 @@ impl State {
 
     /// Who has that name now, or had it last.
     pub fn find(&self, reference: &EntityRef) -> Option<EntityId> {
-        self.names.get(&reference.key()).copied()
+        self.at(&reference.key())
+    }
+
+    /// Who has that name now, or had it last.
+    pub(super) fn at(&self, key: &EntityKey) -> Option<EntityId> {
+        self.names.get(key).copied()
     }
 
     /// All lifetimes that ended or are under that name now, the earliest first.
@@ -72,8 +77,8 @@ impl State {
     }
 
     /// Who had that name until shortly before, as calls that were under way may still use it.
-    pub(super) fn find_former(&self, reference: &EntityRef, now: EventTime) -> Option<EntityId> {
-        let (id, until) = self.former.get(&reference.key())?;
+    pub(super) fn find_former(&self, key: &EntityKey, now: EventTime) -> Option<EntityId> {
+        let (id, until) = self.former.get(key)?;
         (now.epoch().saturating_sub(until.epoch()) <= FORMER_NAME_SECONDS).then_some(*id)
     }
 
@@ -95,9 +100,14 @@ impl State {
 
     /// Whether an entity is there.
     pub fn existence(&self, reference: &EntityRef) -> Value {
-        match self.find(reference) {
+        self.existence_at(&reference.key())
+    }
+
+    /// Whether an entity of that name is there.
+    pub(super) fn existence_at(&self, key: &EntityKey) -> Value {
+        match self.at(key) {
             Some(id) => self.value(id, &Attribute::plain(Field::Exists)),
-            None if self.complete.contains(&(reference.account.clone(), reference.kind)) => Value::Absent,
+            None if self.complete.contains(&(key.account.clone(), key.kind)) => Value::Absent,
             None => Value::Unknown,
         }
     }
@@ -256,9 +266,9 @@ impl State {
         }
         let Attribute { field, key } = attribute;
         if let (Field::Assignment, Some(true)) = (field, value.presence().filter(|_| is_new))
-            && let Some((set, principal)) = rank::assignment(key)
+            && let Some((set, _, principal)) = assignment(key)
         {
-            self.assigned.entry(principal).or_default().insert(set);
+            self.assigned.entry(principal.into()).or_default().insert(set.into());
         }
         if is_credential(*field) && is_new {
             self.holders.insert((account.clone(), attribute.clone()), id);

@@ -1,7 +1,6 @@
 //! The ranks of what entities hold, as far as it is known.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use super::super::attribute::{Attribute, Document, Field, Value};
 use super::super::entity::{EntityKind, EntityRef, is_aws_managed};
@@ -93,11 +92,11 @@ pub(in crate::iam) fn holds_deny(value: &Value) -> bool {
     value.policy().is_some_and(|policy| policy.denies() > 0)
 }
 
-/// The permission set and the principal in the key of an assignment.
-pub(super) fn assignment(key: &str) -> Option<(Arc<str>, Arc<str>)> {
+/// The permission set, the kind of principal and the principal in the key of an assignment.
+pub(in crate::iam) fn assignment(key: &str) -> Option<(&str, &str, &str)> {
     let (rest, principal) = key.rsplit_once(':')?;
-    let (set, _) = rest.rsplit_once(':')?;
-    Some((set.into(), principal.into()))
+    let (set, kind) = rest.rsplit_once(':')?;
+    Some((set, kind, principal))
 }
 
 /// The tags that a document's conditions ask for, in lower case.

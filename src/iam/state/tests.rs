@@ -46,8 +46,8 @@ fn memberships_follow_a_rename_and_the_old_name_lives_for_a_moment() {
     assert_eq!(state.rank(bob), Rank::Admin);
     state.rename(bob, Some(&"rob".into()), None, time("2026-03-02T10:00:00Z"));
     assert_eq!((state.find(&user("bob")), state.find(&user("ROB"))), (None, Some(bob)));
-    assert_eq!(state.find_former(&user("bob"), time("2026-03-02T10:00:05Z")), Some(bob));
-    assert_eq!(state.find_former(&user("bob"), time("2026-03-02T10:00:06Z")), None);
+    assert_eq!(state.find_former(&user("bob").key(), time("2026-03-02T10:00:05Z")), Some(bob));
+    assert_eq!(state.find_former(&user("bob").key(), time("2026-03-02T10:00:06Z")), None);
     assert_eq!(state.rank(bob), Rank::Admin);
     let members: Vec<String> = state.entity(admins).expect("it").keys(Field::Member).map(|(member, _)| member.to_string()).collect();
     assert_eq!(members, ["members[rob]"]);

@@ -36,9 +36,9 @@ fn write_graph(text: &mut String, graph: &Graph) -> std::fmt::Result {
 const fn shape(party: Party) -> &'static str {
     match party {
         Party::Everyone | Party::Account | Party::Provider | Party::Service | Party::Other => "hexagon",
-        Party::User => "ellipse",
-        Party::Group => "folder",
-        Party::Class => "tab",
+        Party::StoreUser | Party::User => "ellipse",
+        Party::StoreGroup | Party::Group => "folder",
+        Party::Class | Party::PermissionSet => "tab",
         Party::Role => "box",
         Party::AllRights => "doubleoctagon",
     }

@@ -137,8 +137,8 @@ fn drawn(graph: &Graph, distances: &[Option<usize>]) -> BTreeMap<usize, (u64, u6
 const fn column_of(party: Party) -> u64 {
     match party {
         Party::Everyone | Party::Account | Party::Provider | Party::Service | Party::Other => 0,
-        Party::User => 1,
-        Party::Group | Party::Class => 2,
+        Party::StoreUser | Party::User => 1,
+        Party::StoreGroup | Party::PermissionSet | Party::Group | Party::Class => 2,
         Party::Role => 3,
         Party::AllRights => 4,
     }

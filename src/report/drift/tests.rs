@@ -221,12 +221,13 @@ fn all() -> Vec<(Kind, &'static str, Json, Json)> {
         (Kind::RootSessionAssumed, "(session)", absent.clone(), json!("444455556666")),
         (Kind::UnexplainedChange, "exists", no.clone(), yes.clone()),
         (Kind::UnexplainedChange, "exists", yes.clone(), no.clone()),
-        (Kind::UnexplainedChange, managed, no, yes),
+        (Kind::UnexplainedChange, managed, no.clone(), yes.clone()),
         (Kind::PreconditionViolation, "inline_policies[x]", admin, absent.clone()),
         (Kind::VersionGap, "versions[v3]", absent.clone(), json!("<unknown>")),
         (Kind::IdentityRecreated, "unique_id", json!("AIDAOLD"), json!("AIDANEW")),
         (Kind::ActorContradiction, "access_keys[AKIAEXAMPLE].status", json!("Inactive"), json!("Active")),
         (Kind::UsageWithoutEvents, "RoleLastUsed", absent, json!("2026-03-02T12:00:00Z")),
+        (Kind::PreconditionViolation, "children[*]", no, yes),
     ]
 }
 
@@ -357,6 +358,7 @@ fn each_kind_has_a_sentence() {
     user/bob has the unique id AIDANEW by event e-1, had AIDAOLD before, and no event deleted and made it between
     event e-1 succeeded as if access_keys[AKIAEXAMPLE].status of user/bob was Active, and by the log it was Inactive
     RoleLastUsed in the snapshot says that user/bob was used at 2026-03-02T12:00:00Z, and no event is near that time
+    event e-1 was refused as something hung on user/bob, and by the log nothing did: an event before it is not here
     ");
 }
 

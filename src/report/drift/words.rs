@@ -320,6 +320,9 @@ fn contradiction(item: &Item, entity: &str, of: &str) -> Option<String> {
         Kind::UnexplainedChange => {
             format!("{attribute}{of} is {after} in the later snapshot, the log leads to {before}, and no event makes the change")
         }
+        Kind::PreconditionViolation if attribute == "children[*]" => {
+            format!("{event} was refused as something hung on {entity}, and by the log nothing did: an event before it is not here")
+        }
         Kind::PreconditionViolation => {
             format!(
                 "{event} could only end as it did if {attribute}{of} was {after}, and by the log it was {before}: an event before it is not here"

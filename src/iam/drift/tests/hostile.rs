@@ -130,6 +130,9 @@ fn records() -> impl Strategy<Value = Vec<Json>> {
         None,
         Some("NoSuchEntityException"),
         Some("EntityAlreadyExistsException"),
+        Some("EntityTemporarilyUnmodifiableException"),
+        Some("DeleteConflictException"),
+        Some("LimitExceededException"),
         Some("AccessDenied"),
     ]);
     let kind = proptest::sample::select(vec!["IAMUser", "AssumedRole", "Root", "AWSService", "odd"]);
