@@ -77,7 +77,7 @@ fn concerns(item: &Item, entity: &str) -> bool {
         parts.next() == Some(&item.account)
             && parts.next().is_some_and(|user| user.starts_with("user/") && user.rsplit('/').next() == Some(name))
     };
-    item.entity == entity || member.is_some_and(is_user)
+    *item.entity == *entity || member.is_some_and(is_user)
 }
 
 /// Writes who could become whom in the end, as DOT.

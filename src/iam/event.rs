@@ -11,21 +11,21 @@ use crate::time::EventTime;
 #[derive(Debug, Clone, PartialEq)]
 pub struct IamEvent {
     /// `eventID`.
-    pub event_id: String,
+    pub event_id: Arc<str>,
     /// `eventSource`, such as `iam.amazonaws.com`.
-    pub event_source: String,
+    pub event_source: Arc<str>,
     /// `eventName`.
-    pub event_name: String,
+    pub event_name: Arc<str>,
     /// `eventTime`, which `CloudTrail` writes in whole seconds.
     pub event_time: EventTime,
     /// `recipientAccountId`: whose trail recorded it.
-    pub recipient_account_id: String,
+    pub recipient_account_id: Arc<str>,
     /// `awsRegion`.
-    pub aws_region: String,
+    pub aws_region: Arc<str>,
     /// `sourceIPAddress`.
-    pub source_ip_address: Option<String>,
+    pub source_ip_address: Option<Arc<str>>,
     /// `userAgent`.
-    pub user_agent: Option<String>,
+    pub user_agent: Option<Arc<str>>,
     /// `errorCode`; any that is not empty means that the call changed nothing.
     pub error_code: Option<String>,
     /// `requestParameters` as JSON text.
@@ -44,23 +44,23 @@ pub struct IamEvent {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Actor {
     /// `type`, such as `IAMUser`.
-    pub kind: String,
+    pub kind: Arc<str>,
     /// `arn`.
-    pub arn: Option<String>,
+    pub arn: Option<Arc<str>>,
     /// `accountId`.
-    pub account_id: Option<String>,
+    pub account_id: Option<Arc<str>>,
     /// `principalId`, of a session with its name after a colon.
-    pub principal_id: Option<String>,
+    pub principal_id: Option<Arc<str>>,
     /// `userName`.
-    pub user_name: Option<String>,
+    pub user_name: Option<Arc<str>>,
     /// `accessKeyId`.
-    pub access_key_id: Option<String>,
+    pub access_key_id: Option<Arc<str>>,
     /// `sessionContext.sessionIssuer.arn`.
-    pub session_issuer: Option<String>,
+    pub session_issuer: Option<Arc<str>>,
     /// `invokedBy`.
-    pub invoked_by: Option<String>,
+    pub invoked_by: Option<Arc<str>>,
     /// `onBehalfOf.userId`, of a caller who came through Identity Center.
-    pub on_behalf_of: Option<String>,
+    pub on_behalf_of: Option<Arc<str>>,
     /// `sessionContext.attributes.mfaAuthenticated`; `None` where the record does not say.
     pub mfa: Option<bool>,
 }
@@ -73,11 +73,18 @@ impl IamEvent {
 
     /// The partition that its region belongs to.
     pub fn partition(&self) -> &'static str {
-        match self.aws_region.as_str() {
+        match &*self.aws_region {
             region if region.starts_with("cn-") => "aws-cn",
             region if region.starts_with("us-gov-") => "aws-us-gov",
             _ => "aws",
         }
+    }
+
+    /// The texts that other events are likely to have too.
+    pub(super) fn common_texts(&mut self) -> impl Iterator<Item = &mut Arc<str>> {
+        let always =
+            [&mut self.event_source, &mut self.event_name, &mut self.recipient_account_id, &mut self.aws_region, &mut self.place.object];
+        always.into_iter().chain(&mut self.source_ip_address).chain(&mut self.user_agent)
     }
 
     pub(super) fn request(&self) -> Parameters {
@@ -91,13 +98,13 @@ impl IamEvent {
 
 impl Actor {
     /// Whom a drift item names: the ARN, or the service where there is none, or the user of Identity Center.
-    pub fn name(&self) -> Option<&str> {
-        self.arn.as_deref().or(self.invoked_by.as_deref()).or(self.on_behalf_of.as_deref())
+    pub fn name(&self) -> Option<&Arc<str>> {
+        self.arn.as_ref().or(self.invoked_by.as_ref()).or(self.on_behalf_of.as_ref())
     }
 
     /// Whether the root user called.
     pub fn is_root(&self) -> bool {
-        self.kind == "Root"
+        &*self.kind == "Root"
     }
 }
 
@@ -178,7 +185,7 @@ pub(super) mod tests {
 
     /// The event of a whole record.
     pub(in crate::iam) fn event(record: &Json) -> IamEvent {
-        let text = |pointer: &str| record.pointer(pointer).and_then(Json::as_str).map(str::to_owned);
+        let text = |pointer: &str| record.pointer(pointer).and_then(Json::as_str).map(Arc::<str>::from);
         let object = |name: &str| record.get(name).filter(|value| !value.is_null()).map(Json::to_string);
         let mfa = text("/userIdentity/sessionContext/attributes/mfaAuthenticated");
         IamEvent {
@@ -187,13 +194,13 @@ pub(super) mod tests {
             event_name: text("/eventName").expect("a name"),
             event_time: EventTime::parse(&text("/eventTime").expect("a time")).expect("a time"),
             recipient_account_id: text("/recipientAccountId").expect("an account"),
-            aws_region: text("/awsRegion").unwrap_or_else(|| "us-east-1".to_owned()),
+            aws_region: text("/awsRegion").unwrap_or_else(|| "us-east-1".into()),
             source_ip_address: text("/sourceIPAddress"),
             user_agent: text("/userAgent"),
-            error_code: text("/errorCode"),
+            error_code: text("/errorCode").map(|code| code.to_string()),
             request_parameters: object("requestParameters"),
             response_elements: object("responseElements"),
-            mfa_used: text("/additionalEventData/MFAUsed").map(|used| used == "Yes"),
+            mfa_used: text("/additionalEventData/MFAUsed").map(|used| &*used == "Yes"),
             actor: Arc::new(Actor {
                 kind: text("/userIdentity/type").unwrap_or_default(),
                 arn: text("/userIdentity/arn"),
@@ -204,7 +211,7 @@ pub(super) mod tests {
                 session_issuer: text("/userIdentity/sessionContext/sessionIssuer/arn"),
                 invoked_by: text("/userIdentity/invokedBy"),
                 on_behalf_of: text("/userIdentity/onBehalfOf/userId"),
-                mfa: mfa.map(|mfa| mfa == "true"),
+                mfa: mfa.map(|mfa| &*mfa == "true"),
             }),
             place: Place { object: Arc::from("made"), record_index: None, offset: None },
         }

@@ -1,6 +1,7 @@
 //! What replay takes and yields, as tables for rules and SQL: `iam_changes`, `drift` and `iam_state`.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::Value;
@@ -127,7 +128,7 @@ pub fn changes(events: &[IamEvent], drift: &Drift) -> StateTable {
         }
     }
     let row = |event: &IamEvent| {
-        let launch = launches.get(event.event_id.as_str()).copied().filter(|_| is_wanted(&event.event_source, &event.event_name));
+        let launch = launches.get(&*event.event_id).copied().filter(|_| is_wanted(&event.event_source, &event.event_name));
         let items = items.get(&(&*event.place.object, event.place.record_index));
         change_row(event, items.map_or(&[], Vec::as_slice), launch, &drift.state)
     };
@@ -169,43 +170,51 @@ fn change_row(event: &IamEvent, items: &[&Item], launch: Option<&Launch>, end: &
     }
     let change = attempted(event).into_iter().next();
     let entity = items.first().map(|item| item.entity.clone()).or_else(|| match &change.as_ref()?.subject {
-        Subject::Named(entity) | Subject::HolderOf { or_else: entity, .. } => Some(entity.to_string()),
+        Subject::Named(entity) | Subject::HolderOf { or_else: entity, .. } => Some(entity.to_string().into()),
     });
     let policy_arn = request_text(event, "policyArn");
     let policy_rank = policy_arn.as_deref().and_then(|arn| attached_rank(items).or_else(|| end.policy_rank(arn)));
-    let text = |text: &Option<String>| Cell::text(text.as_deref());
+    let text = |text: &Option<Arc<str>>| Cell::text(text.as_deref());
     let cells = vec![
         Cell::Time(event.event_time),
         Cell::text(Some(&event.event_id)),
         Cell::text(Some(&event.event_source)),
         Cell::text(Some(&event.event_name)),
-        Cell::text(Some(event.recipient_account_id.as_str()).filter(|account| !account.is_empty())),
-        Cell::text(Some(event.aws_region.as_str()).filter(|region| !region.is_empty())),
-        Cell::text(event.actor.session_issuer.as_deref().filter(|_| event.actor.kind == "AssumedRole").or_else(|| event.actor.name())),
-        Cell::text(Some(event.actor.kind.as_str()).filter(|kind| !kind.is_empty())),
+        Cell::text(Some(&*event.recipient_account_id).filter(|account| !account.is_empty())),
+        Cell::text(Some(&*event.aws_region).filter(|region| !region.is_empty())),
+        Cell::text(
+            event
+                .actor
+                .session_issuer
+                .as_ref()
+                .filter(|_| &*event.actor.kind == "AssumedRole")
+                .or_else(|| event.actor.name())
+                .map(AsRef::as_ref),
+        ),
+        Cell::text(Some(&*event.actor.kind).filter(|kind| !kind.is_empty())),
         text(&event.actor.access_key_id),
         text(&event.actor.session_issuer),
         flag(event.actor.mfa),
         text(&event.source_ip_address),
         text(&event.user_agent),
-        text(&event.error_code),
+        Cell::text(event.error_code.as_deref()),
         Cell::text(change.as_ref().map(|change| change.kind.name())),
         text(&entity),
-        Cell::text(items.first().map(|item| item.attribute.as_str())),
-        text(&policy_arn),
+        Cell::text(items.first().map(|item| &*item.attribute)),
+        Cell::text(policy_arn.as_deref()),
         Cell::text(policy_rank.map(Rank::name)),
         Cell::text(launch.map(|launch| launch.pattern)),
         Cell::text(launch.and_then(|launch| launch.role.as_deref())),
         flag(launch.and_then(|launch| launch.outranks)),
-        text(&event.request_parameters),
-        text(&event.response_elements),
+        Cell::text(event.request_parameters.as_deref()),
+        Cell::text(event.response_elements.as_deref()),
         Cell::text(Some(&event.place.object)),
         event.place.record_index.map_or(Cell::Null, Cell::count),
     ];
     let evidence = EventPlace {
         object: event.place.object.clone(),
         record_index: event.place.record_index.unwrap_or_default(),
-        event_id: Some(event.event_id.as_str().into()),
+        event_id: Some(event.event_id.clone()),
         time: Some(event.event_time),
     };
     Some(StateRow { cells, evidence: vec![evidence], snapshots: Vec::new() })
@@ -231,7 +240,7 @@ fn attached_rank(items: &[&Item]) -> Option<Rank> {
 }
 
 fn drift_row(item: &Item) -> StateRow {
-    let text = |text: &Option<String>| Cell::text(text.as_deref());
+    let text = |text: &Option<Arc<str>>| Cell::text(text.as_deref());
     let diff = item.statements.as_ref().map(Documents::diff);
     let statements = |count: fn(&StatementDiff) -> usize| {
         diff.as_ref().map_or(Cell::Null, |diff| Cell::count(u64::try_from(count(diff)).unwrap_or(u64::MAX)))
@@ -281,14 +290,14 @@ fn state_row(start: &State, end: &State, id: EntityId, entity: &Entity, items: &
     let of = |entity: &EntityRef| items.get(entity.to_string().as_str()).cloned().unwrap_or_default();
     let own = of(reference);
     let before = entity.unique_id.as_deref().and_then(|id| start.find_unique(id)).or_else(|| start.find(reference));
-    let was_made = own.iter().any(|item| item.attribute == "exists" && *item.before == false);
+    let was_made = own.iter().any(|item| &*item.attribute == "exists" && *item.before == false);
     let start_rank = before.map(|id| start.rank(id)).or_else(|| was_made.then_some(Rank::None));
     let start_keys = before.and_then(|id| start.entity(id)).map(active_keys).or_else(|| was_made.then_some(0));
     let groups = if reference.kind == EntityKind::User { end.groups_of(reference).collect() } else { Vec::new() };
     let member = Attribute::keyed(Field::Member, &reference.name).to_string();
     let by_groups = groups.into_iter().filter_map(|group| end.entity(group)).flat_map(|group| of(&group.reference));
     // Another one's membership is no reason for the rank of this one.
-    let by_groups = by_groups.filter(|item| !item.attribute.starts_with("members[") || item.attribute == member);
+    let by_groups = by_groups.filter(|item| !item.attribute.starts_with("members[") || *item.attribute == *member);
     let grants: Vec<&Item> = own.iter().copied().chain(by_groups).filter(|item| is_grant(item)).collect();
     let cells = vec![
         Cell::text(Some(&reference.account)),
@@ -334,9 +343,9 @@ const fn type_name(kind: EntityKind) -> &'static str {
 fn places(items: &[&Item]) -> Vec<EventPlace> {
     let place = |(time, evidence): (_, &Evidence)| match evidence {
         Evidence::Record { object, record_index, event_id } => Some(EventPlace {
-            object: object.as_str().into(),
+            object: object.clone(),
             record_index: record_index.unwrap_or_default(),
-            event_id: Some(event_id.as_str().into()),
+            event_id: Some(event_id.clone()),
             time,
         }),
         Evidence::Snapshot { .. } => None,
@@ -347,7 +356,7 @@ fn places(items: &[&Item]) -> Vec<EventPlace> {
 
 fn snapshot(evidence: &Evidence) -> Option<SnapshotPlace> {
     match evidence {
-        Evidence::Snapshot { file, pointer } => Some(SnapshotPlace { file: file.clone(), pointer: pointer.clone() }),
+        Evidence::Snapshot { file, pointer } => Some(SnapshotPlace { file: file.to_string(), pointer: pointer.to_string() }),
         Evidence::Record { .. } => None,
     }
 }

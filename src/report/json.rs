@@ -221,17 +221,17 @@ fn drift_evidence(case: &Case, evidence: &Evidence) -> detect::Evidence {
     match evidence {
         Evidence::Record { object, record_index, event_id } => detect::Evidence {
             kind: EvidenceKind::Event,
-            object: object.as_str().into(),
+            object: object.clone(),
             record_index: *record_index,
             pointer: None,
-            event_id: Some(event_id.as_str().into()),
+            event_id: Some(event_id.clone()),
             integrity: case.integrity_of(object),
         },
         Evidence::Snapshot { file, pointer } => detect::Evidence {
             kind: EvidenceKind::Snapshot,
-            object: file.as_str().into(),
+            object: file.clone(),
             record_index: None,
-            pointer: Some(pointer.as_str().into()),
+            pointer: Some(pointer.clone()),
             event_id: None,
             integrity: Integrity::NotChecked,
         },

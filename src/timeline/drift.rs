@@ -51,7 +51,7 @@ pub fn with_drift(entries: Vec<TimelineEntry>, items: &[Item]) -> Vec<Moment<'_>
 /// The record that an item rests on.
 fn place(item: &Item) -> Option<(&str, u64)> {
     item.evidence.iter().find_map(|evidence| match evidence {
-        Evidence::Record { object, record_index, .. } => Some((object.as_str(), (*record_index)?)),
+        Evidence::Record { object, record_index, .. } => Some((&**object, (*record_index)?)),
         Evidence::Snapshot { .. } => None,
     })
 }
@@ -68,12 +68,12 @@ mod tests {
 
     fn event() -> IamEvent {
         IamEvent {
-            event_id: "e".to_owned(),
-            event_source: "iam.amazonaws.com".to_owned(),
-            event_name: "CreateUser".to_owned(),
+            event_id: "e".into(),
+            event_source: "iam.amazonaws.com".into(),
+            event_name: "CreateUser".into(),
             event_time: EventTime::parse("2026-03-02T10:00:00Z").expect("a time"),
-            recipient_account_id: "111122223333".to_owned(),
-            aws_region: "us-east-1".to_owned(),
+            recipient_account_id: "111122223333".into(),
+            aws_region: "us-east-1".into(),
             source_ip_address: None,
             user_agent: None,
             error_code: None,
@@ -110,12 +110,9 @@ mod tests {
 
     fn item(evidence: Option<(&str, u64)>, time: &str) -> Item {
         let mut item = drift(&[event()], &Setup::default()).items.pop().expect("an item");
-        let record = |(object, index): (&str, u64)| Evidence::Record {
-            object: object.to_owned(),
-            record_index: Some(index),
-            event_id: "e".to_owned(),
-        };
-        let snapshot = Evidence::Snapshot { file: "s.json".to_owned(), pointer: String::new() };
+        let record =
+            |(object, index): (&str, u64)| Evidence::Record { object: object.into(), record_index: Some(index), event_id: "e".into() };
+        let snapshot = Evidence::Snapshot { file: "s.json".into(), pointer: "".into() };
         item.evidence = vec![evidence.map_or(snapshot, record)];
         item.event_time = EventTime::parse(time);
         item

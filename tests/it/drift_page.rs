@@ -20,19 +20,20 @@ const ACCOUNT: &str = "111122223333";
 
 fn event(number: usize, name: &str, request: &Value, hostile: &str) -> IamEvent {
     IamEvent {
-        event_id: format!("{number}-{hostile}"),
-        event_source: "iam.amazonaws.com".to_owned(),
-        event_name: name.to_owned(),
+        event_id: format!("{number}-{hostile}").into(),
+        event_source: "iam.amazonaws.com".into(),
+        event_name: name.into(),
         event_time: EventTime::parse(&format!("2026-03-02T10:{number:02}:00Z")).expect("a time"),
-        recipient_account_id: ACCOUNT.to_owned(),
-        aws_region: "us-east-1".to_owned(),
-        source_ip_address: Some(hostile.to_owned()),
-        user_agent: Some(hostile.to_owned()),
+        recipient_account_id: ACCOUNT.into(),
+        aws_region: "us-east-1".into(),
+        source_ip_address: Some(hostile.into()),
+        user_agent: Some(hostile.into()),
         error_code: None,
         request_parameters: Some(request.to_string()),
         response_elements: None,
         mfa_used: None,
-        actor: Actor { kind: "IAMUser".to_owned(), arn: Some(format!("arn:aws:iam::{ACCOUNT}:user/{hostile}")), ..Actor::default() }.into(),
+        actor: Actor { kind: "IAMUser".into(), arn: Some(format!("arn:aws:iam::{ACCOUNT}:user/{hostile}").into()), ..Actor::default() }
+            .into(),
         place: Place { object: hostile.into(), record_index: Some(1), offset: None },
     }
 }

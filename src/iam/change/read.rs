@@ -134,7 +134,7 @@ fn rename(call: &Call<'_>, name: &str, path: &str) -> Vec<Change> {
 }
 
 fn subject(operation: &Operation, event: &IamEvent, request: &Parameters, response: &Parameters) -> Option<Subject> {
-    let account = event.recipient_account_id.as_str();
+    let account = &*event.recipient_account_id;
     let named = |kind, name: &str| EntityRef::named(kind, event.partition(), account, name);
     let entity = match operation.of {
         Of::Named(kind, parameter) => made(operation.act, response).or_else(|| {
@@ -201,7 +201,7 @@ fn user_or_root(user: EntityRef) -> EntityRef {
 /// The caller, where it is a root user, a user or a role.
 pub(in crate::iam) fn caller(event: &IamEvent) -> Option<EntityRef> {
     let actor = &event.actor;
-    match actor.session_issuer.as_deref().filter(|_| actor.kind == "AssumedRole").or(actor.arn.as_deref()).and_then(EntityRef::from_arn) {
+    match actor.session_issuer.as_deref().filter(|_| &*actor.kind == "AssumedRole").or(actor.arn.as_deref()).and_then(EntityRef::from_arn) {
         Some(entity) => Some(entity),
         None if actor.is_root() => Some(EntityRef::named(EntityKind::Root, event.partition(), &event.recipient_account_id, "root")),
         None => {

@@ -72,9 +72,9 @@ struct Found {
     events: Vec<IamEvent>,
     sightings: BTreeMap<Identity<String>, IamEvent>,
     untimed: u64,
-    /// Callers and objects so far, which many events name.
+    /// Callers so far, and texts that many events have.
     actors: Once<Actor>,
-    objects: Texts,
+    texts: Texts,
 }
 
 impl Found {
@@ -82,7 +82,9 @@ impl Found {
         self.untimed += part.untimed;
         for mut event in part.events {
             event.actor = self.actors.share(event.actor);
-            event.place.object = self.objects.share(event.place.object);
+            for text in event.common_texts() {
+                *text = self.texts.share(std::mem::take(text));
+            }
             self.events.push(event);
         }
         for (identity, event) in part.sightings {
@@ -160,8 +162,8 @@ impl View {
         self.texts.get(place)?.get(row)
     }
 
-    fn owned(&self, column: Column, row: usize) -> Option<String> {
-        self.text(column, row).filter(|text| !text.is_empty()).map(str::to_owned)
+    fn owned<T: for<'t> From<&'t str>>(&self, column: Column, row: usize) -> Option<T> {
+        self.text(column, row).filter(|text| !text.is_empty()).map(T::from)
     }
 
     pub(super) fn time(&self, row: usize) -> Option<EventTime> {
@@ -194,7 +196,7 @@ impl View {
 
     /// The event of a row; `None` where it has no time.
     pub(super) fn event(&self, row: usize) -> Option<IamEvent> {
-        let name = |column| self.owned(column, row).unwrap_or_default();
+        let name = |column| self.owned::<Arc<str>>(column, row).unwrap_or_default();
         let account = [Column::RecipientAccountId, Column::FileAccountId, Column::UserAccountId];
         Some(IamEvent {
             event_id: self.owned(Column::EventId, row).or_else(|| self.owned(Column::RecordSha256, row)).unwrap_or_default(),

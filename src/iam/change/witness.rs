@@ -43,7 +43,7 @@ impl Sought {
             number += 1;
             from.map(|from| Span { number, from, to })
         };
-        for event in events.iter().filter(|event| REMOVALS.contains(&event.event_name.as_str())) {
+        for event in events.iter().filter(|event| REMOVALS.contains(&event.event_name.as_ref())) {
             let after = |seconds| event.event_time.plus_seconds(seconds);
             if let Some(key) = event.request().text("accessKeyId") {
                 sought.keys.entry(key.to_owned()).or_default().extend(next(after(KEY_SECONDS), None));
@@ -55,12 +55,12 @@ impl Sought {
                 }
             }
         }
-        for event in events.iter().filter(|event| event.event_name == "UpdateAssumeRolePolicy" && !event.has_failed()) {
+        for event in events.iter().filter(|event| &*event.event_name == "UpdateAssumeRolePolicy" && !event.has_failed()) {
             let caller = event.actor.session_issuer.as_ref().or(event.actor.arn.as_ref());
             if let (Some(caller), Some(role)) = (caller, event.request().text("roleName")) {
                 let until = event.event_time.plus_seconds(ENTRY_SECONDS);
                 let span = next(event.event_time.plus_seconds(-1), until);
-                sought.entries.entry((caller.clone(), role.to_ascii_lowercase())).or_default().extend(span);
+                sought.entries.entry((caller.to_string(), role.to_ascii_lowercase())).or_default().extend(span);
             }
         }
         for used in later.iter().flat_map(|snapshot| &snapshot.uses) {

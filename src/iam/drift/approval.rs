@@ -1,5 +1,7 @@
 //! Changes that were approved, and which items they are.
 
+use std::sync::Arc;
+
 use serde::Deserialize;
 use serde_json::Value as Json;
 
@@ -21,7 +23,7 @@ pub struct ApprovedChange {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written {
-    change_id: String,
+    change_id: Arc<str>,
     entity: String,
     kinds: Vec<String>,
     actor_arn: String,
@@ -57,7 +59,7 @@ pub fn read_approvals(text: &str) -> Result<Vec<ApprovedChange>, NotApprovals> {
     let written: Vec<Written> = serde_json::from_str(text).map_err(|error| NotApprovals::Json(error.to_string()))?;
     let approved = |written: Written| {
         let time = |text: &Option<String>| {
-            let wrong = |text: &String| NotApprovals::Time { change_id: written.change_id.clone(), text: text.clone() };
+            let wrong = |text: &String| NotApprovals::Time { change_id: written.change_id.to_string(), text: text.clone() };
             text.as_ref().map(|text| EventTime::parse(text).ok_or_else(|| wrong(text))).transpose()
         };
         let (not_before, not_after) = (time(&written.not_before)?, time(&written.not_after)?);
@@ -109,7 +111,7 @@ pub(super) fn approve(items: &mut [Item], approved: &[ApprovedChange]) -> Vec<St
         }
     }
     let unused = approved.iter().zip(used).filter(|(_, used)| *used == 0);
-    unused.map(|(change, _)| change.written.change_id.clone()).collect()
+    unused.map(|(change, _)| change.written.change_id.to_string()).collect()
 }
 
 fn canonical(document: &Json) -> Option<String> {

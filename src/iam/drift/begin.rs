@@ -55,7 +55,7 @@ impl Places {
     }
 
     pub(super) fn place(&self, event: &IamEvent) -> Place {
-        let Some(Beginning { taken: (start, end), is_predated }) = self.0.get(event.recipient_account_id.as_str()) else {
+        let Some(Beginning { taken: (start, end), is_predated }) = self.0.get(&*event.recipient_account_id) else {
             return Place::Within;
         };
         if *is_predated {

@@ -36,7 +36,7 @@ impl Checks {
             uses.entry(used.principal.key()).or_default().push((used.time, false));
         }
         let mut made = BTreeMap::new();
-        for event in events.iter().filter(|event| event.event_name == "CreateAccessKey" && !event.has_failed()) {
+        for event in events.iter().filter(|event| &*event.event_name == "CreateAccessKey" && !event.has_failed()) {
             if let Some(key) = event.response().text("accessKey.accessKeyId") {
                 made.entry(key.into()).or_insert(event.event_time);
             }
@@ -58,8 +58,8 @@ impl Checks {
             return;
         }
         let service = event.event_source.split('.').next().unwrap_or_default();
-        for word in [event.aws_region.as_str(), service] {
-            self.heard.insert((event.recipient_account_id.as_str().into(), word.into()));
+        for word in [&*event.aws_region, service] {
+            self.heard.insert((event.recipient_account_id.clone(), word.into()));
         }
         let Some(uses) = caller(event).and_then(|caller| self.uses.get_mut(&caller.key())) else { return };
         for (time, is_seen) in uses {
@@ -91,17 +91,17 @@ impl Checks {
                 let (before, after) = (Value::Absent, Value::text(&used.time.to_string()));
                 let attribute = Attribute::plain(Field::Session);
                 let mut item = Item::inferred(
-                    entity,
-                    snapshot.account.to_string(),
+                    entity.into(),
+                    snapshot.account.clone(),
                     Kind::UsageWithoutEvents,
-                    used.what.to_owned(),
+                    used.what.into(),
                     before.written(&attribute),
                     after.written(&attribute),
                 );
                 item.event_time = Some(used.time);
                 item.window = Some((Some(used.time), used.time));
                 item.confidence.push(Doubt::Medium);
-                item.evidence.push(Evidence::Snapshot { file: snapshot.file.to_string(), pointer: used.what.into() });
+                item.evidence.push(Evidence::Snapshot { file: snapshot.file.clone(), pointer: used.what.into() });
                 items.push(Draft::inferred(item));
             }
         }
@@ -121,8 +121,8 @@ impl Checks {
             if entity.held(&exists).is_some_and(|held| is_older(held, event.event_time, allowed)) {
                 self.tell(state, event, id, &exists, &Value::Absent, &Value::Present, items);
             }
-        } else if event.event_name == "ConsoleLogin"
-            && event.actor.kind == "IAMUser"
+        } else if &*event.event_name == "ConsoleLogin"
+            && &*event.actor.kind == "IAMUser"
             && event.response().text("ConsoleLogin") == Some("Success")
         {
             self.sign_in(state, event, (id, entity), items);
@@ -209,7 +209,7 @@ pub(super) fn learn(state: &mut State, event: &IamEvent, items: Option<&mut Vec<
             if let Some(items) = items {
                 items.push(contradiction(&reference, event, Kind::IdentityRecreated, &attribute, &before, &after));
             }
-            let event_id: Arc<str> = event.event_id.as_str().into();
+            let event_id: Arc<str> = event.event_id.clone();
             let held =
                 Held { value: Value::Present, since: Some(event.event_time), provenance: Provenance::Implied, event_id: Some(event_id) };
             state.begin(&reference, Some(unique_id.into()), Covered::Nothing, held);
@@ -228,8 +228,8 @@ pub(super) fn contradiction(
     after: &Value,
 ) -> Draft {
     let (before, after) = (before.written(attribute), after.written(attribute));
-    let item =
-        Item::inferred(entity.to_string(), entity.account.to_string(), kind, attribute.to_string(), before, after).revealed_by(event);
+    let item = Item::inferred(entity.to_string().into(), entity.account.clone(), kind, attribute.to_string().into(), before, after)
+        .revealed_by(event);
     Draft::inferred(item)
 }
 

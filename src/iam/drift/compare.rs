@@ -228,12 +228,13 @@ impl Comparison<'_> {
         }
         self.coverage.unexplained += 1;
         let (written_before, written_after) = (before.written(attribute), after.written(attribute));
-        let account = self.snapshot.account.to_string();
-        let mut item = Item::inferred(name, account, Kind::UnexplainedChange, attribute.to_string(), written_before, written_after);
+        let account = self.snapshot.account.clone();
+        let mut item =
+            Item::inferred(name.into(), account, Kind::UnexplainedChange, attribute.to_string().into(), written_before, written_after);
         item.event_time = Some(self.snapshot.taken.1);
         item.window = Some((held.and_then(|held| held.since).or(self.since), self.snapshot.taken.1));
-        item.contradicts = held.and_then(|held| held.event_id.as_deref()).map(str::to_owned);
-        item.evidence.push(Evidence::Snapshot { file: self.snapshot.file.to_string(), pointer: pointer.into() });
+        item.contradicts = held.and_then(|held| held.event_id.clone());
+        item.evidence.push(Evidence::Snapshot { file: self.snapshot.file.clone(), pointer: pointer.into() });
         item.statements = super::Documents::of(before, after);
         self.found.push(item);
     }

@@ -33,7 +33,7 @@ impl Confirmations {
                     self.opened.insert((*entity, actor), (place, time));
                 }
                 ("N16", _) => self.lifted.push((place, time)),
-                ("N17", _) if draft.item.attribute == "root_sessions" => self.root_sessions.push(place),
+                ("N17", _) if &*draft.item.attribute == "root_sessions" => self.root_sessions.push(place),
                 _ => {}
             }
         }
@@ -59,7 +59,7 @@ impl Confirmations {
             let first = self.lifted.partition_point(|(_, lifted)| *lifted <= refused);
             self.lifted.drain(first..).for_each(|(place, _)| confirm(place));
         }
-        match event.event_name.as_str() {
+        match &*event.event_name {
             "AssumeRole" if !self.opened.is_empty() => {
                 let request = event.request();
                 let role = request.text("roleArn").and_then(EntityRef::from_arn).and_then(|role| state.find(&role));
@@ -76,7 +76,7 @@ impl Confirmations {
 }
 
 fn call(event: &IamEvent) -> [Arc<str>; 3] {
-    let caller = event.actor.session_issuer.as_deref().or_else(|| event.actor.name()).unwrap_or_default();
+    let caller = event.actor.session_issuer.as_ref().or_else(|| event.actor.name()).map_or("", |name| name);
     [caller, &event.event_source, &event.event_name].map(Arc::from)
 }
 

@@ -74,7 +74,7 @@ fn mark_net(drafts: &mut [Draft], tracks: &BTreeMap<(EntityId, Attribute), Track
         let is_net = *last != track.first || matches!(last, Value::Secret | Value::Unknown | Value::Ambiguous);
         draft.item.net = Some(is_net);
         if !is_net && draft.item.event_id.as_deref() != Some(event) {
-            draft.item.reverted_by = Some(event.to_string());
+            draft.item.reverted_by = Some(event.clone());
         }
     }
 }
@@ -150,7 +150,7 @@ fn judge(item: &mut Item, setup: &Setup, trail_gaps: &[TrailGap]) {
 
 /// Whether a service changes such a thing by itself: the policies of its role, and thumbprints that AWS does not use.
 fn is_of_service(item: &Item) -> bool {
-    item.entity.contains(":role/aws-service-role/") || (item.attribute == "thumbprints" && item.entity.contains(":oidc-provider/"))
+    item.entity.contains(":role/aws-service-role/") || (&*item.attribute == "thumbprints" && item.entity.contains(":oidc-provider/"))
 }
 
 /// How long after a device was taken away a new one or a new password belongs to it.

@@ -1,5 +1,7 @@
 //! One item of drift.
 
+use std::sync::Arc;
+
 use serde::ser::SerializeStruct as _;
 use serde::{Serialize, Serializer};
 
@@ -14,37 +16,37 @@ use crate::time::EventTime;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Item {
     /// The entity's printed key.
-    pub entity: String,
+    pub entity: Arc<str>,
     /// What kind of change.
     pub kind: Kind,
     /// The attribute's path.
-    pub attribute: String,
+    pub attribute: Arc<str>,
     /// Its value before: a document in its normal form, `null` where it was absent, `"<unknown>"` where it is not known.
     pub before: Written,
     /// Its value after.
     pub after: Written,
     /// Who did it; `None` of what was inferred.
-    pub actor_arn: Option<String>,
+    pub actor_arn: Option<Arc<str>>,
     /// The event that did it or revealed it; `None` where a snapshot did.
-    pub event_id: Option<String>,
+    pub event_id: Option<Arc<str>>,
     /// What it is about.
     pub risk: Risk,
     /// The account of the entity.
-    pub account: String,
+    pub account: Arc<str>,
     /// When; of what was inferred, when it was revealed.
     pub event_time: Option<EventTime>,
     /// From where.
-    pub source_ip: Option<String>,
+    pub source_ip: Option<Arc<str>>,
     /// With what.
-    pub user_agent: Option<String>,
+    pub user_agent: Option<Arc<str>>,
     /// In which region.
-    pub region: Option<String>,
+    pub region: Option<Arc<str>>,
     /// `type` of the identity.
-    pub actor_type: Option<String>,
+    pub actor_type: Option<Arc<str>>,
     /// The role or user whose session it was.
-    pub session_issuer: Option<String>,
+    pub session_issuer: Option<Arc<str>>,
     /// The key that signed.
-    pub access_key_id: Option<String>,
+    pub access_key_id: Option<Arc<str>>,
     /// Whether the session had MFA; `None` where the record does not say.
     pub mfa: Option<bool>,
     /// Where to look it up.
@@ -62,15 +64,15 @@ pub struct Item {
     /// Whether the attribute ends with another value than it began with; `None` of what was inferred.
     pub net: Option<bool>,
     /// The event that brought the value back.
-    pub reverted_by: Option<String>,
+    pub reverted_by: Option<Arc<str>>,
     /// The event of Identity Center that this follows from.
-    pub caused_by: Option<String>,
+    pub caused_by: Option<Arc<str>>,
     /// The later call that shows that the way to more rights was used.
-    pub confirmed_by: Option<String>,
+    pub confirmed_by: Option<Arc<str>>,
     /// The approved change that it is.
-    pub approved_by: Option<String>,
+    pub approved_by: Option<Arc<str>>,
     /// The approved change that it would be with another value or in another number.
-    pub near_miss: Option<String>,
+    pub near_miss: Option<Arc<str>>,
     /// How sure its place among others of the same time is.
     pub order: Ordering,
     /// What differs between two documents.
@@ -78,7 +80,7 @@ pub struct Item {
     /// Of what a snapshot shows: from when to when it can have happened.
     pub window: Option<(Option<EventTime>, EventTime)>,
     /// Of what a snapshot shows: the event that said otherwise.
-    pub contradicts: Option<String>,
+    pub contradicts: Option<Arc<str>>,
     /// Of what a snapshot shows: how certain it is that an event is missing.
     pub certainty: Option<super::Certainty>,
     /// Gaps of the log that the window has in it.
@@ -92,18 +94,18 @@ pub enum Evidence {
     /// A record.
     Record {
         /// The file's path or key.
-        object: String,
+        object: Arc<str>,
         /// The record's place among those of the file, from 0.
         record_index: Option<u64>,
         /// `eventID`.
-        event_id: String,
+        event_id: Arc<str>,
     },
     /// A place in a snapshot.
     Snapshot {
         /// The file.
-        file: String,
+        file: Arc<str>,
         /// A JSON pointer, or the row of a report.
-        pointer: String,
+        pointer: Arc<str>,
     },
 }
 
@@ -191,7 +193,7 @@ impl Item {
     }
 
     /// An item that nobody is known to have done.
-    pub(super) fn inferred(entity: String, account: String, kind: Kind, attribute: String, before: Written, after: Written) -> Self {
+    pub(super) fn inferred(entity: Arc<str>, account: Arc<str>, kind: Kind, attribute: Arc<str>, before: Written, after: Written) -> Self {
         Self {
             entity,
             kind,
@@ -234,7 +236,7 @@ impl Item {
     /// Notes the event that revealed the item.
     pub(super) fn revealed_by(mut self, event: &IamEvent) -> Self {
         let event_id = event.event_id.clone();
-        let (object, record_index) = (event.place.object.to_string(), event.place.record_index);
+        let (object, record_index) = (event.place.object.clone(), event.place.record_index);
         self.evidence.push(Evidence::Record { object, record_index, event_id: event_id.clone() });
         self.event_id = Some(event_id);
         self.event_time = Some(event.event_time);
@@ -244,7 +246,7 @@ impl Item {
     /// Notes who did it, and how, with the risk that it has.
     pub(super) fn done_by(mut self, event: &IamEvent, risk: Risk) -> Self {
         let actor = &event.actor;
-        self.actor_arn = actor.name().map(str::to_owned);
+        self.actor_arn = actor.name().cloned();
         self.source_ip.clone_from(&event.source_ip_address);
         self.user_agent.clone_from(&event.user_agent);
         self.region = Some(event.aws_region.clone());

@@ -75,7 +75,7 @@ impl View<'_> {
 
     fn by_default_version(&self, rises: bool) -> Vec<&'static str> {
         let Step { before, after, .. } = self.step;
-        let is_new = self.event.event_name == "CreatePolicyVersion";
+        let is_new = &*self.event.event_name == "CreatePolicyVersion";
         let is_self = self.is_self();
         let fits = [
             (is_self && rises, if is_new { "R01" } else { "R02" }),
@@ -130,7 +130,7 @@ impl View<'_> {
                 let root = format!("arn:{}:iam::{}:root", actor.partition, actor.account);
                 ["*".to_owned(), root, actor.to_string()].iter().any(|name| change.added.contains(name))
             });
-            if self.event.event_name == "UpdateAssumeRolePolicy" && lets_in && self.scene.state.rank(*entity) > self.rank_before {
+            if &*self.event.event_name == "UpdateAssumeRolePolicy" && lets_in && self.scene.state.rank(*entity) > self.rank_before {
                 found.push("R14");
             }
         }

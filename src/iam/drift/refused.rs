@@ -102,7 +102,7 @@ fn learn(state: &mut State, event: &IamEvent, proof: &Proof) {
         value: if *presence { Value::Present } else { Value::Absent },
         since: Some(event.event_time),
         provenance: Provenance::Refused,
-        event_id: Some(Arc::from(event.event_id.as_str())),
+        event_id: Some(Arc::from(&*event.event_id)),
     };
     match state.find(entity) {
         None if attribute.field == Field::Exists && state.existence(entity).presence().is_none() => _ = state.meet(entity, held),

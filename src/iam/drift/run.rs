@@ -26,6 +26,7 @@ use super::risk::Scene;
 use super::trail::trail_gaps;
 use super::trust::TrustChange;
 use super::{Coverage, Drift, Setup};
+use crate::frame::Texts;
 use crate::severity::Severity;
 use crate::time::EventTime;
 
@@ -96,6 +97,8 @@ struct Run<'r> {
     noops: usize,
     /// The last assignment or provisioning of Identity Center, by the account it is for; empty where that is not told.
     provisioned: BTreeMap<Arc<str>, (EventTime, Arc<str>)>,
+    /// Keys of entities and paths of attributes, which many items share.
+    texts: Texts,
     /// Versions of policies that were made with rights, and not as the default.
     staged: BTreeSet<(EntityId, Arc<str>)>,
     places: Places,
@@ -108,6 +111,7 @@ impl<'r> Run<'r> {
             state: State::default(),
             items: Vec::new(),
             launches: Launches::default(),
+            texts: Texts::default(),
             confirmations: Confirmations::default(),
             tracks: BTreeMap::new(),
             checks: Checks::new(setup, events),
@@ -165,7 +169,7 @@ impl<'r> Run<'r> {
         let mut is_noop = true;
         for change in changes {
             let mut applier =
-                Applier { state: &mut self.state, event_id: event.event_id.as_str().into(), now: event.event_time, steps: Vec::new() };
+                Applier { state: &mut self.state, event_id: event.event_id.clone(), now: event.event_time, steps: Vec::new() };
             applier.apply(change);
             let steps = applier.steps;
             is_noop &= steps.is_empty();
@@ -204,10 +208,10 @@ impl<'r> Run<'r> {
         let entity = self.state.entity(step.entity)?;
         let Step { kind, attribute, before, after, .. } = step;
         let reference = &entity.reference;
-        let account = if reference.account.is_empty() { event.recipient_account_id.clone() } else { reference.account.to_string() };
+        let account = if reference.account.is_empty() { event.recipient_account_id.clone() } else { reference.account.clone() };
         let (written_before, written_after) = (before.written(attribute), after.written(attribute));
-        let mut item =
-            Item::inferred(reference.to_string(), account, *kind, attribute.to_string(), written_before, written_after).revealed_by(event);
+        let (key, path) = (self.texts.share(reference.to_string()), self.texts.share(attribute.to_string()));
+        let mut item = Item::inferred(key, account, *kind, path, written_before, written_after).revealed_by(event);
         if reference.has_assumed_path() {
             item.confidence.push(Doubt::PathAssumed);
         }
@@ -266,7 +270,7 @@ impl<'r> Run<'r> {
         let cause = [&*role.account, ""].into_iter().filter_map(|account| self.provisioned.get(account)).max();
         let near = cause.filter(|(time, _)| event.event_time.epoch().saturating_sub(time.epoch()) <= PROVISIONING_SECONDS);
         match near.filter(|_| by_service) {
-            Some((_, cause)) => item.caused_by = Some(cause.to_string()),
+            Some((_, cause)) => item.caused_by = Some(cause.clone()),
             None => item.severity = Severity::Critical,
         }
     }
@@ -278,13 +282,13 @@ impl<'r> Run<'r> {
                 (Kind::PermissionSetProvisioned, _) => Arc::from(""),
                 _ => continue,
             };
-            self.provisioned.insert(account, (event.event_time, event.event_id.as_str().into()));
+            self.provisioned.insert(account, (event.event_time, event.event_id.clone()));
         }
     }
 
     fn track(&mut self, step: &Step, event: &IamEvent) {
         let key = (step.entity, step.attribute.clone());
-        let event_id: Arc<str> = event.event_id.as_str().into();
+        let event_id: Arc<str> = event.event_id.clone();
         self.tracks.entry(key).or_insert_with(|| Track::new(step.before.clone())).follow(step.after.clone(), event_id);
     }
 

@@ -89,7 +89,7 @@ struct Trails {
 impl Trails {
     /// An event that should not be there ends the gap, as something records again, or has all the time.
     fn heard(&mut self, event: &IamEvent) {
-        let Some(open) = self.open.get_mut(event.recipient_account_id.as_str()) else { return };
+        let Some(open) = self.open.get_mut(&*event.recipient_account_id) else { return };
         let now = event.event_time;
         let ended: Vec<(Trail, Cause)> = open
             .iter_mut()
@@ -117,14 +117,14 @@ impl Trails {
         if [&request, &event.response()].into_iter().any(|parameters| parameters.flag("isOrganizationTrail") == Some(true)) {
             self.of_organizations.insert(trail.clone());
         }
-        match event.event_name.as_str() {
+        match &*event.event_name {
             "StopLogging" | "DeleteTrail" => self.turn(event, &trail, Cause::Stopped, Some(false), ""),
             "StartLogging" => self.turn(event, &trail, Cause::Stopped, Some(true), ""),
             "UpdateTrail" => {
                 let global = request.flag("includeGlobalServiceEvents");
                 self.turn(event, &trail, Cause::GlobalEvents, global, " with includeGlobalServiceEvents false");
                 // The trail of that region has the events of global services all the same.
-                let regions = request.flag("isMultiRegionTrail").map(|all| all || event.aws_region == "us-east-1");
+                let regions = request.flag("isMultiRegionTrail").map(|all| all || &*event.aws_region == "us-east-1");
                 self.turn(event, &trail, Cause::OneRegion, regions, " with isMultiRegionTrail false");
             }
             "PutEventSelectors" => {
@@ -136,7 +136,7 @@ impl Trails {
 
     /// A gap begins, or ends.
     fn turn(&mut self, event: &IamEvent, trail: &Trail, cause: Cause, records: Option<bool>, how: &str) {
-        let open = self.open.entry(event.recipient_account_id.as_str().into()).or_default();
+        let open = self.open.entry(event.recipient_account_id.clone()).or_default();
         let key = (trail.clone(), cause);
         match records {
             Some(false) if open.len() < MAX_OPEN => {

@@ -44,7 +44,7 @@ pub(super) fn sorted(events: &[IamEvent]) -> Sorted<'_> {
     let (mut bodies, mut ids, mut mismatches) = (HashSet::new(), HashSet::new(), BTreeSet::new());
     let mut is_new: Vec<bool> = Vec::with_capacity(ranked.len());
     for (_, event) in ranked.iter().copied() {
-        let id = (event.recipient_account_id.as_str(), event.event_id.as_str());
+        let id = (&*event.recipient_account_id, &*event.event_id);
         let is_first = bodies.insert((id.0, Body::of(event)));
         if is_first && !ids.insert(id) {
             mismatches.insert((id.0.to_owned(), id.1.to_owned()));

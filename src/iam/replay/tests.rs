@@ -27,7 +27,7 @@ fn replayed(events: Vec<IamEvent>) -> (Vec<String>, usize) {
         for (event, changes) in &batch.events {
             names.push(format!("{} {:?}{}", event.event_id, batch.order, if batch.ambiguous.is_empty() { "" } else { " open" }));
             for change in changes.iter() {
-                let event_id: Arc<str> = event.event_id.as_str().into();
+                let event_id: Arc<str> = event.event_id.clone();
                 let mut applier = Applier { state: &mut state, event_id, now: event.event_time, steps: Vec::new() };
                 applier.apply(change);
                 violations += applier.steps.iter().filter(|step| step.kind == Kind::PreconditionViolation).count();
@@ -201,7 +201,7 @@ fn names_change_hands_within_a_second() {
 fn a_caller_is_there_when_it_calls() {
     let mut role_gone = call(1, "z-role-gone", "DeleteRole", role("other"));
     let actor = Arc::make_mut(&mut role_gone.actor);
-    (actor.kind, actor.arn, actor.access_key_id) = ("IAMUser".to_owned(), Some(arn("user/u")), Some("AKIA1".to_owned()));
+    (actor.kind, actor.arn, actor.access_key_id) = ("IAMUser".into(), Some(arn("user/u").into()), Some("AKIA1".into()));
     let user = |event: &str, name: &str| call(1, event, name, json!({"userName": "u", "accessKeyId": "AKIA1"}));
     let life = vec![
         user("z-user", "CreateUser"),
@@ -271,7 +271,7 @@ proptest! {
             plain("DeleteAccessKey", &user),
             plain("DeleteUser", &user),
         ];
-        let named = life.into_iter().zip(ids).map(|(event, id)| IamEvent { event_id: format!("e{id:02}"), ..event });
+        let named = life.into_iter().zip(ids).map(|(event, id)| IamEvent { event_id: format!("e{id:02}").into(), ..event });
         let (names, violations) = replayed(named.collect());
         prop_assert_eq!(violations, 0, "{:?}", names);
     }

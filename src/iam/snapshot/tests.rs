@@ -84,7 +84,7 @@ fn a_snapshot_is_dated_by_the_calls_that_took_it() {
     assert_eq!(taken(&dated, &[page("10:00:00", "cli", json!({"filter": ["User"]}))]), said);
     assert_eq!(taken(&dated, &[page("10:00:00", "cli", json!({"filter": ["Group", "User"]}))])[0], "10:00:00Z");
     assert_eq!(taken(&dated, &[IamEvent { error_code: Some("AccessDenied".to_owned()), ..first("10:00:00") }]), said);
-    assert_eq!(taken(&dated, &[IamEvent { recipient_account_id: "444455556666".to_owned(), ..first("10:00:00") }]), said);
+    assert_eq!(taken(&dated, &[IamEvent { recipient_account_id: "444455556666".into(), ..first("10:00:00") }]), said);
     // A file without a time was taken after all that is in it.
     assert_eq!(taken(&undated, &[first("10:00:00")])[0], "10:00:00Z");
     let mut newer = undated;

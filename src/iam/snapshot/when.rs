@@ -47,7 +47,7 @@ impl Snapshot {
 
     /// Whether a call yields a page of such a snapshot.
     fn is_page(&self, event: &IamEvent) -> bool {
-        let is_of_account = event.event_name == TAKES_SNAPSHOT && *event.recipient_account_id == *self.account;
+        let is_of_account = &*event.event_name == TAKES_SNAPSHOT && *event.recipient_account_id == *self.account;
         is_of_account && !event.has_failed() && self.has_no_more_than(event)
     }
 

@@ -94,7 +94,7 @@ fn effective(drift: &Drift) -> u64 {
         .items
         .iter()
         .filter(|item| !is_contradiction(item.kind))
-        .filter_map(|item| Some((item.account.as_str(), item.event_id.as_deref()?)))
+        .filter_map(|item| Some((&*item.account, item.event_id.as_deref()?)))
         .collect();
     ids.sort_unstable();
     ids.dedup();
@@ -130,11 +130,11 @@ mod tests {
     fn contradictions_come_first_and_then_the_worst() {
         let named = |kind, entity: &str, severity| {
             let mut item = made(kind, "exists", false.into(), true.into());
-            (item.entity, item.severity) = (entity.to_owned(), severity);
+            (item.entity, item.severity) = (entity.into(), severity);
             item
         };
         let mut approved = named(Kind::UserCreated, "approved", Severity::Critical);
-        approved.approved_by = Some("CHG".to_owned());
+        approved.approved_by = Some("CHG".into());
         let items = [
             approved,
             named(Kind::UserCreated, "calm", Severity::Low),
@@ -168,7 +168,7 @@ mod tests {
         fn no_item_is_lost(items in any_items()) {
             let groups = groups(&items);
             prop_assert_eq!(groups.iter().map(|group| group.lines.len()).sum::<usize>(), items.len());
-            prop_assert!(groups.iter().all(|group| group.lines.iter().all(|line| line.item.entity == group.entity)));
+            prop_assert!(groups.iter().all(|group| group.lines.iter().all(|line| *line.item.entity == *group.entity)));
         }
     }
 }

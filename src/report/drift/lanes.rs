@@ -124,7 +124,7 @@ mod tests {
     fn at(time: Option<&str>, entity: &str, severity: Severity) -> Item {
         let mut item = made(Kind::UserCreated, "exists", json!(false), json!(true));
         item.event_time = time.and_then(|time| EventTime::parse(&format!("2026-03-02T{time}Z")));
-        (item.entity, item.severity) = (entity.to_owned(), severity);
+        (item.entity, item.severity) = (entity.into(), severity);
         item
     }
 

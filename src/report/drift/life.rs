@@ -119,7 +119,7 @@ impl Names {
         let mut now = entity.to_owned();
         for (place, item, former) in &renames {
             if same(former, &now) {
-                now.clone_from(&item.entity);
+                now = item.entity.to_string();
                 names.later.push((now.clone(), *place));
             }
         }
@@ -183,7 +183,7 @@ impl Names {
 fn former_name(item: &Item) -> Option<String> {
     let before = item.before.as_str()?;
     let mut reference = EntityRef::from_arn(&item.entity)?;
-    match (item.kind, item.attribute.as_str()) {
+    match (item.kind, &*item.attribute) {
         (Kind::UserRenamed | Kind::GroupRenamed | Kind::ServerCertRenamed, "name") => reference.name = before.into(),
         (Kind::UserRenamed | Kind::UserPathChanged | Kind::GroupRenamed | Kind::ServerCertRenamed, "path") => {
             reference.path = Some(before.into());
@@ -264,26 +264,26 @@ mod tests {
 
     fn at(mut item: Item, time: &str, entity: &str) -> Item {
         item.event_time = EventTime::parse(&format!("2026-03-02T{time}Z"));
-        item.event_id = Some(format!("{}-{time}", item.kind.name()));
-        item.entity = entity.to_owned();
+        item.event_id = Some(format!("{}-{time}", item.kind.name()).into());
+        item.entity = entity.into();
         item
     }
 
     fn event(time: &str, name: &str, arn: &str) -> IamEvent {
         IamEvent {
-            event_id: format!("{name}-{time}"),
-            event_source: "iam.amazonaws.com".to_owned(),
-            event_name: name.to_owned(),
+            event_id: format!("{name}-{time}").into(),
+            event_source: "iam.amazonaws.com".into(),
+            event_name: name.into(),
             event_time: EventTime::parse(&format!("2026-03-02T{time}Z")).expect("a time"),
-            recipient_account_id: "111122223333".to_owned(),
-            aws_region: "us-east-1".to_owned(),
+            recipient_account_id: "111122223333".into(),
+            aws_region: "us-east-1".into(),
             source_ip_address: None,
             user_agent: None,
             error_code: (name == "ListUsers").then(|| "AccessDenied".to_owned()),
             request_parameters: None,
             response_elements: None,
             mfa_used: None,
-            actor: Arc::new(Actor { arn: Some(arn.to_owned()), ..Actor::default() }),
+            actor: Arc::new(Actor { arn: Some(arn.into()), ..Actor::default() }),
             place: Place { object: Arc::from("a.json"), record_index: None, offset: None },
         }
     }
@@ -296,7 +296,7 @@ mod tests {
             "12:00:00",
             "arn:aws:iam::111122223333:user/eve",
         );
-        acted.actor_arn = Some(BOB.to_owned());
+        acted.actor_arn = Some(BOB.into());
         let trust = json!({"Statement": [{"Effect": "Allow", "Principal": {"AWS": [BOB]}, "Action": ["sts:AssumeRole"]}]});
         let items = [
             at(made(Kind::UserCreated, "exists", json!(false), json!(true)), "10:00:00", BOB),

@@ -265,13 +265,13 @@ mod tests {
         item.certainty = Some(Certainty::ProvenGap);
         item.gaps = vec!["digests are missing".to_owned()];
         item.window = Some((Some(time("2026-03-02T06:00:00Z")), time("2026-03-02T18:00:00Z")));
-        item.contradicts = Some("e-1".to_owned());
+        item.contradicts = Some("e-1".into());
         item.patterns = vec!["R07", "N99"];
-        item.approved_by = Some("CHG-1".to_owned());
-        item.near_miss = Some("CHG-2".to_owned());
-        item.caused_by = Some("e-2".to_owned());
+        item.approved_by = Some("CHG-1".into());
+        item.near_miss = Some("CHG-2".into());
+        item.caused_by = Some("e-2".into());
         item.net = Some(false);
-        item.reverted_by = Some("e-3".to_owned());
+        item.reverted_by = Some("e-3".into());
         item.mfa = Some(false);
         item.order = Ordering::Reordered;
         item.confidence =
@@ -300,8 +300,8 @@ mod tests {
 
     #[test]
     fn evidence_can_be_found_again() {
-        let record = |record_index| Evidence::Record { object: "a.json.gz".to_owned(), record_index, event_id: "e-1".to_owned() };
-        let snapshot = |pointer: &str| Evidence::Snapshot { file: "s.json".to_owned(), pointer: pointer.to_owned() };
+        let record = |record_index| Evidence::Record { object: "a.json.gz".into(), record_index, event_id: "e-1".into() };
+        let snapshot = |pointer: &str| Evidence::Snapshot { file: "s.json".into(), pointer: pointer.into() };
         let told = [record(Some(7)), record(None), snapshot("/UserDetailList/0"), snapshot("")].map(|found| evidence(&found)).join("\n");
         insta::assert_snapshot!(told, @"
         event e-1, record 7 of a.json.gz

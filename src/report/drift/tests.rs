@@ -16,25 +16,25 @@ use crate::time::EventTime;
 pub(super) fn made(kind: Kind, attribute: &str, before: Json, after: Json) -> Item {
     let is_inferred = super::words::is_contradiction(kind);
     Item {
-        entity: "arn:aws:iam::111122223333:user/bob".to_owned(),
+        entity: "arn:aws:iam::111122223333:user/bob".into(),
         kind,
-        attribute: attribute.to_owned(),
+        attribute: attribute.into(),
         statements: documents(&before, &after),
         before: before.into(),
         after: after.into(),
-        actor_arn: (!is_inferred).then(|| "arn:aws:iam::111122223333:user/mallory".to_owned()),
-        event_id: Some("e-1".to_owned()),
+        actor_arn: (!is_inferred).then(|| "arn:aws:iam::111122223333:user/mallory".into()),
+        event_id: Some("e-1".into()),
         risk: if is_inferred { Risk::LogIntegrity } else { Risk::Persistence },
-        account: "111122223333".to_owned(),
+        account: "111122223333".into(),
         event_time: EventTime::parse("2026-03-02T10:00:00Z"),
-        source_ip: Some("203.0.113.7".to_owned()),
+        source_ip: Some("203.0.113.7".into()),
         user_agent: None,
-        region: Some("us-east-1".to_owned()),
-        actor_type: Some("IAMUser".to_owned()),
+        region: Some("us-east-1".into()),
+        actor_type: Some("IAMUser".into()),
         session_issuer: None,
         access_key_id: None,
         mfa: None,
-        evidence: vec![Evidence::Record { object: "a.json.gz".to_owned(), record_index: Some(3), event_id: "e-1".to_owned() }],
+        evidence: vec![Evidence::Record { object: "a.json.gz".into(), record_index: Some(3), event_id: "e-1".into() }],
         confidence: Vec::new(),
         severity: Severity::Medium,
         patterns: Vec::new(),
@@ -87,9 +87,9 @@ pub(super) fn any_items() -> impl Strategy<Value = Vec<Item>> {
     let item = (kind, severity, 0_u8..4, any::<bool>(), "\\PC{0,12}");
     let item = item.prop_map(|(kind, severity, entity, is_approved, text)| {
         let mut item = made(kind, &format!("inline_policies[{text}]"), json!(null), json!({"Statement": [{"Effect": text}]}));
-        item.entity = format!("arn:aws:iam::111122223333:user/{entity}{}", if entity == 3 { &*text } else { "" });
+        item.entity = format!("arn:aws:iam::111122223333:user/{entity}{}", if entity == 3 { &*text } else { "" }).into();
         item.severity = severity;
-        item.approved_by = (is_approved && !super::words::is_contradiction(kind)).then_some(text);
+        item.approved_by = (is_approved && !super::words::is_contradiction(kind)).then(|| text.into());
         item
     });
     proptest::collection::vec(item, 0..40)

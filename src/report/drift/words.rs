@@ -163,7 +163,7 @@ fn phrase(item: &Item) -> Phrase {
             Phrase::new(format!("{} delegated administrator {key}", on_off("registered", "deregistered")), "of ")
         }
         Kind::PermissionSetProvisioned => Phrase::new("provisioned", "").with(" to its accounts".to_owned()),
-        Kind::PermissionSetPolicyChanged if item.attribute == "inline_policy" => {
+        Kind::PermissionSetPolicyChanged if &*item.attribute == "inline_policy" => {
             Phrase::new(on_off("put an inline policy", "deleted the inline policy"), on_off("on ", "from ")).with(granted(item))
         }
         Kind::PermissionSetPolicyChanged => Phrase::new(format!("{} {key}", on_off("attached", "detached")), on_off("to ", "from ")),
@@ -208,7 +208,7 @@ fn credential(item: &Item, key: &str) -> Option<Phrase> {
 
 /// What is made, renamed and deleted; all else by its attribute.
 fn lifetime(item: &Item) -> Phrase {
-    match (item.attribute.as_str(), item.kind) {
+    match (&*item.attribute, item.kind) {
         ("exists", _) if *item.after == Json::Bool(true) => Phrase::new("created", ""),
         ("exists", _) => Phrase::new("deleted", ""),
         ("deletion_pending", _) => Phrase::new("asked AWS to delete", ""),
@@ -222,11 +222,11 @@ fn lifetime(item: &Item) -> Phrase {
 fn generic(item: &Item) -> Phrase {
     let what = spaced(&item.attribute);
     let key = short_principal(key(&item.attribute));
-    let is_keyed = key != item.attribute;
+    let is_keyed = key != &*item.attribute;
     let list = what.split('[').next().unwrap_or_default();
     match &*item.after {
-        Json::Bool(true) if item.attribute == "enabled" => Phrase::new("enabled", ""),
-        Json::Bool(false) if item.attribute == "enabled" => Phrase::new("disabled", ""),
+        Json::Bool(true) if &*item.attribute == "enabled" => Phrase::new("enabled", ""),
+        Json::Bool(false) if &*item.attribute == "enabled" => Phrase::new("disabled", ""),
         Json::Bool(true) if is_keyed => Phrase::new(format!("added {key} to {list}"), "of "),
         Json::Bool(false) if is_keyed => Phrase::new(format!("removed {key} from {list}"), "of "),
         Json::Bool(true) => Phrase::new(format!("turned on {what}"), "of "),
@@ -313,14 +313,14 @@ fn contradiction(item: &Item, entity: &str, of: &str) -> Option<String> {
     let after = if *item.after == "<unknown>" { "another".to_owned() } else { value(&item.after) };
     let event = item.event_id.as_deref().map_or_else(|| "a snapshot".to_owned(), |id| format!("event {id}"));
     Some(match item.kind {
-        Kind::UnexplainedChange if attribute == "exists" => match *item.after {
+        Kind::UnexplainedChange if &**attribute == "exists" => match *item.after {
             Json::Bool(true) => format!("{entity} is in the later snapshot, and no event made it"),
             _ => format!("{entity} is not in the later snapshot, and no event deleted it"),
         },
         Kind::UnexplainedChange => {
             format!("{attribute}{of} is {after} in the later snapshot, the log leads to {before}, and no event makes the change")
         }
-        Kind::PreconditionViolation if attribute == "children[*]" => {
+        Kind::PreconditionViolation if &**attribute == "children[*]" => {
             format!("{event} was refused as something hung on {entity}, and by the log nothing did: an event before it is not here")
         }
         Kind::PreconditionViolation => {

@@ -5,6 +5,7 @@ mod rows;
 mod things;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::super::attribute::{Attribute, Field};
 use super::super::entity::{EntityKind, EntityRef};
@@ -24,18 +25,18 @@ pub struct Launch {
     /// The pattern's id.
     pub pattern: &'static str,
     /// The event.
-    pub event_id: String,
+    pub event_id: Arc<str>,
     /// When.
     pub event_time: EventTime,
     /// Who.
-    pub actor_arn: Option<String>,
+    pub actor_arn: Option<Arc<str>>,
     /// The role or instance profile, as the call names it.
     pub role: Option<String>,
     /// Whether the role's rank is above the caller's; `None` where a role is not known. A launch of which it is known
     /// that the role has no more than the caller is none.
     pub outranks: Option<bool>,
     /// The event that used what was launched.
-    pub confirmed_by: Option<String>,
+    pub confirmed_by: Option<Arc<str>>,
     /// How many more calls of the caller under that role there were.
     pub repeats: usize,
 }
@@ -45,7 +46,7 @@ pub struct Launch {
 pub(super) struct Launches {
     found: Vec<Launch>,
     /// Where a launch stands that was told before: by pattern, caller and role.
-    told: BTreeMap<(&'static str, Option<String>, Option<String>), usize>,
+    told: BTreeMap<(&'static str, Option<Arc<str>>, Option<String>), usize>,
     things: Things,
 }
 
@@ -71,12 +72,12 @@ impl Launches {
         }
         let call = Call { event, service, request: event.request(), response: event.response() };
         let mut made = None;
-        for row in ROWS.iter().filter(|row| row.service == service && row.calls.contains(&event.event_name.as_str())) {
+        for row in ROWS.iter().filter(|row| row.service == service && row.calls.contains(&event.event_name.as_ref())) {
             if let Some(Found { role }) = self.found(state, row, &call, trusted) {
                 made = self.add(state, row.pattern, event, role).or(made);
             }
         }
-        if (service, event.event_name.as_str()) == ("lambda", "Invoke") {
+        if (service, &*event.event_name) == ("lambda", "Invoke") {
             self.confirm(&call);
         }
         self.things.learn(&call, made);
@@ -128,7 +129,7 @@ impl Launches {
         if outranks == Some(false) && pattern != "N18" {
             return None;
         }
-        let who = event.actor.session_issuer.as_deref().or_else(|| event.actor.name()).map(str::to_owned);
+        let who = event.actor.session_issuer.as_ref().or_else(|| event.actor.name()).cloned();
         let key = (pattern, who, role.clone());
         if let Some(launch) = self.told.get(&key).and_then(|index| self.found.get_mut(*index)) {
             launch.repeats += 1;
@@ -140,7 +141,7 @@ impl Launches {
             pattern,
             event_id: event.event_id.clone(),
             event_time: event.event_time,
-            actor_arn: event.actor.name().map(str::to_owned),
+            actor_arn: event.actor.name().cloned(),
             role,
             outranks,
             confirmed_by: None,
@@ -170,7 +171,7 @@ fn named(parameters: &Parameters, paths: &[&str]) -> Vec<String> {
 fn lets_outsider_in(call: &Call<'_>, trusted: &BTreeSet<String>) -> bool {
     let Some(principal) = call.request.text("principal") else { return false };
     let account = if principal.bytes().all(|letter| letter.is_ascii_digit()) { Some(principal) } else { account_of(principal) };
-    account.is_some_and(|account| account != call.event.recipient_account_id && !trusted.contains(account))
+    account.is_some_and(|account| account != &*call.event.recipient_account_id && !trusted.contains(account))
 }
 
 /// Whether a function gets a layer that it did not have; of one whose making the log lacks, a layer of another account.

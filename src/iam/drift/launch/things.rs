@@ -43,7 +43,7 @@ impl Things {
 
     /// Notes what a call made or changed.
     pub(super) fn learn(&mut self, call: &Call<'_>, launch: Option<usize>) {
-        let name = call.event.event_name.as_str();
+        let name = &*call.event.event_name;
         for made in MADE.iter().filter(|made| made.service == call.service && made.calls.contains(&name)) {
             let role = named(&call.request, made.roles).into_iter().next().or_else(|| call.response.text("role").map(str::to_owned));
             let names = [&call.request, &call.response].map(|parameters| named(parameters, made.names));

@@ -13,7 +13,7 @@ fn arn(rest: &str) -> String {
 }
 
 fn by_root(mut event: IamEvent) -> IamEvent {
-    event.actor = Arc::new(Actor { kind: "Root".to_owned(), ..Actor::default() });
+    event.actor = Arc::new(Actor { kind: "Root".into(), ..Actor::default() });
     event
 }
 
@@ -203,7 +203,12 @@ fn sign_ins_that_could_not_have_been() {
     let profile = by_root(call("09:01:00", "CreateLoginProfile", json!({"userName": "mallory"}), json!(null)));
     let told = |events: Vec<IamEvent>| {
         let found = drift(&events, &Setup::default());
-        found.items.into_iter().filter(|item| item.kind == Kind::ActorContradiction).map(|item| item.attribute).collect::<Vec<_>>()
+        found
+            .items
+            .into_iter()
+            .filter(|item| item.kind == Kind::ActorContradiction)
+            .map(|item| item.attribute.to_string())
+            .collect::<Vec<_>>()
     };
     assert_eq!(told(vec![made("mallory"), login("10:00:00", false)]), ["login_profile"]);
     assert!(told(vec![made("mallory"), profile.clone(), login("10:00:00", false)]).is_empty());
@@ -241,7 +246,7 @@ fn a_contradiction_in_a_log_that_nobody_altered_is_worse() {
     let range = TimeRange { since: EventTime::parse("2026-03-02T00:00:00Z"), until: EventTime::parse("2026-03-03T00:00:00Z") };
     let again = |verified: Vec<TimeRange>| {
         let mut second = made("u");
-        second.event_id = "again".to_owned();
+        second.event_id = "again".into();
         second.event_time = EventTime::parse("2026-03-02T12:00:00Z").expect("a time");
         let found = drift(&[made("u"), second], &Setup { verified, ..Setup::default() });
         only(&found, Kind::PreconditionViolation).severity
@@ -308,13 +313,13 @@ fn calls_that_keep_trails_from_recording() {
     }
     // Outside the region of global services, a trail of one region has none of them.
     let mut one_region = trail("10:00:00", "UpdateTrail", json!({"name": "t", "isMultiRegionTrail": false}));
-    one_region.aws_region = "eu-west-1".to_owned();
+    one_region.aws_region = "eu-west-1".into();
     assert_eq!(certainty(vec![one_region]).0, Some(Certainty::ProvenGap));
     let mut failed = trail("10:00:00", "StopLogging", named());
     failed.error_code = Some("AccessDenied".to_owned());
     assert_eq!(certainty(vec![failed]).0, Some(Certainty::Unbounded));
     let mut elsewhere = trail("10:00:00", "StopLogging", json!({"name": "t"}));
-    elsewhere.recipient_account_id = "444455556666".to_owned();
+    elsewhere.recipient_account_id = "444455556666".into();
     assert_eq!(certainty(vec![elsewhere]).0, Some(Certainty::Unbounded), "another account's trail");
 }
 

@@ -193,12 +193,12 @@ fn replayed(mut state: Flat, items: &[Item]) -> Flat {
         let is_gone = *item.after == json!(false) || item.after.is_null();
         if item.kind == Kind::UserRenamed {
             rename(&mut state, item);
-        } else if item.attribute == "exists" && is_gone {
-            state.retain(|(entity, _), _| *entity != item.entity);
+        } else if &*item.attribute == "exists" && is_gone {
+            state.retain(|(entity, _), _| **entity != *item.entity);
         } else if is_gone {
-            state.remove(&(item.entity.clone(), item.attribute.clone()));
+            state.remove(&(item.entity.to_string(), item.attribute.to_string()));
         } else {
-            state.insert((item.entity.clone(), item.attribute.clone()), (*item.after).clone());
+            state.insert((item.entity.to_string(), item.attribute.to_string()), (*item.after).clone());
         }
     }
     state
@@ -209,7 +209,7 @@ fn rename(state: &mut Flat, item: &Item) {
     let old = format!("arn:aws:iam::{ACCOUNT}:user/{before}");
     let moved = |(entity, attribute): (String, String)| {
         let attribute = if attribute == format!("members[{before}]") { format!("members[{after}]") } else { attribute };
-        (if entity == old { item.entity.clone() } else { entity }, attribute)
+        (if entity == old { item.entity.to_string() } else { entity }, attribute)
     };
     *state = std::mem::take(state).into_iter().map(|(key, value)| (moved(key), value)).collect();
 }
@@ -253,8 +253,8 @@ proptest! {
         let (first, last) = (flat(&first.snapshot("2026-03-02T06:00:00Z")), flat(&last.snapshot("2026-03-02T18:00:00Z")));
         prop_assert_eq!(&replayed(first.clone(), &found.items), &last);
         // What ends as it began is no net change, and all else is.
-        let touched: BTreeSet<(String, String)> = found.items.iter().filter(|item| item.net == Some(true)).map(|item| (item.entity.clone(), item.attribute.clone())).collect();
-        let is_renamed = found.items.iter().any(|item| item.kind == Kind::UserRenamed || item.attribute == "exists");
+        let touched: BTreeSet<(String, String)> = found.items.iter().filter(|item| item.net == Some(true)).map(|item| (item.entity.to_string(), item.attribute.to_string())).collect();
+        let is_renamed = found.items.iter().any(|item| item.kind == Kind::UserRenamed || &*item.attribute == "exists");
         for key in first.keys().chain(last.keys()).filter(|_| !is_renamed) {
             prop_assert_eq!(first.get(key) != last.get(key), touched.contains(key), "{:?}", key);
         }

@@ -83,7 +83,7 @@ fn what_fails_in_the_second_of_its_like_is_no_contradiction() {
     let pair = |name: &str, user: &str, code: &str| {
         let done = call("10:00:00", name, json!({"userName": user}), json!(null));
         let mut failed = refused("10:00:00", name, json!({"userName": user}), code);
-        failed.event_id = "0".to_owned();
+        failed.event_id = "0".into();
         shown(&drift(&[done, failed], &setup)).len()
     };
     assert_eq!(pair("DeleteUser", "bob", "NoSuchEntityException"), 1);

@@ -53,8 +53,8 @@ fn a_use_without_events_is_told_where_all_events_are_there() {
         ..Setup::default()
     };
     let mut near = call("12:15:00", "sts:GetCallerIdentity", json!(null), json!(null));
-    Arc::make_mut(&mut near.actor).kind = "AssumedRole".to_owned();
-    Arc::make_mut(&mut near.actor).session_issuer = Some(format!("arn:aws:iam::{ACCOUNT}:role/r"));
+    Arc::make_mut(&mut near.actor).kind = "AssumedRole".into();
+    Arc::make_mut(&mut near.actor).session_issuer = Some(format!("arn:aws:iam::{ACCOUNT}:role/r").into());
     let mut far = near.clone();
     far.event_time = EventTime::parse("2026-03-02T12:21:00Z").expect("a time");
     let line = format!("usage_without_events arn:aws:iam::{ACCOUNT}:role/r RoleLastUsed: null -> \"2026-03-02T12:00:00Z\" (log_integrity)");
@@ -156,7 +156,7 @@ fn an_actor_that_could_not_have_called() {
     );
     let mut login = call("11:00:00", "signin:ConsoleLogin", json!(null), json!({"ConsoleLogin": "Success"}));
     Arc::make_mut(&mut login.actor).access_key_id = None;
-    assert_eq!(only(&drift(&[login], &setup), Kind::ActorContradiction).attribute, "login_profile");
+    assert_eq!(only(&drift(&[login], &setup), Kind::ActorContradiction).attribute.as_ref(), "login_profile");
 }
 
 #[test]
@@ -184,7 +184,7 @@ fn versions_that_were_passed_over_are_told() {
         )
     };
     let found = drift(&[made, version("10:01:00", 2), version("10:02:00", 5), version("10:03:00", u32::MAX)], &Setup::default());
-    let gaps = found.items.iter().filter(|item| item.kind == Kind::VersionGap).map(|item| item.attribute.as_str()).collect::<Vec<_>>();
+    let gaps = found.items.iter().filter(|item| item.kind == Kind::VersionGap).map(|item| &*item.attribute).collect::<Vec<_>>();
     assert_eq!((gaps.get(..3), gaps.len()), (Some(&["versions[v3]", "versions[v4]", "versions[v6]"][..]), 102));
     assert_eq!(only(&found, Kind::PolicyVersionAdded).patterns, ["N23"]);
 }

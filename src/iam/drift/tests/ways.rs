@@ -70,7 +70,7 @@ fn account() -> Setup {
 fn found(calls: &[(&str, Json, Json)]) -> Drift {
     let events = calls.iter().enumerate().map(|(minute, (name, request, response))| {
         let mut event = call(&format!("10:{minute:02}:00"), name, request.clone(), response.clone());
-        Arc::make_mut(&mut event.actor).on_behalf_of = name.starts_with("sso").then(|| "u-1".to_owned());
+        Arc::make_mut(&mut event.actor).on_behalf_of = name.starts_with("sso").then(|| "u-1".into());
         event
     });
     drift(&events.collect::<Vec<_>>(), &account())
@@ -394,8 +394,8 @@ fn other_forms_of_the_same_ways() {
 #[test]
 fn who_has_all_rights_gains_none() {
     let mut event = call("10:00:00", "CreateAccessKey", json!({"userName": "bob"}), json!({"accessKey": {"accessKeyId": "AKIANEW"}}));
-    Arc::make_mut(&mut event.actor).kind = "Root".to_owned();
-    Arc::make_mut(&mut event.actor).arn = Some(arn("root"));
+    Arc::make_mut(&mut event.actor).kind = "Root".into();
+    Arc::make_mut(&mut event.actor).arn = Some(arn("root").into());
     assert!(!patterns(&drift(&[event], &account())).contains("R04"));
 }
 
