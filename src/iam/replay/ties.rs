@@ -290,4 +290,4 @@ impl<'m> Search<'m> {
 
 /// Calls that are tried one after another; a hostile second could hold any number of orders. Sixty-four calls of which each
 /// can come in the given order take as many, and those of which each has to come in the reverse take 2,080.
-const MAX_STEPS: usize = 10_000;
+const MAX_STEPS: usize = 5_000;
