@@ -1,5 +1,7 @@
 //! `--fetch-keys` where nothing may be asked over the network: there is no such flag.
 
+#![expect(clippy::unnecessary_wraps, clippy::unused_self, reason = "the forms are those with S3")]
+
 use std::path::Path;
 use std::sync::Arc;
 
