@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use polars::prelude::{
     BooleanChunked, ChunkFull as _, Column as FrameColumn, DataFrame, DataType, Expr, Field, IntoSeries as _, PlSmallStr, PolarsError,
-    Schema, StringChunked, TimeUnit, TimeZone,
+    PolarsResult, Schema, StringChunked, TimeUnit, TimeZone,
 };
 use rayon::prelude::*;
 
@@ -183,10 +183,13 @@ impl EventFrame {
     }
 
     /// The batches in which the condition may be true of a row.
-    pub(super) fn batches_for(&self, condition: Option<&Expr>) -> Vec<usize> {
-        let condition = condition.map(prune::settled);
+    ///
+    /// # Errors
+    /// Where a value in the condition cannot be worked out.
+    pub(super) fn batches_for(&self, condition: Option<&Expr>) -> PolarsResult<Vec<usize>> {
+        let condition = condition.map(prune::settled).transpose()?;
         let may = |slot: &Slot| condition.as_ref().is_none_or(|condition| prune::can_hold(condition, &|column| slot.reach(column)));
-        (0..).zip(&self.slots).filter(|(_, slot)| may(slot)).map(|(number, _)| number).collect()
+        Ok((0..).zip(&self.slots).filter(|(_, slot)| may(slot)).map(|(number, _)| number).collect())
     }
 
     fn slot(&self, batch: usize) -> Result<&Slot, Error> {

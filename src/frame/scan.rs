@@ -71,7 +71,7 @@ impl EventFrame {
         let mut found: Vec<DataFrame> = Vec::new();
         let mut rows = 0;
         let waiting = rayon::current_num_threads() * WAITING;
-        let mut numbers = self.batches_for(condition).into_iter();
+        let mut numbers = self.batches_for(condition)?.into_iter();
         while rows < most && numbers.len() > 0 {
             let next: Vec<usize> = numbers.by_ref().take(waiting).collect();
             let frames = next.into_par_iter().map(|number| self.one(number, columns, pick)).collect::<Result<Vec<_>, Error>>()?;
