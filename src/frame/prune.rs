@@ -78,7 +78,7 @@ pub(super) fn all_or_none(filter: &Filter, reach: &impl Fn(Column) -> Reach) -> 
         Reach::Null => Some(true),
         Reach::Within { bounds: Bounds::Int(first, last), has_nulls } => {
             let (first, last) = (EventTime::from_micros(first)?, EventTime::from_micros(last)?);
-            let is_outside = range.since.is_some_and(|since| last < since) || range.until.is_some_and(|until| !(first < until));
+            let is_outside = range.since.is_some_and(|since| last < since) || range.until.is_some_and(|until| until <= first);
             if range.contains(first) && range.contains(last) { Some(true) } else { (is_outside && !has_nulls).then_some(false) }
         }
         _ => None,

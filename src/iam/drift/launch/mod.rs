@@ -41,12 +41,15 @@ pub struct Launch {
     pub repeats: usize,
 }
 
+/// What tells launches apart: pattern, caller and role.
+type Told = (&'static str, Option<Arc<str>>, Option<String>);
+
 /// The launches of a run, and what it has learnt of functions, stacks, instances and the like.
 #[derive(Debug, Default)]
 pub(super) struct Launches {
     found: Vec<Launch>,
-    /// Where a launch stands that was told before: by pattern, caller and role.
-    told: BTreeMap<(&'static str, Option<Arc<str>>, Option<String>), usize>,
+    /// Where a launch stands that was told before.
+    told: BTreeMap<Told, usize>,
     things: Things,
 }
 
