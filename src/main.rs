@@ -11,10 +11,6 @@ use cli::args::Cli;
 use cli::exit::Exit;
 use cli::messages;
 
-/// A run makes and drops texts by the million, most of them on another thread than the one that made them.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
