@@ -1,13 +1,12 @@
 //! [`Digest`]: one digest document, read once and kept small.
 
-use std::borrow::Cow;
-use std::cell::Cell;
-use std::fmt;
 use std::sync::Arc;
 
-use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use bumpalo::Bump;
+use serde::de::IgnoredAny;
 
 use super::verdict::Reason;
+use crate::event::json::{Fault, Scanner};
 use crate::source::Sha256;
 use crate::time::EventTime;
 
@@ -89,15 +88,14 @@ impl Digest {
         if bytes.len() > limits.digest_bytes {
             return Err(Reason::OverLimit);
         }
-        let text = std::str::from_utf8(bytes).map_err(|_| Reason::BadJson)?;
-        let reading = Reading { limit: limits.entries, over: Cell::new(false) };
-        let mut reader = serde_json::Deserializer::from_str(text);
-        let read = Loose(Root(&reading)).deserialize(&mut reader).and_then(|fields| reader.end().map(|()| fields));
-        match read {
-            Ok(Some(fields)) => fields.into_digest(Sha256::of(bytes)).map(Box::new).ok_or(Reason::MissingField),
-            Err(_) if reading.over.get() => Err(Reason::OverLimit),
-            Ok(None) | Err(_) => Err(Reason::BadJson),
+        let text = simdutf8::basic::from_utf8(bytes).map_err(|_| Reason::BadJson)?;
+        let arena = Bump::new();
+        let mut scanner = Scanner::new(text, &arena);
+        let fields = Fields::read(&mut scanner, limits.entries)?;
+        if scanner.skip_space().is_some() {
+            return Err(Reason::BadJson);
         }
+        fields.into_digest(Sha256::of(bytes)).map(Box::new).ok_or(Reason::MissingField)
     }
 
     /// The start of its window.
@@ -137,18 +135,51 @@ impl Digest {
     }
 }
 
-/// A value of which only texts are of use.
-#[derive(Debug, Default)]
-enum Field {
+/// Why reading ends before the document does.
+enum Stop {
+    /// It is not JSON, or no object.
+    Fault,
+    /// It has more entries than the limit.
+    TooMany,
+}
+
+impl From<Fault> for Stop {
+    fn from(_: Fault) -> Self {
+        Self::Fault
+    }
+}
+
+impl From<Stop> for Reason {
+    fn from(stop: Stop) -> Self {
+        match stop {
+            Stop::Fault => Self::BadJson,
+            Stop::TooMany => Self::OverLimit,
+        }
+    }
+}
+
+/// A value of which only texts are of use: hostile documents have every kind in every place.
+#[derive(Debug, Clone, Copy, Default)]
+enum Field<'a> {
     #[default]
     Absent,
     Null,
-    Text(Box<str>),
+    Text(&'a str),
     Other,
 }
 
-impl Field {
-    fn text(self) -> Option<Box<str>> {
+impl<'a> Field<'a> {
+    fn read(scanner: &mut Scanner<'a>) -> Result<Self, Fault> {
+        Ok(match scanner.skip_space() {
+            Some(b'"') => Self::Text(scanner.string()?),
+            byte => {
+                pass_over(scanner)?;
+                if byte == Some(b'n') { Self::Null } else { Self::Other }
+            }
+        })
+    }
+
+    const fn text(self) -> Option<&'a str> {
         match self {
             Self::Text(text) => Some(text),
             _ => None,
@@ -157,7 +188,7 @@ impl Field {
 
     /// The text; `Some(None)` where there is none, and `None` where it is something else.
     #[expect(clippy::option_option, reason = "an absent text and a refused one are not alike")]
-    fn optional(self) -> Option<Option<Box<str>>> {
+    const fn optional(self) -> Option<Option<&'a str>> {
         match self {
             Self::Text(text) => Some(Some(text)),
             Self::Null | Self::Absent => Some(None),
@@ -166,24 +197,54 @@ impl Field {
     }
 }
 
+/// Reads a value of no use. One that is nested costs no depth of stack, however deep it is.
+fn pass_over(scanner: &mut Scanner<'_>) -> Result<(), Fault> {
+    if !matches!(scanner.skip_space(), Some(b'{' | b'[')) {
+        return scanner.skip_value(0);
+    }
+    let at = scanner.position();
+    let mut values = serde_json::Deserializer::from_str(scanner.rest()).into_iter::<IgnoredAny>();
+    if !matches!(values.next(), Some(Ok(_))) {
+        return Err(Fault::Syntax { at, expected: "a value" });
+    }
+    let end = at + values.byte_offset();
+    scanner.seek(end);
+    Ok(())
+}
+
 #[derive(Debug, Default)]
-struct Fields {
-    start: Field,
-    end: Field,
-    bucket: Field,
-    object: Field,
-    fingerprint: Field,
-    algorithm: Field,
-    previous_object: Field,
-    previous_hash: Field,
-    previous_hash_algorithm: Field,
-    previous_signature: Field,
+struct Fields<'a> {
+    start: Field<'a>,
+    end: Field<'a>,
+    bucket: Field<'a>,
+    object: Field<'a>,
+    fingerprint: Field<'a>,
+    algorithm: Field<'a>,
+    previous_object: Field<'a>,
+    previous_hash: Field<'a>,
+    previous_hash_algorithm: Field<'a>,
+    previous_signature: Field<'a>,
     /// `None` where it is absent, no array, or an item is not in the form.
     log_files: Option<Vec<LogFile>>,
 }
 
-impl Fields {
-    fn named(&mut self, name: &str) -> Option<&mut Field> {
+impl<'a> Fields<'a> {
+    fn read(scanner: &mut Scanner<'a>, limit: usize) -> Result<Self, Stop> {
+        let mut fields = Self::default();
+        scanner.object(0, |scanner, name| {
+            if name == "logFiles" {
+                fields.log_files = log_files(scanner, limit)?;
+            } else if let Some(field) = fields.named(name) {
+                *field = Field::read(scanner)?;
+            } else {
+                pass_over(scanner)?;
+            }
+            Ok::<(), Stop>(())
+        })?;
+        Ok(fields)
+    }
+
+    fn named(&mut self, name: &str) -> Option<&mut Field<'a>> {
         Some(match name {
             "digestStartTime" => &mut self.start,
             "digestEndTime" => &mut self.end,
@@ -201,7 +262,7 @@ impl Fields {
 
     fn into_digest(self, sha256: Sha256) -> Option<Digest> {
         let end_text = self.end.text()?;
-        let (start, end) = (EventTime::parse_plain(&self.start.text()?)?, EventTime::parse_plain(&end_text)?);
+        let (start, end) = (EventTime::parse_plain(self.start.text()?)?, EventTime::parse_plain(end_text)?);
         if start > end {
             return None;
         }
@@ -210,211 +271,72 @@ impl Fields {
             return None;
         }
         let algorithm = self.previous_hash_algorithm.optional()?;
-        let hash = self.previous_hash.optional()?.filter(|_| algorithm.is_none_or(|name| &*name == HASH_ALGORITHM));
-        let sha256_of_previous = hash.and_then(|hash| Sha256::from_hex(&hash));
+        let hash = self.previous_hash.optional()?.filter(|_| algorithm.is_none_or(|name| name == HASH_ALGORITHM));
+        let sha256_of_previous = hash.and_then(Sha256::from_hex);
         Some(Digest {
             start,
             end,
-            end_text,
+            end_text: end_text.into(),
             bucket: self.bucket.text()?.into(),
-            object: self.object.text()?,
+            object: self.object.text()?.into(),
             fingerprint: self.fingerprint.text()?.to_ascii_lowercase().into(),
-            is_known_algorithm: self.algorithm.text().is_some_and(|name| &*name == SIGNATURE_ALGORITHM),
-            previous: self.previous_object.optional()?.map(|object| Previous { object, sha256: sha256_of_previous }),
-            previous_signature: self.previous_signature.optional()?,
+            is_known_algorithm: self.algorithm.text() == Some(SIGNATURE_ALGORITHM),
+            previous: self.previous_object.optional()?.map(|object| Previous { object: object.into(), sha256: sha256_of_previous }),
+            previous_signature: self.previous_signature.optional()?.map(Box::from),
             log_files: self.log_files?,
             sha256,
         })
     }
 }
 
-/// What a document may hold, and whether it held more.
-struct Reading {
-    limit: usize,
-    over: Cell<bool>,
-}
-
-/// What is made of a value of any kind: hostile documents have every kind in every place.
-trait Shape<'de>: Sized {
-    type Out;
-
-    /// What a value of no use is.
-    fn other(self) -> Self::Out;
-
-    fn text(self, _: &str) -> Self::Out {
-        self.other()
+/// Reads `logFiles`; `None` where it is not a list of entries, each in the form. No genuine digest has another item, and
+/// one that names no log could not be checked, so that the document as a whole is refused.
+fn log_files(scanner: &mut Scanner<'_>, limit: usize) -> Result<Option<Vec<LogFile>>, Stop> {
+    if scanner.skip_space() != Some(b'[') {
+        pass_over(scanner)?;
+        return Ok(None);
     }
-
-    fn null(self) -> Self::Out {
-        self.other()
-    }
-
-    fn list<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Out, A::Error> {
-        while items.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(self.other())
-    }
-
-    fn object<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Out, A::Error> {
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(self.other())
-    }
-}
-
-/// A [`Shape`] as serde wants it.
-struct Loose<S>(S);
-
-impl<'de, S: Shape<'de>> DeserializeSeed<'de> for Loose<S> {
-    type Value = S::Out;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<S::Out, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de, S: Shape<'de>> Visitor<'de> for Loose<S> {
-    type Value = S::Out;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a value")
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<S::Out, E> {
-        Ok(self.0.text(text))
-    }
-
-    fn visit_unit<E>(self) -> Result<S::Out, E> {
-        Ok(self.0.null())
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<S::Out, E> {
-        Ok(self.0.other())
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<S::Out, E> {
-        Ok(self.0.other())
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<S::Out, E> {
-        Ok(self.0.other())
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<S::Out, E> {
-        Ok(self.0.other())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<S::Out, A::Error> {
-        self.0.list(items)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<S::Out, A::Error> {
-        self.0.object(map)
-    }
-}
-
-/// Reads a value as a [`Field`].
-struct AnyField;
-
-impl Shape<'_> for AnyField {
-    type Out = Field;
-
-    fn other(self) -> Field {
-        Field::Other
-    }
-
-    fn text(self, text: &str) -> Field {
-        Field::Text(text.into())
-    }
-
-    fn null(self) -> Field {
-        Field::Null
-    }
-}
-
-/// Reads the document; `None` where it is no object.
-struct Root<'r>(&'r Reading);
-
-impl<'de> Shape<'de> for Root<'_> {
-    type Out = Option<Fields>;
-
-    fn other(self) -> Option<Fields> {
-        None
-    }
-
-    fn object<A: MapAccess<'de>>(self, mut map: A) -> Result<Option<Fields>, A::Error> {
-        let mut fields = Fields::default();
-        while let Some(name) = map.next_key::<Cow<'de, str>>()? {
-            if name == "logFiles" {
-                fields.log_files = map.next_value_seed(Loose(Entries(self.0)))?;
-            } else if let Some(field) = fields.named(&name) {
-                *field = map.next_value_seed(Loose(AnyField))?;
-            } else {
-                map.next_value::<IgnoredAny>()?;
-            }
+    let (mut entries, mut read, mut is_sound) = (Vec::new(), 0_usize, true);
+    // Nearly all entries of a digest are in one bucket.
+    let mut bucket: Arc<str> = Arc::from("");
+    scanner.array(0, |scanner| {
+        read += 1;
+        if read > limit {
+            return Err(Stop::TooMany);
         }
-        Ok(Some(fields))
-    }
+        let entry = log_file(scanner, &mut bucket)?;
+        is_sound &= entry.is_some();
+        entries.extend(entry);
+        Ok(())
+    })?;
+    Ok(is_sound.then_some(entries))
 }
 
-/// Reads `logFiles`; `None` where it is not a list of entries.
-struct Entries<'r>(&'r Reading);
-
-impl<'de> Shape<'de> for Entries<'_> {
-    type Out = Option<Vec<LogFile>>;
-
-    fn other(self) -> Self::Out {
-        None
+/// Reads one item of `logFiles`; `None` where a field is absent or of a wrong type. `last_bucket` is that of the item
+/// before it.
+fn log_file(scanner: &mut Scanner<'_>, last_bucket: &mut Arc<str>) -> Result<Option<LogFile>, Stop> {
+    if scanner.skip_space() != Some(b'{') {
+        pass_over(scanner)?;
+        return Ok(None);
     }
-
-    fn list<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Out, A::Error> {
-        let (mut entries, mut read, mut is_sound) = (Vec::new(), 0_usize, true);
-        // Nearly all entries of a digest are in one bucket.
-        let mut bucket: Arc<str> = Arc::from("");
-        while let Some(entry) = items.next_element_seed(Loose(Entry(&mut bucket)))? {
-            read += 1;
-            if read > self.0.limit {
-                self.0.over.set(true);
-                return Err(A::Error::custom("too many entries"));
-            }
-            is_sound &= entry.is_some();
-            entries.extend(entry);
-        }
-        Ok(is_sound.then_some(entries))
+    let [mut bucket, mut object, mut hash, mut algorithm] = [Field::Absent; 4];
+    scanner.object(0, |scanner, name| {
+        let field = match name {
+            "s3Bucket" => &mut bucket,
+            "s3Object" => &mut object,
+            "hashValue" => &mut hash,
+            "hashAlgorithm" => &mut algorithm,
+            _ => return pass_over(scanner),
+        };
+        *field = Field::read(scanner)?;
+        Ok(())
+    })?;
+    let (Some(bucket), Some(object), Some(hash)) = (bucket.text(), object.text(), hash.text()) else { return Ok(None) };
+    if **last_bucket != *bucket {
+        *last_bucket = bucket.into();
     }
-}
-
-/// Reads one item of `logFiles`; `None` where a field is absent or of a wrong type. No genuine digest has such an
-/// item, and one that names no log could not be checked, so that the document as a whole is refused.
-struct Entry<'b>(&'b mut Arc<str>);
-
-impl<'de> Shape<'de> for Entry<'_> {
-    type Out = Option<LogFile>;
-
-    fn other(self) -> Self::Out {
-        None
-    }
-
-    fn object<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Out, A::Error> {
-        let [mut bucket, mut object, mut hash, mut algorithm] = [const { Field::Absent }; 4];
-        while let Some(name) = map.next_key::<Cow<'de, str>>()? {
-            let field = match &*name {
-                "s3Bucket" => &mut bucket,
-                "s3Object" => &mut object,
-                "hashValue" => &mut hash,
-                "hashAlgorithm" => &mut algorithm,
-                _ => {
-                    map.next_value::<IgnoredAny>()?;
-                    continue;
-                }
-            };
-            *field = map.next_value_seed(Loose(AnyField))?;
-        }
-        let (Some(bucket), Some(object), Some(hash)) = (bucket.text(), object.text(), hash.text()) else { return Ok(None) };
-        if **self.0 != *bucket {
-            *self.0 = bucket.into();
-        }
-        let is_known_algorithm = algorithm.text().is_some_and(|name| &*name == HASH_ALGORITHM);
-        Ok(Some(LogFile { bucket: self.0.clone(), object, sha256: Sha256::from_hex(&hash), is_known_algorithm }))
-    }
+    let is_known_algorithm = algorithm.text() == Some(HASH_ALGORITHM);
+    Ok(Some(LogFile { bucket: last_bucket.clone(), object: object.into(), sha256: Sha256::from_hex(hash), is_known_algorithm }))
 }
 
 /// The only algorithm of signatures.

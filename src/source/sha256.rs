@@ -16,7 +16,15 @@ impl Sha256 {
 
     /// The hash that 64 hex digits of any case stand for.
     pub fn from_hex(text: &str) -> Option<Self> {
-        (text.len() == 64).then(|| unhex(text)?.try_into().ok().map(Self)).flatten()
+        let (pairs, []) = text.as_bytes().as_chunks::<2>() else { return None };
+        let mut bytes = [0; 32];
+        if pairs.len() != bytes.len() {
+            return None;
+        }
+        for (byte, pair) in bytes.iter_mut().zip(pairs) {
+            *byte = byte_of(*pair)?;
+        }
+        Some(Self(bytes))
     }
 
     /// What the library yields, which is of that length where it was asked for this hash.
@@ -52,8 +60,24 @@ pub fn hex(bytes: &[u8]) -> String {
 /// The bytes that hex digits of any case stand for.
 pub(crate) fn unhex(text: &str) -> Option<Vec<u8>> {
     let (pairs, []) = text.as_bytes().as_chunks::<2>() else { return None };
-    let nibble = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-    pairs.iter().map(|[high, low]| Some(nibble(*high)? << 4 | nibble(*low)?)).collect()
+    pairs.iter().map(|pair| byte_of(*pair)).collect()
+}
+
+/// The byte that two hex digits of any case stand for.
+const fn byte_of([high, low]: [u8; 2]) -> Option<u8> {
+    match (nibble(high), nibble(low)) {
+        (Some(high), Some(low)) => Some(high << 4 | low),
+        _ => None,
+    }
+}
+
+const fn nibble(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        b'A'..=b'F' => Some(digit - b'A' + 10),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
