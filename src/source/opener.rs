@@ -2,6 +2,11 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+#[cfg(unix)]
+use std::os::fd::OwnedFd;
+use std::path::Path;
+#[cfg(unix)]
+use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use super::{Location, Object};
@@ -27,6 +32,7 @@ pub fn open(object: &Object) -> io::Result<Bytes<'_>> {
 pub struct Opener {
     #[cfg(feature = "s3")]
     ahead: super::s3::Ahead,
+    folder: Folder,
 }
 
 impl Opener {
@@ -37,13 +43,13 @@ impl Opener {
             Location::S3(remote) => Some(remote),
             _ => None,
         };
-        Self { ahead: super::s3::Ahead::new(objects.into_iter().filter_map(remote)) }
+        Self { ahead: super::s3::Ahead::new(objects.into_iter().filter_map(remote)), folder: Folder::default() }
     }
 
     /// Nothing has to be fetched.
     #[cfg(not(feature = "s3"))]
     pub fn new<'o>(_: impl IntoIterator<Item = &'o Object>) -> Self {
-        Self {}
+        Self { folder: Folder::default() }
     }
 
     /// Opens the next object.
@@ -57,7 +63,41 @@ impl Opener {
         {
             return Ok(Box::new(fetched?));
         }
-        open(object)
+        match &object.location {
+            Location::Path(path) => Ok(Box::new(self.folder.open(path)?)),
+            _ => open(object),
+        }
+    }
+}
+
+/// The folder in which a file was opened last. The next file is looked for from there: AWS's paths have ten parts, and
+/// following them all takes the system nearly as long as reading a small file.
+#[derive(Debug, Default)]
+struct Folder {
+    #[cfg(unix)]
+    open: Option<(PathBuf, OwnedFd)>,
+}
+
+impl Folder {
+    #[cfg(unix)]
+    fn open(&mut self, path: &Path) -> io::Result<File> {
+        use rustix::fs::{Mode, OFlags, open, openat};
+        use rustix::io::retry_on_intr;
+
+        let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return File::open(path) };
+        // As texts: paths would be compared part by part.
+        if self.open.as_ref().is_none_or(|(opened, _)| opened.as_os_str() != folder.as_os_str()) {
+            let descriptor = retry_on_intr(|| open(folder, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()));
+            self.open = descriptor.ok().map(|descriptor| (folder.to_owned(), descriptor));
+        }
+        // A folder may let its files be opened and not itself.
+        let Some((_, folder)) = &self.open else { return File::open(path) };
+        Ok(retry_on_intr(|| openat(folder, name, OFlags::CLOEXEC, Mode::empty()))?.into())
+    }
+
+    #[cfg(not(unix))]
+    fn open(&mut self, path: &Path) -> io::Result<File> {
+        File::open(path)
     }
 }
 
