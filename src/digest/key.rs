@@ -7,7 +7,7 @@ use std::fmt;
 
 use memchr::memrchr;
 
-use crate::source;
+use crate::source::{self, split_at};
 use crate::time::EventTime;
 
 /// The part of a key or path that is the same wherever an object is kept: from its last component `AWSLogs` to the
@@ -20,7 +20,7 @@ pub struct Tail(Box<str>);
 impl Tail {
     /// The tail of a path on disk or of a recorded key.
     pub fn of(path: &str) -> Self {
-        Self(tail_of(path).into())
+        Self::from(tail_of(path))
     }
 
     /// The tail as text.
@@ -36,6 +36,13 @@ impl Tail {
     /// Whether it has no folders, so that only the name is known.
     pub fn is_flat(&self) -> bool {
         is_flat(&self.0)
+    }
+}
+
+impl From<Cow<'_, str>> for Tail {
+    /// Takes what [`tail_of`] yields.
+    fn from(tail: Cow<'_, str>) -> Self {
+        Self(tail.into())
     }
 }
 
@@ -148,17 +155,17 @@ impl<'a> Parts<'a> {
         if path.len() > KEY_BYTES + PATH_BYTES {
             return None;
         }
-        let name = last_component(path);
+        let (folders, name) = path.split_at_checked(name_start(path))?;
         let stem = name.strip_suffix(".json.gz").or_else(|| name.strip_suffix(".json"))?;
-        let folders = Folders::parse(path.get(tail_start(path)..)?);
-        let (account, rest) = stem.split_once('_').filter(|(account, _)| is_account(account))?;
-        let (kind, rest) = rest.split_once('_').filter(|(kind, _)| kind.starts_with("CloudTrail"))?;
-        let (region, rest) = rest.split_once('_').filter(|(region, _)| !region.is_empty())?;
+        let folders = root_start(folders).and_then(|root| Folders::parse(folders.get(root..)?));
+        let (account, rest) = split_at(stem, b'_').filter(|(account, _)| is_account(account))?;
+        let (kind, rest) = split_at(rest, b'_').filter(|(kind, _)| kind.starts_with("CloudTrail"))?;
+        let (region, rest) = split_at(rest, b'_').filter(|(region, _)| !region.is_empty())?;
         let place = folders.unwrap_or(Folders { organization: None, account, kind, region });
         if kind == DIGEST_KIND {
             return parse_digest(rest, place);
         }
-        let (stamp, unique) = rest.split_once('_')?;
+        let (stamp, unique) = split_at(rest, b'_')?;
         let minute = source::stamp(stamp).filter(|_| is_unique(unique) && stamp.len() == MINUTE_STAMP)?;
         Some(Self::Log { place, minute })
     }
@@ -173,14 +180,19 @@ struct Folders<'a> {
 }
 
 impl<'a> Folders<'a> {
-    fn parse(tail: &'a str) -> Option<Self> {
-        let mut parts = tail.strip_prefix(ROOT)?.strip_prefix('/')?.split('/');
-        let first = parts.next()?;
+    /// Reads the folders of a tail, with the `/` after the last of them.
+    fn parse(folders: &'a str) -> Option<Self> {
+        let (first, mut rest) = split_at(folders.strip_prefix(ROOT)?.strip_prefix('/')?, b'/')?;
         let organization = first.starts_with("o-").then_some(first);
-        let account = if organization.is_some() { parts.next()? } else { first };
-        let (kind, region) = (parts.next()?, parts.next()?);
-        // Year, month, day and name.
-        (is_account(account) && kind.starts_with("CloudTrail") && !region.is_empty() && parts.take(5).count() == 4).then_some(Self {
+        let mut account = first;
+        if organization.is_some() {
+            (account, rest) = split_at(rest, b'/')?;
+        }
+        let (kind, rest) = split_at(rest, b'/')?;
+        let (region, rest) = split_at(rest, b'/')?;
+        // Year, month and day.
+        let is_dated = rest.bytes().filter(|byte| *byte == b'/').count() == 3;
+        (is_account(account) && kind.starts_with("CloudTrail") && !region.is_empty() && is_dated).then_some(Self {
             organization,
             account,
             kind,
@@ -230,28 +242,34 @@ pub(super) fn leading(path: &str) -> &str {
 }
 
 fn tail_start(path: &str) -> usize {
-    let Some(mut slash) = memrchr(b'/', path.as_bytes()) else { return 0 };
-    let name = slash + 1;
+    let name = name_start(path);
+    path.get(..name).and_then(root_start).unwrap_or(name)
+}
+
+/// Where the last of the folders that begin a tail begins; `folders` end in `/`.
+fn root_start(folders: &str) -> Option<usize> {
+    let mut end = folders.len().checked_sub(1)?;
     loop {
-        let head = path.as_bytes().get(..slash).unwrap_or_default();
-        let start = memrchr(b'/', head).map_or(0, |at| at + 1);
+        let head = folders.as_bytes().get(..end)?;
+        let start = head.iter().rposition(|byte| *byte == b'/').map_or(0, |at| at + 1);
         if head.get(start..) == Some(ROOT.as_bytes()) {
-            return start;
+            return Some(start);
         }
-        if start == 0 {
-            return name;
-        }
-        slash = start - 1;
+        end = start.checked_sub(1)?;
     }
 }
 
+fn name_start(path: &str) -> usize {
+    memrchr(b'/', path.as_bytes()).map_or(0, |at| at + 1)
+}
+
 pub(super) fn last_component(path: &str) -> &str {
-    path.rsplit('/').next().unwrap_or(path)
+    path.get(name_start(path)..).unwrap_or_default()
 }
 
 /// A sidecar of a log has the log's name and more, and is none.
 fn is_unique(text: &str) -> bool {
-    !text.is_empty() && !text.contains('.')
+    !text.is_empty() && !text.bytes().any(|byte| byte == b'.')
 }
 
 fn is_account(text: &str) -> bool {

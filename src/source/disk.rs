@@ -42,11 +42,15 @@ pub fn list(sources: &[&Path], budget: &Budget) -> Result<Listing, Error> {
     }
     found.objects.sort_by(|a, b| a.object.name.cmp(&b.object.name));
     let Found { objects, mut listing, folders, has_aliases, .. } = found;
+    if !has_aliases {
+        listing.objects = objects.into_iter().map(|listed| listed.object).collect();
+        return Ok(listing);
+    }
     // The canonical path tells files apart that several links or several sources lead to; the first name stays.
     let mut seen = HashSet::new();
     for listed in objects {
         // As one text: a path would be hashed part by part.
-        if !has_aliases || seen.insert(listed.canonical(&folders).into_os_string()) {
+        if seen.insert(listed.canonical(&folders).into_os_string()) {
             listing.objects.push(listed.object);
         } else {
             let reason = "the same file as one already listed".to_owned();
@@ -116,10 +120,13 @@ impl Entry {
     /// The entries of a folder, in the order of their names. What is told of them is asked of the open folder: asking by
     /// the whole path, as `walkdir` does, takes as long as reading a small file.
     fn all(folder: &Path) -> io::Result<Vec<Self>> {
-        let mut entries = fs::read_dir(folder)?.collect::<io::Result<Vec<DirEntry>>>()?;
-        entries.sort_by_cached_key(DirEntry::file_name);
-        let of_entry = |entry: DirEntry| {
-            let (path, told) = (entry.path(), entry.metadata());
+        let named = |entry: io::Result<DirEntry>| entry.map(|entry| (entry.file_name(), entry));
+        let mut entries = fs::read_dir(folder)?.map(named).collect::<io::Result<Vec<_>>>()?;
+        entries.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        let of_entry = |(name, entry): (OsString, DirEntry)| {
+            let mut path = PathBuf::with_capacity(folder.as_os_str().len() + 1 + name.len());
+            path.extend([folder.as_os_str(), &name]);
+            let told = entry.metadata();
             let is_link = told.as_ref().is_ok_and(Metadata::is_symlink);
             let told = if is_link { fs::metadata(&path) } else { told };
             Self { path, told: told.map(Told::from), is_link }

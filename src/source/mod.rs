@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 pub use given::Source;
 pub use object_key::ObjectKey;
-pub(crate) use object_key::stamp;
+pub(crate) use object_key::{split_at, stamp};
 pub use opener::{Bytes, Opener, Openers, open};
 pub(crate) use sha256::unhex;
 pub use sha256::{Sha256, hex, sha256_hex};
@@ -65,7 +65,8 @@ impl Object {
 /// # Errors
 /// What the system says.
 pub fn read_within(reader: impl Read, limit: usize) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
+    // What most of such files have, so that they are read at once.
+    let mut bytes = Vec::with_capacity(limit.min(8 << 10));
     reader.take(u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1)).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
