@@ -191,8 +191,8 @@ pub struct Verified {
 pub fn verify_scope(scope: &Scope, trust: &Trust, progress: &Progress) -> Result<Verified, Error> {
     let listing = scope.list()?;
     let mut ledger = Ledger { skipped: listing.skipped, problems: listing.problems, notices: listing.notices, ..Ledger::default() };
-    let (named, others): (Vec<Object>, Vec<Object>) =
-        listing.objects.into_iter().partition(|object| object.key.is_some() && Named::is_name(&object.name));
+    let mut named = listing.objects;
+    let others: Vec<Object> = named.extract_if(.., |object| object.key.is_none() || !Named::is_name(&object.name)).collect();
     let (mut objects, unread) = scope.options.filter.divide(named);
     progress.total_objects.store(to_u64(objects.len()), Ordering::Relaxed);
     progress.total_bytes.store(objects.iter().map(|object| object.size).sum(), Ordering::Relaxed);

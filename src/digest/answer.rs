@@ -18,11 +18,13 @@ pub(super) struct Answer<'q> {
     question: &'q Question,
     verification: Verification,
     findings: Vec<Finding>,
+    /// What becomes [`Verification::files`]; of two with one tail the first counts.
+    files: Vec<(Tail, FileReport)>,
 }
 
 impl<'q> Answer<'q> {
     pub(super) const fn new(question: &'q Question, verification: Verification, findings: Vec<Finding>) -> Self {
-        Self { question, verification, findings }
+        Self { question, verification, findings, files: Vec::new() }
     }
 
     pub(super) fn add_digests(&mut self, links: &Links<'_>, checked: &[Checked], covers: &[Cover]) {
@@ -90,7 +92,7 @@ impl<'q> Answer<'q> {
                 object: log.file.map(|file| file.name.clone()),
                 copies: log.copies,
             };
-            self.insert(Tail::of(&log.tail), report);
+            self.insert(Tail::from(log.tail), report);
         }
     }
 
@@ -176,7 +178,7 @@ impl<'q> Answer<'q> {
     /// A hostile digest may list another digest as a log. Then the digest's own verdict stays, but the worse one counts.
     fn insert(&mut self, tail: Tail, report: FileReport) {
         self.verification.worst = self.verification.worst.max(report.verdict.severity());
-        self.verification.files.entry(tail).or_insert(report);
+        self.files.push((tail, report));
     }
 
     pub(super) fn finish(mut self, covers: Vec<Cover>) -> Result<Verification, Error> {
@@ -184,6 +186,9 @@ impl<'q> Answer<'q> {
             self.findings.extend(cover.findings);
             self.verification.chains.push(cover.chain);
         }
+        self.files.sort_by(|(a, _), (b, _)| a.cmp(b));
+        self.files.dedup_by(|(later, _), (first, _)| later == first);
+        self.verification.files = self.files.into_iter().collect();
         Finding::sort(&mut self.findings);
         let worst = self.findings.first().map_or(Severity::Info, |finding| finding.severity);
         self.verification.worst = self.verification.worst.max(worst);

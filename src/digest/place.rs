@@ -23,7 +23,8 @@ pub(super) struct Place<'f> {
 #[derive(Debug)]
 pub(super) struct Places<'f> {
     pub(super) all: Vec<Place<'f>>,
-    has_flat: bool,
+    /// Whether any of them lies in no folders.
+    pub(super) has_flat: bool,
 }
 
 /// How far a walk over [`Places`] has come.

@@ -313,7 +313,7 @@ fn undigested_logs<'f>(
     let is_kind_listed = is_uncertain_kind_listed(entries);
     // A flat file has no tail in common with the key that it stands for.
     let names = judged.iter().flat_map(|log| log.file.iter().map(|file| &*file.name).chain(log.copies.iter().map(|copy| &**copy)));
-    let taken: HashSet<&str> = names.filter(|name| is_flat(&tail_of(name))).collect();
+    let taken: HashSet<&str> = names.filter(|name| places.has_flat && is_flat(&tail_of(name))).collect();
     let mut rest = Vec::new();
     let mut listed = Entries::groups(entries).map(Entries::tail).peekable();
     for group in places.all.chunk_by(|a, b| a.tail == b.tail) {

@@ -21,6 +21,9 @@ use crate::source::{Object, Opener, Openers};
 /// # Errors
 /// [`Error::Setting`] where the threads cannot be started.
 pub fn hash(objects: &[Object], options: &Options, progress: &Progress) -> Result<Vec<ObjectReport>, Error> {
+    if objects.is_empty() {
+        return Ok(Vec::new());
+    }
     let units = units(objects);
     let openers = Openers::new(&units, UNITS_AHEAD);
     let hash_unit = |(number, unit): (usize, &&[Object])| {
@@ -34,7 +37,9 @@ pub fn hash(objects: &[Object], options: &Options, progress: &Progress) -> Resul
         unit.iter().map(&mut hash_next).collect::<Vec<_>>()
     };
     let done = pool(options)?.install(|| units.par_iter().enumerate().map(hash_unit).collect::<Vec<_>>());
-    Ok(done.into_iter().flatten().collect())
+    let mut reports = Vec::with_capacity(objects.len());
+    done.into_iter().for_each(|unit| reports.extend(unit));
+    Ok(reports)
 }
 
 fn hash_object(object: &Object, opener: &mut Opener, options: &Options, scratch: &mut Scratch, window: &mut Vec<u8>) -> ObjectReport {

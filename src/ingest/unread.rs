@@ -46,8 +46,8 @@ impl Filter {
     /// Divides objects into those to read and those that can be left unread.
     pub fn divide(&self, objects: Vec<Object>) -> (Vec<Object>, Vec<Unread>) {
         // Where records were anonymised and names were not, no name has an account that is asked for: then none tells.
-        let named: BTreeSet<&str> = objects.iter().filter_map(log_key).map(|key| key.account_id.as_str()).collect();
-        let by_account = self.accounts.iter().all(|account| named.contains(account.as_str()));
+        let is_named = |account: &String| objects.iter().filter_map(log_key).any(|key| key.account_id == *account);
+        let by_account = self.accounts.iter().all(is_named);
         let mut unread = Vec::new();
         let mut rest = Vec::with_capacity(objects.len());
         for object in objects {
