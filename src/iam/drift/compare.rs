@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::super::attribute::{Attribute, Field, Value};
 use super::super::kind::Kind;
-use super::super::policy::PolicyDocument;
+use super::super::policy::{Document, PolicyDocument};
 use super::super::snapshot::{Described, KeySlot, SLACK_SECONDS, Snapshot};
 use super::super::state::{Entity, EntityId, Held, State};
 use super::begin::is_after;
@@ -205,8 +205,8 @@ impl Comparison<'_> {
     /// IAM writes the id of a deleted principal in place of its ARN: a document with the one is that with the other.
     fn is_same_document(&self, before: &Value, after: &Value) -> bool {
         let (Some(before), Some(after)) = (before.policy(), after.policy()) else { return false };
-        let named = |policy: &PolicyDocument| {
-            let mut text = policy.canonical();
+        let named = |document: &Document| {
+            let mut text = document.policy()?.canonical();
             let ids: BTreeSet<String> = text.split('"').filter(|word| is_unique_id(word)).map(str::to_owned).collect();
             let entities = ids.into_iter().filter_map(|id| Some((self.state.entity(self.state.find_unique(&id)?)?, id)));
             for (entity, id) in entities {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::super::attribute::{Attribute, Field, Value};
 use super::super::entity::EntityKind;
 use super::super::kind::{Kind, Risk};
-use super::super::policy::{PolicyDocument, Rank};
+use super::super::policy::{Document, Rank};
 use super::super::replay::Step;
 use super::super::state::{EntityId, State, holds_deny, is_quarantine};
 use super::document::loses_deny;
@@ -241,7 +241,7 @@ fn reduction(before: &Value) -> Risk {
 
 /// Whether all statements of a document deny.
 fn is_denial(document: &Value) -> bool {
-    document.policy().is_some_and(PolicyDocument::only_denies)
+    document.policy().is_some_and(Document::only_denies)
 }
 
 const fn if_on(is_on: bool, risk: Risk) -> Risk {

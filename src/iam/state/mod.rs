@@ -258,10 +258,12 @@ impl State {
     /// Keeps the indexes in step with one value.
     fn index(&mut self, id: EntityId, account: &Arc<str>, attribute: &Attribute, value: &Value, is_new: bool) {
         if is_new && let Value::Document(document) = value {
-            self.tag_keys.extend(rank::tag_keys(document));
-            self.user_names.extend(rank::user_names(document));
-            if attribute.field == Field::TrustPolicy {
-                self.trusted_providers.extend(document.policy.trust().grants.into_iter().flat_map(|grant| grant.federated));
+            self.tag_keys.extend(document.tag_keys().cloned());
+            self.user_names.extend(document.user_names().cloned());
+            // Few have a provider, and to find out more a document has to be read again.
+            if attribute.field == Field::TrustPolicy && document.text().contains("\"Federated\"") {
+                let grants = document.policy().into_iter().flat_map(|policy| policy.trust().grants);
+                self.trusted_providers.extend(grants.flat_map(|grant| grant.federated));
             }
         }
         let Attribute { field, key } = attribute;

@@ -1,10 +1,8 @@
 //! The ranks of what entities hold, as far as it is known.
 
-use std::collections::BTreeSet;
-
-use super::super::attribute::{Attribute, Document, Field, Value};
+use super::super::attribute::{Attribute, Field, Value};
 use super::super::entity::{EntityKind, EntityRef, is_aws_managed};
-use super::super::policy::Rank;
+use super::super::policy::{Document, Rank};
 use super::{EntityId, State};
 
 impl State {
@@ -89,7 +87,7 @@ pub(in crate::iam) fn is_quarantine(arn: &str) -> bool {
 
 /// Whether a value is a document that denies something.
 pub(in crate::iam) fn holds_deny(value: &Value) -> bool {
-    value.policy().is_some_and(|policy| policy.denies() > 0)
+    value.policy().is_some_and(Document::denies)
 }
 
 /// The permission set, the kind of principal and the principal in the key of an assignment.
@@ -97,22 +95,6 @@ pub(in crate::iam) fn assignment(key: &str) -> Option<(&str, &str, &str)> {
     let (rest, principal) = key.rsplit_once(':')?;
     let (set, kind) = rest.rsplit_once(':')?;
     Some((set, kind, principal))
-}
-
-/// The tags that a document's conditions ask for, in lower case.
-pub(super) fn tag_keys(document: &Document) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
-    for operator in ["aws:principaltag/", "aws:resourcetag/", "iam:resourcetag/"] {
-        // In the canonical form a condition's key is in lower case, and ends with a quotation mark.
-        let after = document.canonical.split(operator).skip(1);
-        found.extend(after.filter_map(|rest| rest.split(['"', '}', '/']).next()).map(str::to_owned));
-    }
-    found
-}
-
-/// The names of users that a document's conditions ask for, in lower case.
-pub(super) fn user_names(document: &Document) -> impl Iterator<Item = String> + '_ {
-    document.policy.condition_texts("aws:username").map(str::to_lowercase)
 }
 
 fn name_of(arn: &str) -> &str {
