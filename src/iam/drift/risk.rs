@@ -182,12 +182,12 @@ impl Scene<'_> {
     }
 
     fn attached(&self, arn: &str) -> Risk {
-        let denies_only = || self.state.policy_document(arn).is_some_and(|document| is_denial(&document));
+        let denies_only = || self.state.policy_document(arn).is_some_and(is_denial);
         if is_quarantine(arn) || denies_only() { Risk::Hardening } else { grant(None, self.state.policy_rank(arn)) }
     }
 
     fn detached(&self, arn: &str) -> Risk {
-        let denies = || self.state.policy_document(arn).is_some_and(|document| holds_deny(&document));
+        let denies = || self.state.policy_document(arn).is_some_and(holds_deny);
         if is_quarantine(arn) || denies() { Risk::GuardrailWeakening } else { Risk::PermissionReduction }
     }
 

@@ -250,10 +250,11 @@ impl<'r> Run<'r> {
         if is_last_device || is_open || (step.kind == Kind::AccessKeyCreated && entity.reference.kind == EntityKind::Root) {
             return Severity::Critical;
         }
-        let has_all_rights = rank_before == Rank::Admin && actor == Some(step.entity) || self.state.rank(step.entity) == Rank::Admin;
         // The records of a role's sessions say that there was no MFA also where nobody could be asked for it.
         let lacks_mfa = item.mfa == Some(false) && item.actor_type.as_deref() == Some("IAMUser");
-        let is_raised = item.severity > Severity::Info && (is_root || has_all_rights || lacks_mfa);
+        let has_all_rights =
+            || rank_before == Rank::Admin && actor == Some(step.entity) || self.state.rank(step.entity) == Rank::Admin;
+        let is_raised = item.severity > Severity::Info && (is_root || lacks_mfa || has_all_rights());
         if is_raised { item.severity.raised() } else { item.severity }
     }
 

@@ -2,6 +2,7 @@
 //!
 //! Overlapping statements are not merged and wildcards not expanded, as that would hide what was written.
 
+use std::cmp::Ordering;
 use std::ops::Range;
 
 use serde_json::{Map, Value};
@@ -84,33 +85,32 @@ pub(super) struct WrittenForm {
 }
 
 /// A statement in its normal form: lists are sets, a principal is an object, conditions hold lists of texts.
-pub(super) fn statement(elements: Map<String, Value>) -> Statement {
-    let elements = elements.into_iter().filter(|(name, value)| name != "Sid" || value != "");
-    let elements = elements.map(|(name, value)| {
-        let value = match name.as_str() {
-            "Action" | "NotAction" | "Resource" | "NotResource" => set(value),
-            "Principal" | "NotPrincipal" => principals(value),
-            "Condition" => conditions(value),
-            _ => normal(value),
-        };
-        (name, value)
-    });
-    Statement(in_order(elements.collect()))
+pub(super) fn statement(mut elements: Map<String, Value>) -> Statement {
+    elements.retain(|name, value| name != "Sid" || value != "");
+    Statement(changed(elements, |name, value| match name {
+        "Action" | "NotAction" | "Resource" | "NotResource" => set(value),
+        "Principal" | "NotPrincipal" => principals(value),
+        "Condition" => conditions(value),
+        _ => normal(value),
+    }))
 }
 
 /// A value with the keys of all of its objects in order.
 pub(super) fn normal(value: Value) -> Value {
     match value {
-        Value::Object(elements) => Value::Object(in_order(elements.into_iter().map(|(key, value)| (key, normal(value))).collect())),
+        Value::Object(elements) => Value::Object(changed(elements, |_, value| normal(value))),
         Value::Array(values) => Value::Array(values.into_iter().map(normal).collect()),
         scalar => scalar,
     }
 }
 
-fn in_order(elements: Map<String, Value>) -> Map<String, Value> {
-    let mut elements: Vec<(String, Value)> = elements.into_iter().collect();
-    elements.sort_by(|left, right| left.0.cmp(&right.0));
-    elements.into_iter().collect()
+/// An object with other values, and its keys in order.
+fn changed(mut elements: Map<String, Value>, change: impl Fn(&str, Value) -> Value) -> Map<String, Value> {
+    for (name, value) in &mut elements {
+        *value = change(name, value.take());
+    }
+    elements.sort_keys();
+    elements
 }
 
 /// What is not a list becomes one; lists lose their repeats and their order.
@@ -120,12 +120,16 @@ fn set(value: Value) -> Value {
         one => vec![one],
     };
     let mut values: Vec<Value> = values.into_iter().map(normal).collect();
-    // Texts by their own bytes and before all else; the rest, which IAM refuses, by its JSON.
-    values.sort_by_cached_key(|value| match value {
-        Value::String(text) => (false, text.clone()),
-        other => (true, other.to_string()),
-    });
-    values.dedup();
+    if values.len() > 1 {
+        // Texts by their own bytes and before all else; the rest, which IAM refuses, by its JSON.
+        values.sort_by(|left, right| match (left, right) {
+            (Value::String(left), Value::String(right)) => left.cmp(right),
+            (Value::String(_), _) => Ordering::Less,
+            (_, Value::String(_)) => Ordering::Greater,
+            (left, right) => left.to_string().cmp(&right.to_string()),
+        });
+        values.dedup();
+    }
     Value::Array(values)
 }
 
@@ -136,11 +140,7 @@ fn principals(value: Value) -> Value {
         Value::String(text) if text == "*" => Map::from_iter([("AWS".to_owned(), Value::String(text))]),
         other => return normal(other),
     };
-    let kinds = kinds.into_iter().map(|(kind, names)| {
-        let names = if kind == "AWS" { set(map_texts(names, account_root)) } else { set(names) };
-        (kind, names)
-    });
-    Value::Object(in_order(kinds.collect()))
+    Value::Object(changed(kinds, |kind, names| if kind == "AWS" { set(map_texts(names, account_root)) } else { set(names) }))
 }
 
 fn account_root(text: String) -> String {
@@ -163,14 +163,10 @@ fn map_texts(value: Value, change: fn(String) -> String) -> Value {
 /// Operators and keys as they are written, values as sets of texts.
 fn conditions(value: Value) -> Value {
     let Value::Object(operators) = value else { return normal(value) };
-    let operators = operators.into_iter().map(|(operator, keys)| match keys {
-        Value::Object(keys) => {
-            let keys = keys.into_iter().map(|(key, values)| (key, set(scalars_as_texts(values))));
-            (operator, Value::Object(in_order(keys.collect())))
-        }
-        other => (operator, normal(other)),
-    });
-    Value::Object(in_order(operators.collect()))
+    Value::Object(changed(operators, |_, keys| match keys {
+        Value::Object(keys) => Value::Object(changed(keys, |_, values| set(scalars_as_texts(values)))),
+        other => normal(other),
+    }))
 }
 
 fn scalars_as_texts(value: Value) -> Value {
@@ -216,7 +212,8 @@ fn lower_keys(value: Value, depth: u32) -> Value {
         };
         lower.insert(key, value);
     }
-    Value::Object(in_order(lower))
+    lower.sort_keys();
+    Value::Object(lower)
 }
 
 fn together(left: Value, right: Value) -> Value {
@@ -229,7 +226,8 @@ fn together(left: Value, right: Value) -> Value {
                 };
                 left.insert(key, value);
             }
-            Value::Object(in_order(left))
+            left.sort_keys();
+            Value::Object(left)
         }
         (Value::Array(left), Value::Array(right)) => set(Value::Array(left.into_iter().chain(right).collect())),
         (left, right) => set(Value::Array(vec![left, right])),

@@ -6,6 +6,7 @@ mod now;
 mod proof;
 mod ties;
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::rc::Rc;
 
@@ -14,6 +15,7 @@ use super::drift::Ordering;
 use super::entity::EntityKey;
 use super::event::{Actor, IamEvent};
 use super::state::State;
+use crate::frame::Map;
 use crate::time::EventTime;
 pub(super) use apply::{Applier, Step};
 pub(super) use needs::{count, most, used};
@@ -41,14 +43,24 @@ pub(super) fn sorted(events: &[IamEvent]) -> Sorted<'_> {
             .then_with(|| Body::of(left).cmp(&Body::of(right)))
             .then_with(|| left.place.cmp(&right.place))
     });
-    let (mut bodies, mut ids, mut mismatches) = (HashSet::new(), HashSet::new(), BTreeSet::new());
+    let (mut firsts, mut others, mut mismatches) = (Map::default(), HashSet::new(), BTreeSet::new());
     let mut is_new: Vec<bool> = Vec::with_capacity(ranked.len());
     for (_, event) in ranked.iter().copied() {
         let id = (&*event.recipient_account_id, &*event.event_id);
-        let is_first = bodies.insert((id.0, Body::of(event)));
-        if is_first && !ids.insert(id) {
-            mismatches.insert((id.0.to_owned(), id.1.to_owned()));
-        }
+        // Nearly all ids are there once, and to look at a whole body takes far longer than at an id.
+        let is_first = match firsts.entry(id) {
+            Entry::Vacant(place) => {
+                place.insert(event);
+                true
+            }
+            Entry::Occupied(first) => {
+                let is_other = Body::of(first.get()) != Body::of(event) && others.insert((id.0, Body::of(event)));
+                if is_other {
+                    mismatches.insert((id.0.to_owned(), id.1.to_owned()));
+                }
+                is_other
+            }
+        };
         is_new.push(is_first);
     }
     let (all, mut is_new) = (ranked.len(), is_new.into_iter());

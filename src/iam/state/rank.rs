@@ -21,10 +21,10 @@ impl State {
         self.policy_document(arn)?.rank()
     }
 
-    /// The default document of a customer's policy.
-    pub fn policy_document(&self, arn: &str) -> Option<Value> {
+    /// The default document of a customer's policy, where it is known.
+    pub fn policy_document(&self, arn: &str) -> Option<&Value> {
         let id = self.find(&EntityRef::from_arn(arn)?)?;
-        Some(self.value(id, &Attribute::plain(Field::DefaultDocument)))
+        self.entity(id)?.held(&Attribute::plain(Field::DefaultDocument)).map(|held| &held.value)
     }
 
     /// The highest rank of what an entity is known to hold, of users by their groups too; the root user has all.
@@ -33,9 +33,9 @@ impl State {
         if entity.reference.kind == EntityKind::Root {
             return Rank::Admin;
         }
-        let groups = || self.groups_of(&entity.reference).map(|group| self.own_rank(group));
-        let by_groups = if entity.reference.kind == EntityKind::User { groups().max() } else { None };
-        self.own_rank(id).max(by_groups.unwrap_or(Rank::None))
+        let groups = Some(&entity.reference).filter(|reference| reference.kind == EntityKind::User);
+        let by_groups = groups.into_iter().flat_map(|user| self.groups_of(user)).map(|group| self.own_rank(group));
+        highest(std::iter::once_with(|| self.own_rank(id)).chain(by_groups))
     }
 
     /// The highest rank that an entity can have, given what is not known of it.
@@ -75,9 +75,21 @@ impl State {
         let Some(entity) = self.entity(id) else { return Rank::None };
         let attached = entity.keys(Field::AttachedPolicy).filter_map(|(attribute, _)| self.policy_rank(&attribute.key));
         let inline = entity.keys(Field::InlinePolicy).filter_map(|(_, value)| value.rank());
-        let of_set = entity.value(&Attribute::plain(Field::SetInlinePolicy)).rank();
-        attached.chain(inline).chain(of_set).max().unwrap_or(Rank::None)
+        let of_set = entity.held(&Attribute::plain(Field::SetInlinePolicy)).and_then(|held| held.value.rank());
+        highest(of_set.into_iter().chain(inline).chain(attached))
     }
+}
+
+/// The highest of some ranks; those after one that cannot be passed are not asked for.
+fn highest(ranks: impl Iterator<Item = Rank>) -> Rank {
+    let mut highest = Rank::None;
+    for rank in ranks {
+        highest = highest.max(rank);
+        if highest == Rank::Admin {
+            break;
+        }
+    }
+    highest
 }
 
 /// Whether AWS attaches that policy to contain a leaked key.
