@@ -220,16 +220,16 @@ impl Value {
     pub fn written(&self, attribute: &Attribute) -> Written {
         let json = match self {
             Self::Document(document) => return Written::Document(document.clone()),
-            Self::Absent if attribute.is_flag() => Json::Bool(false),
-            Self::Absent => Json::Null,
-            Self::Present if attribute.is_flag() => Json::Bool(true),
+            Self::Absent if attribute.is_flag() => return Written::Word(&FALSE),
+            Self::Absent => return Written::Word(&NULL),
+            Self::Present if attribute.is_flag() => return Written::Word(&TRUE),
             Self::Unknown | Self::Present => Json::from("<unknown>"),
             Self::Json(value) => value.clone(),
             Self::Secret => Json::from("<secret>"),
             Self::Redacted => Json::from("<redacted>"),
             Self::Ambiguous => Json::from("<ambiguous>"),
         };
-        Written::Plain(json)
+        Written::Plain(Box::new(json))
     }
 }
 
@@ -241,8 +241,10 @@ impl Value {
 pub enum Written {
     /// A document.
     Document(Arc<Document>),
+    /// `true`, `false` or `null`, which is what most are.
+    Word(&'static Json),
     /// All else.
-    Plain(Json),
+    Plain(Box<Json>),
 }
 
 impl Deref for Written {
@@ -251,6 +253,7 @@ impl Deref for Written {
     fn deref(&self) -> &Json {
         match self {
             Self::Document(document) => document.json(),
+            Self::Word(json) => json,
             Self::Plain(json) => json,
         }
     }
@@ -264,7 +267,7 @@ impl PartialEq for Written {
 
 impl From<Json> for Written {
     fn from(json: Json) -> Self {
-        Self::Plain(json)
+        Self::Plain(Box::new(json))
     }
 }
 
@@ -272,7 +275,7 @@ impl fmt::Display for Written {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Document(document) => f.write_str(document.text()),
-            Self::Plain(json) => fmt::Display::fmt(json, f),
+            Self::Word(_) | Self::Plain(_) => fmt::Display::fmt(&**self, f),
         }
     }
 }
@@ -281,10 +284,14 @@ impl Serialize for Written {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Document(document) => document.serialize(serializer),
-            Self::Plain(json) => json.serialize(serializer),
+            Self::Word(_) | Self::Plain(_) => (**self).serialize(serializer),
         }
     }
 }
+
+static FALSE: Json = Json::Bool(false);
+static TRUE: Json = Json::Bool(true);
+static NULL: Json = Json::Null;
 
 /// What services write in place of what they hide.
 pub(super) const HIDDEN: &str = "HIDDEN_DUE_TO_SECURITY_REASONS";

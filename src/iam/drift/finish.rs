@@ -122,24 +122,26 @@ fn add_pattern(item: &mut Item, pattern: &'static str) {
 
 /// How certain it is that an event is missing, by what is known of the log in that time.
 fn judge(item: &mut Item, setup: &Setup, trail_gaps: &[TrailGap]) {
-    let Some((since, until)) = item.window.or_else(|| item.event_time.map(|time| (Some(time), time))) else { return };
+    let window = item.missing.as_ref().map(|missing| missing.window);
+    let Some((since, until)) = window.or_else(|| item.event_time.map(|time| (Some(time), time))) else { return };
     let overlaps =
         |range: &TimeRange| range.since.is_none_or(|start| start <= until) && range.until.zip(since).is_none_or(|(end, since)| end > since);
     let covers = |range: &TimeRange| {
         range.until.is_none_or(|end| end > until) && range.since.is_none_or(|start| since.is_some_and(|since| start <= since))
     };
     let is_verified = setup.verified.iter().any(covers);
-    if item.window.is_none() {
+    let is_of_service = is_of_service(item);
+    let Some(missing) = &mut item.missing else {
         // What contradicts a log that nobody altered is worse.
         item.severity = if is_verified { item.severity.max(Severity::High) } else { item.severity };
         return;
-    }
+    };
     let of_trails = trail_gaps.iter().filter(|gap| gap.hides(&item.account)).map(|gap| &gap.gap);
     let gaps = setup.gaps.iter().chain(of_trails).filter(|gap| overlaps(&gap.range));
-    item.gaps = gaps.take(MAX_LISTED).map(|gap| gap.reason.clone()).collect();
-    item.certainty = Some(if is_of_service(item) {
+    missing.gaps = gaps.take(MAX_LISTED).map(|gap| gap.reason.clone()).collect();
+    missing.certainty = Some(if is_of_service {
         Certainty::ExplainedByAws
-    } else if !item.gaps.is_empty() {
+    } else if !missing.gaps.is_empty() {
         Certainty::ProvenGap
     } else if is_verified {
         Certainty::Contradiction

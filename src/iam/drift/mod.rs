@@ -32,7 +32,7 @@ pub use approval::{ApprovedChange, NotApprovals, read_approvals};
 pub(super) use check::{KEY_SECONDS, SESSION_SECONDS, USE_SECONDS};
 pub(super) use confirm::ENTRY_SECONDS;
 pub use document::{Documents, StatementDiff};
-pub use item::{Doubt, Evidence, Item, Ordering};
+pub use item::{Caller, Doubt, Evidence, Item, Missing, Ordering};
 pub use launch::Launch;
 
 /// What events are compared with.

@@ -18,7 +18,7 @@ use super::compare::compare;
 use super::confirm::Confirmations;
 use super::document::Documents;
 use super::finish::{Track, finish};
-use super::item::{Doubt, Item, Ordering};
+use super::item::{Caller, Doubt, Item, Missing, Ordering};
 use super::launch::Launches;
 use super::pattern::{actor, patterns};
 use super::refused::Refusals;
@@ -26,7 +26,7 @@ use super::risk::Scene;
 use super::trail::trail_gaps;
 use super::trust::TrustChange;
 use super::{Coverage, Drift, Setup};
-use crate::frame::Texts;
+use crate::frame::{Once, Texts};
 use crate::severity::Severity;
 use crate::time::EventTime;
 
@@ -99,6 +99,7 @@ struct Run<'r> {
     provisioned: BTreeMap<Arc<str>, (EventTime, Arc<str>)>,
     /// Keys of entities and paths of attributes, which many items share.
     texts: Texts,
+    callers: Once<Caller>,
     /// Versions of policies that were made with rights, and not as the default.
     staged: BTreeSet<(EntityId, Arc<str>)>,
     places: Places,
@@ -112,6 +113,7 @@ impl<'r> Run<'r> {
             items: Vec::new(),
             launches: Launches::default(),
             texts: Texts::default(),
+            callers: Once::default(),
             confirmations: Confirmations::default(),
             tracks: BTreeMap::new(),
             checks: Checks::new(setup, events),
@@ -221,13 +223,13 @@ impl<'r> Run<'r> {
         item.order = order;
         if step.is_inferred {
             if *kind == Kind::UnexplainedChange {
-                item.window = Some((self.places.begun(&item.account), event.event_time));
+                item.missing = Some(Missing::within(self.places.begun(&item.account), event.event_time));
             }
             return Some(Draft::inferred(item));
         }
         let scene = Scene { state: &self.state, actor: by.actor, trusted: &self.setup.trusted_accounts, was_staged: by.was_staged };
         let risk = scene.risk(step);
-        item = item.done_by(event, risk).doubting(before, after);
+        item = item.done_by(self.callers.share(Arc::new(Caller::of(event))), risk).doubting(before, after);
         item.patterns = patterns(&scene, event, step, risk, by.rank_before).into_iter().collect();
         item.statements = Documents::of(before, after);
         item.severity = self.severity(step, &item, by.actor, by.rank_before);
@@ -242,7 +244,8 @@ impl<'r> Run<'r> {
     /// The default of the kind, one step worse for the root user, for what has all rights, and without MFA.
     fn severity(&self, step: &Step, item: &Item, actor: Option<EntityId>, rank_before: Rank) -> Severity {
         let Some(entity) = self.state.entity(step.entity) else { return item.severity };
-        let is_root = entity.reference.kind == EntityKind::Root || item.actor_type.as_deref() == Some("Root");
+        let is_by = |kind: &str| item.by.as_ref().is_some_and(|by| by.actor_type.as_deref() == Some(kind));
+        let is_root = entity.reference.kind == EntityKind::Root || is_by("Root");
         let is_last_device = step.kind == Kind::MfaDeactivated
             && entity.value(&Attribute::plain(Field::LoginProfile)).presence() == Some(true)
             && entity.keys(Field::MfaDevice).next().is_none();
@@ -251,7 +254,7 @@ impl<'r> Run<'r> {
             return Severity::Critical;
         }
         // The records of a role's sessions say that there was no MFA also where nobody could be asked for it.
-        let lacks_mfa = item.mfa == Some(false) && item.actor_type.as_deref() == Some("IAMUser");
+        let lacks_mfa = item.by.as_ref().is_some_and(|by| by.mfa == Some(false)) && is_by("IAMUser");
         let has_all_rights =
             || rank_before == Rank::Admin && actor == Some(step.entity) || self.state.rank(step.entity) == Rank::Admin;
         let is_raised = item.severity > Severity::Info && (is_root || lacks_mfa || has_all_rights());
