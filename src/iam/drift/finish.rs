@@ -13,6 +13,7 @@ use super::item::Item;
 use super::run::Draft;
 use super::trail::TrailGap;
 use super::{Certainty, Setup};
+use crate::frame::Map;
 use crate::severity::Severity;
 use crate::time::{EventTime, TimeRange};
 
@@ -39,10 +40,13 @@ impl Track {
     }
 }
 
+/// All of them, by entity and attribute.
+pub(super) type Tracks = Map<(EntityId, Attribute), Track>;
+
 /// The items as they are reported, and the approved changes that were not seen.
 pub(super) fn finish(
     mut drafts: Vec<Draft>,
-    tracks: &BTreeMap<(EntityId, Attribute), Track>,
+    tracks: &Tracks,
     state: &State,
     setup: &Setup,
     trail_gaps: &[TrailGap],
@@ -59,14 +63,13 @@ pub(super) fn finish(
 }
 
 /// What ends as it began is marked, and kept: a short-lived way in is one all the same.
-fn mark_net(drafts: &mut [Draft], tracks: &BTreeMap<(EntityId, Attribute), Track>, state: &State) {
+fn mark_net(drafts: &mut [Draft], tracks: &Tracks, state: &State) {
     for draft in drafts {
-        let Some((id, attribute)) = &draft.key else { continue };
-        let Some(track) = tracks.get(&(*id, attribute.clone())) else { continue };
+        let Some(key @ (id, attribute)) = &draft.key else { continue };
+        let Some(track) = tracks.get(key) else { continue };
         // What hangs on an entity that is gone is gone with it.
-        let end = tracks
-            .get(&(*id, Attribute::plain(Field::Exists)))
-            .filter(|_| state.entity(*id).is_some_and(|entity| entity.exists() == Some(false)));
+        let is_gone = state.entity(*id).is_some_and(|entity| entity.exists() == Some(false));
+        let end = if is_gone { tracks.get(&(*id, Attribute::plain(Field::Exists))) } else { None };
         let (last, event) = match end {
             Some(end) if attribute.field != Field::Exists => (&Value::Absent, &end.last_event),
             _ => (&track.last, &track.last_event),

@@ -17,7 +17,7 @@ use super::check::{Checks, learn};
 use super::compare::compare;
 use super::confirm::Confirmations;
 use super::document::Documents;
-use super::finish::{Track, finish};
+use super::finish::{Track, Tracks, finish};
 use super::item::{Caller, Doubt, Item, Missing, Ordering};
 use super::launch::Launches;
 use super::pattern::{actor, patterns};
@@ -90,7 +90,7 @@ struct Run<'r> {
     items: Vec<Draft>,
     launches: Launches,
     confirmations: Confirmations,
-    tracks: BTreeMap<(EntityId, Attribute), Track>,
+    tracks: Tracks,
     checks: Checks,
     refusals: Refusals,
     coverage: Coverage,
@@ -115,7 +115,7 @@ impl<'r> Run<'r> {
             texts: Texts::default(),
             callers: Once::default(),
             confirmations: Confirmations::default(),
-            tracks: BTreeMap::new(),
+            tracks: Tracks::default(),
             checks: Checks::new(setup, events),
             refusals: Refusals::default(),
             coverage: Coverage::default(),
