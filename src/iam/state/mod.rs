@@ -33,6 +33,8 @@ pub struct State {
     unique_ids: Map<Arc<str>, EntityId>,
     /// Who holds a credential, by account.
     holders: Map<Arc<str>, Map<Attribute, EntityId>>,
+    /// The names of policies by the ARNs that attachments have.
+    attached: Map<Arc<str>, EntityKey>,
     /// What names something else, by what is named: groups their users, attachments their policies, profiles their roles.
     uses: Map<Field, Map<Arc<str>, BTreeSet<EntityId>>>,
     /// The permission sets that somebody of an identity store is assigned.
@@ -284,6 +286,9 @@ impl State {
             && let Some((set, _, principal)) = assignment(key)
         {
             self.assigned.entry(principal.into()).or_default().insert(set.into());
+        }
+        if *field == Field::AttachedPolicy && is_new && !self.attached.contains_key(key) {
+            self.attached.extend(EntityRef::from_arn(key).map(|policy| (key.clone(), policy.key())));
         }
         if is_credential(*field) && is_new {
             self.holders.entry(account.clone()).or_default().insert(attribute.clone(), id);

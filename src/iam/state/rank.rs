@@ -23,7 +23,11 @@ impl State {
 
     /// The default document of a customer's policy, where it is known.
     pub fn policy_document(&self, arn: &str) -> Option<&Value> {
-        let id = self.find(&EntityRef::from_arn(arn)?)?;
+        // The ranks of all that is attached are asked for again and again.
+        let id = match self.attached.get(arn) {
+            Some(key) => self.at(key)?,
+            None => self.find(&EntityRef::from_arn(arn)?)?,
+        };
         self.entity(id)?.held(&Attribute::plain(Field::DefaultDocument)).map(|held| &held.value)
     }
 
