@@ -147,7 +147,7 @@ pub fn drift(drift: &Drift) -> StateTable {
 ///
 /// # Shape
 /// A row an entity of [`STATE_COLUMNS`].
-pub fn state(start: &State, drift: &Drift) -> StateTable {
+pub fn state(drift: &Drift) -> StateTable {
     let mut items: BTreeMap<&str, Vec<&Item>> = BTreeMap::new();
     for item in &drift.items {
         items.entry(&item.entity).or_default().push(item);
@@ -156,7 +156,7 @@ pub fn state(start: &State, drift: &Drift) -> StateTable {
     let mut rows: Vec<((String, String), StateRow)> = there
         .map(|(id, entity)| {
             let key = (entity.reference.account.to_string(), entity.reference.to_string());
-            (key, state_row(start, &drift.state, id, entity, &items))
+            (key, state_row(drift, id, entity, &items))
         })
         .collect();
     rows.sort_by(|left, right| left.0.cmp(&right.0));
@@ -287,7 +287,8 @@ fn drift_row(item: &Item) -> StateRow {
     StateRow { cells, evidence: places(&[item]), snapshots: item.evidence.iter().filter_map(snapshot).collect() }
 }
 
-fn state_row(start: &State, end: &State, id: EntityId, entity: &Entity, items: &BTreeMap<&str, Vec<&Item>>) -> StateRow {
+fn state_row(drift: &Drift, id: EntityId, entity: &Entity, items: &BTreeMap<&str, Vec<&Item>>) -> StateRow {
+    let Drift { start, state: end, .. } = drift;
     let reference = &entity.reference;
     let of = |entity: &EntityRef| items.get(entity.to_string().as_str()).cloned().unwrap_or_default();
     let own = of(reference);

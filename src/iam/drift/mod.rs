@@ -84,6 +84,8 @@ pub struct Drift {
     pub approved_not_observed: Vec<String>,
     /// Times in which calls that the log has kept trails from recording, in their order.
     pub gaps: Vec<Gap>,
+    /// What was known at the start: of the baselines, or of the log until [`Setup::t0`].
+    pub start: State,
     /// What is known of all entities at the end.
     pub state: State,
 }

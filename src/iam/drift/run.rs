@@ -36,9 +36,13 @@ pub(super) fn run(events: &[IamEvent], setup: &Setup) -> Drift {
     let mut later: Vec<&Snapshot> = setup.later.iter().collect();
     later.sort_by(|left, right| (right.taken, &right.account).cmp(&(left.taken, &left.account)));
     let mut schedule = Schedule::new(&events);
+    let mut start = None;
     while let Some(upcoming) = schedule.upcoming() {
         while let Some(snapshot) = later.pop_if(|snapshot| is_after(upcoming.event_time, snapshot.taken.1)) {
             run.compare(snapshot);
+        }
+        if start.is_none() && setup.t0.is_none_or(|t0| upcoming.event_time > t0) {
+            start = Some(run.state.clone());
         }
         let Some(batch) = schedule.next(&run.state) else { break };
         run.batch(&batch);
@@ -59,6 +63,7 @@ pub(super) fn run(events: &[IamEvent], setup: &Setup) -> Drift {
         duplicate_mismatches: mismatches,
         approved_not_observed,
         gaps: gaps.into_iter().map(|gap| gap.gap).collect(),
+        start: start.unwrap_or_else(|| state.clone()),
         state,
     }
 }

@@ -65,6 +65,7 @@ pub(super) fn of_items(items: Vec<Item>) -> Drift {
         duplicate_mismatches: Vec::new(),
         approved_not_observed: Vec::new(),
         gaps: Vec::new(),
+        start: State::default(),
         state: State::default(),
     }
 }
