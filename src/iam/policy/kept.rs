@@ -48,7 +48,7 @@ struct Asked {
 
 impl Document {
     /// Keeps a document.
-    pub(in crate::iam) fn new(policy: &PolicyDocument) -> Self {
+    pub fn new(policy: &PolicyDocument) -> Self {
         let WrittenForms { canonical, shown } = policy.written();
         let asked = Asked {
             tag_keys: tag_keys(&canonical.text),
