@@ -260,8 +260,7 @@ impl<'r> Run<'r> {
         }
         // The records of a role's sessions say that there was no MFA also where nobody could be asked for it.
         let lacks_mfa = item.by.as_ref().is_some_and(|by| by.mfa == Some(false)) && is_by("IAMUser");
-        let has_all_rights =
-            || rank_before == Rank::Admin && actor == Some(step.entity) || self.state.rank(step.entity) == Rank::Admin;
+        let has_all_rights = || rank_before == Rank::Admin && actor == Some(step.entity) || self.state.rank(step.entity) == Rank::Admin;
         let is_raised = item.severity > Severity::Info && (is_root || lacks_mfa || has_all_rights());
         if is_raised { item.severity.raised() } else { item.severity }
     }

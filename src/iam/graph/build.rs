@@ -15,8 +15,7 @@ impl Graph {
         let everything = PolicyDocument::parse(FULL_IAM).ok();
         let mut builder = Builder::new(state);
         let read = Read::of(state);
-        let holders: Vec<Holder<'_>> =
-            builder.current.iter().filter_map(|id| Holder::of(state, &read, *id, everything.as_ref())).collect();
+        let holders: Vec<Holder<'_>> = builder.current.iter().filter_map(|id| Holder::of(state, &read, *id, everything.as_ref())).collect();
         let by_id: BTreeMap<EntityId, &Holder<'_>> = holders.iter().map(|holder| (holder.id, holder)).collect();
         for holder in &holders {
             builder.own_rights(holder, &by_id);
@@ -64,7 +63,8 @@ impl<'s> Holder<'s> {
     fn of(state: &'s State, read: &'s Read<'_>, id: EntityId, full_iam: Option<&'s PolicyDocument>) -> Option<Self> {
         let entity =
             state.entity(id).filter(|entity| matches!(party(entity.reference.kind), Some(Party::User | Party::Group | Party::Role)))?;
-        let mut documents: Vec<&PolicyDocument> = entity.keys(Field::InlinePolicy).filter_map(|(attribute, _)| read.at(id, attribute)).collect();
+        let mut documents: Vec<&PolicyDocument> =
+            entity.keys(Field::InlinePolicy).filter_map(|(attribute, _)| read.at(id, attribute)).collect();
         let mut rank = entity.keys(Field::InlinePolicy).filter_map(|(_, value)| value.rank()).max();
         let mut policies = Vec::new();
         for (attribute, _) in entity.keys(Field::AttachedPolicy) {

@@ -156,7 +156,10 @@ mod tests {
     fn what_is_kept_is_what_was_read() {
         let text = r#"{"Id":"x","Statement":{"Sid":"A","Effect":"Deny","Action":"IAM:*","Resource":"*"},"Zone":1}"#;
         let kept = document(text);
-        assert_eq!(kept.text(), r#"{"Id":"x","Statement":[{"Action":["IAM:*"],"Effect":"Deny","Resource":["*"],"Sid":"A"}],"Version":"2008-10-17","Zone":1}"#);
+        assert_eq!(
+            kept.text(),
+            r#"{"Id":"x","Statement":[{"Action":["IAM:*"],"Effect":"Deny","Resource":["*"],"Sid":"A"}],"Version":"2008-10-17","Zone":1}"#
+        );
         assert_eq!(kept.policy(), PolicyDocument::parse(text).ok());
         assert_eq!(kept.json().to_string(), kept.text());
         assert!(kept.denies() && kept.only_denies());
