@@ -238,10 +238,13 @@ impl View {
     }
 }
 
+/// What a row has of its caller: the texts, and whether there was MFA.
+type ActorCells<'v> = ([Option<&'v str>; ACTORS.len()], Option<bool>);
+
 /// What the events of one batch share, before all batches do.
 #[derive(Debug, Default)]
 pub(super) struct Shared<'v> {
-    actors: Map<([Option<&'v str>; ACTORS.len()], Option<bool>), Arc<Actor>>,
+    actors: Map<ActorCells<'v>, Arc<Actor>>,
     texts: Texts,
 }
 

@@ -99,7 +99,7 @@ impl Checks {
                     after.written(&attribute),
                 );
                 item.event_time = Some(used.time);
-                item.missing = Some(Missing::within(Some(used.time), used.time));
+                item.missing = Some(Box::new(Missing::within(Some(used.time), used.time)));
                 item.confidence.push(Doubt::Medium);
                 item.evidence.push(Evidence::Snapshot { file: snapshot.file.clone(), pointer: used.what.into() });
                 items.push(Draft::inferred(item));

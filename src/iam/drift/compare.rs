@@ -190,7 +190,7 @@ impl Comparison<'_> {
         let found = self.found.len();
         self.differ(Some(entity), key.unwrap_or(&unknown), &before, status, name.to_owned(), pointer);
         if let Some(item) = self.found.get_mut(found).filter(|_| key.is_none()) {
-            item.missing = Some(Missing::within(Some(slot.last_rotated), slot.last_rotated));
+            item.missing = Some(Box::new(Missing::within(Some(slot.last_rotated), slot.last_rotated)));
         }
     }
 
@@ -235,7 +235,7 @@ impl Comparison<'_> {
         item.event_time = Some(self.snapshot.taken.1);
         let contradicts = held.and_then(|held| held.event_id.clone());
         let missing = Missing::within(held.and_then(|held| held.since).or(self.since), self.snapshot.taken.1);
-        item.missing = Some(Box::new(Missing { contradicts, ..*missing }));
+        item.missing = Some(Box::new(Missing { contradicts, ..missing }));
         item.evidence.push(Evidence::Snapshot { file: self.snapshot.file.clone(), pointer: pointer.into() });
         item.statements = super::Documents::of(before, after);
         self.found.push(item);

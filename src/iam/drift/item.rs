@@ -99,8 +99,8 @@ pub struct Missing {
 
 impl Missing {
     /// One that happened in that time.
-    pub(super) fn within(since: Option<EventTime>, until: EventTime) -> Box<Self> {
-        Box::new(Self { window: (since, until), contradicts: None, certainty: None, gaps: Vec::new() })
+    pub(super) const fn within(since: Option<EventTime>, until: EventTime) -> Self {
+        Self { window: (since, until), contradicts: None, certainty: None, gaps: Vec::new() }
     }
 }
 

@@ -228,7 +228,7 @@ impl<'r> Run<'r> {
         item.order = order;
         if step.is_inferred {
             if *kind == Kind::UnexplainedChange {
-                item.missing = Some(Missing::within(self.places.begun(&item.account), event.event_time));
+                item.missing = Some(Box::new(Missing::within(self.places.begun(&item.account), event.event_time)));
             }
             return Some(Draft::inferred(item));
         }
