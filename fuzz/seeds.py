@@ -4,6 +4,7 @@
 import gzip
 import json
 import pathlib
+import urllib.parse
 import zlib
 
 FUZZ = pathlib.Path(__file__).resolve().parent
@@ -26,6 +27,7 @@ def main():
     write("json_differential", list(json_seeds(logs, records)))
     write("gzip_reader", list(gzip_seeds(logs)))
     write("digest_document", list(digest_seeds(logs)))
+    write("policy_document", list(policy_seeds(records)))
 
 
 def digest_seeds(logs):
@@ -37,6 +39,20 @@ def digest_seeds(logs):
     for digest in digests[:3] + digests[-3:]:
         yield b"\xff".join([digest, keys, sidecar, manifest, b"AWSLogs/x/../111122223333_CloudTrail_r_20260301T0805Z_a.json.gz"])
         yield digest
+
+
+def policy_seeds(records):
+    """Each document of the logs, plain and as answers have it, and shapes that they seldom have."""
+    values = [value for record in records for value in (record.get("requestParameters") or {}).values()]
+    texts = {value for value in values if isinstance(value, str) and value.lstrip().startswith("{")}
+    texts |= {
+        '{"Statement":{"Effect":"Deny","NotAction":"iam:*","NotResource":"*","Condition":{"StringLike":{"aws:PrincipalTag/a":["b",1,true]}}}}',
+        '{"Id":[[{}]],"Statement":[{"Effect":"Allow","Effect":"Deny","Principal":"*","Action":["sts:*",7]},{}],"Version":null}',
+        '{"Statement":{"Effect":"Allow","Principal":{"AWS":"111122223333","Federated":["x"]},"Action":"sts:AssumeRole"}}',
+    }
+    for text in sorted(texts):
+        yield text.encode()
+        yield urllib.parse.quote(text, safe="").encode()
 
 
 def json_seeds(logs, records):

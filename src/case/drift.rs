@@ -9,9 +9,8 @@ use super::{Case, own_accounts};
 use crate::detect;
 use crate::error::Error;
 use crate::iam::change::iam_events;
-use crate::iam::drift::{Drift, Gap, Setup, drift};
+use crate::iam::drift::{Drift, Gap, drift};
 use crate::iam::event::IamEvent;
-use crate::iam::state::State;
 use crate::iam::tables;
 use crate::session::StateTable;
 use crate::source::ObjectKey;
@@ -24,8 +23,6 @@ pub struct Replay {
     pub events: Vec<IamEvent>,
     /// What changed.
     pub drift: Drift,
-    /// What was known at the start: of the baselines, or of the log until then.
-    pub start: State,
     /// When the log is known to lack something of identities.
     pub gaps: Vec<Gap>,
     /// When the digests prove the log whole where identities are recorded.
@@ -68,7 +65,7 @@ impl Case {
     /// # Errors
     /// Those of reading events.
     pub fn iam_state_table(&self) -> Result<StateTable, Error> {
-        self.replay().map(|replay| tables::state(&replay.start, &replay.drift))
+        self.replay().map(|replay| tables::state(&replay.drift))
     }
 
     /// What the digests say of the object that a piece of evidence stands in.
@@ -90,23 +87,13 @@ impl Replay {
         }
         let ledger = &case.ledger;
         setup.has_all_events = ledger.is_clean() && ledger.filtered.objects == 0 && ledger.filtered.records == 0;
-        let start = start(&scanned.events, &setup);
         let drift = drift(&scanned.events, &setup);
         let mut gaps = [setup.gaps, drift.gaps.clone()].concat();
         gaps.sort_by(|left, right| {
             (left.range.since, left.range.until, &left.reason).cmp(&(right.range.since, right.range.until, &right.reason))
         });
-        Ok(Self { events: scanned.events, drift, start, gaps, verified: setup.verified, untimed: scanned.untimed })
+        Ok(Self { events: scanned.events, drift, gaps, verified: setup.verified, untimed: scanned.untimed })
     }
-}
-
-/// What is known before the first change that is an item.
-fn start(events: &[IamEvent], setup: &Setup) -> State {
-    // They are in the order of time.
-    let until = setup.t0.map_or(0, |t0| events.partition_point(|event| event.event_time <= t0));
-    // With the same `t0` no items are made, which nobody would look at.
-    let setup = Setup { baselines: setup.baselines.clone(), t0: setup.t0, ..Setup::default() };
-    drift(events.get(..until).unwrap_or_default(), &setup).state
 }
 
 /// The windows of the chains that may record identities, by chain.

@@ -139,7 +139,7 @@ fn grid(case: &Case, items: &[&Item], screen: &Screen) -> Grid {
         let mut cells = vec![item.severity.name().to_owned(), shown(&item.entity)];
         cells.extend(beside.then(|| text.clone()));
         cells.extend([
-            item.actor_arn.as_deref().map(shown).unwrap_or_default(),
+            item.actor_arn().map(|arn| &**arn).map(shown).unwrap_or_default(),
             item.event_time.map(|time| screen.time(time)).unwrap_or_default(),
         ]);
         cells.extend(beside.then(|| evidence.to_owned()));

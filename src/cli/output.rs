@@ -236,6 +236,11 @@ impl Formatter for Visible {
         out.write_all(rest.as_bytes())
     }
 
+    /// In JSON text such a letter stands in a text, where alone one can be.
+    fn write_raw_fragment<W: ?Sized + Write>(&mut self, out: &mut W, fragment: &str) -> io::Result<()> {
+        self.write_string_fragment(out, fragment)
+    }
+
     fn write_char_escape<W: ?Sized + Write>(&mut self, out: &mut W, escape: CharEscape) -> io::Result<()> {
         CompactFormatter.write_char_escape(out, escape)
     }

@@ -2,12 +2,12 @@
 
 use std::fmt;
 use std::ops::Deref;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 use serde_json::Value as Json;
 
-use super::policy::{PolicyDocument, Rank};
+use super::policy::{Document, PolicyDocument, Rank};
 
 /// How the absence and the presence of a field are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -178,7 +178,7 @@ impl Value {
     pub(crate) fn document(text: Option<&str>) -> Self {
         match text {
             Some(HIDDEN) => Self::Redacted,
-            Some(text) => PolicyDocument::parse(text).map_or(Self::Unknown, |policy| Self::Document(Arc::new(Document::new(policy)))),
+            Some(text) => PolicyDocument::parse(text).map_or(Self::Unknown, |policy| Self::Document(Arc::new(Document::new(&policy)))),
             None => Self::Unknown,
         }
     }
@@ -193,9 +193,9 @@ impl Value {
     }
 
     /// The policy document, where it is one.
-    pub fn policy(&self) -> Option<&PolicyDocument> {
+    pub fn policy(&self) -> Option<&Document> {
         match self {
-            Self::Document(document) => Some(&document.policy),
+            Self::Document(document) => Some(document),
             _ => None,
         }
     }
@@ -203,7 +203,7 @@ impl Value {
     /// The rank of the policy document; `None` where it is none.
     pub fn rank(&self) -> Option<Rank> {
         match self {
-            Self::Document(document) => Some(document.rank),
+            Self::Document(document) => Some(document.rank()),
             _ => None,
         }
     }
@@ -220,16 +220,16 @@ impl Value {
     pub fn written(&self, attribute: &Attribute) -> Written {
         let json = match self {
             Self::Document(document) => return Written::Document(document.clone()),
-            Self::Absent if attribute.is_flag() => Json::Bool(false),
-            Self::Absent => Json::Null,
-            Self::Present if attribute.is_flag() => Json::Bool(true),
+            Self::Absent if attribute.is_flag() => return Written::Word(&FALSE),
+            Self::Absent => return Written::Word(&NULL),
+            Self::Present if attribute.is_flag() => return Written::Word(&TRUE),
             Self::Unknown | Self::Present => Json::from("<unknown>"),
             Self::Json(value) => value.clone(),
             Self::Secret => Json::from("<secret>"),
             Self::Redacted => Json::from("<redacted>"),
             Self::Ambiguous => Json::from("<ambiguous>"),
         };
-        Written::Plain(json)
+        Written::Plain(Box::new(json))
     }
 }
 
@@ -241,8 +241,10 @@ impl Value {
 pub enum Written {
     /// A document.
     Document(Arc<Document>),
+    /// `true`, `false` or `null`, which is what most are.
+    Word(&'static Json),
     /// All else.
-    Plain(Json),
+    Plain(Box<Json>),
 }
 
 impl Deref for Written {
@@ -250,7 +252,8 @@ impl Deref for Written {
 
     fn deref(&self) -> &Json {
         match self {
-            Self::Document(document) => document.shown.get_or_init(|| document.policy.to_value()),
+            Self::Document(document) => document.json(),
+            Self::Word(json) => json,
             Self::Plain(json) => json,
         }
     }
@@ -264,50 +267,31 @@ impl PartialEq for Written {
 
 impl From<Json> for Written {
     fn from(json: Json) -> Self {
-        Self::Plain(json)
+        Self::Plain(Box::new(json))
     }
 }
 
 impl fmt::Display for Written {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&**self, f)
+        match self {
+            Self::Document(document) => f.write_str(document.text()),
+            Self::Word(_) | Self::Plain(_) => fmt::Display::fmt(&**self, f),
+        }
     }
 }
 
 impl Serialize for Written {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
-            // Whoever writes an answer looks at each document once, and keeps no JSON of all of them.
-            Self::Document(document) => document.policy.to_value().serialize(serializer),
-            Self::Plain(json) => json.serialize(serializer),
+            Self::Document(document) => document.serialize(serializer),
+            Self::Word(_) | Self::Plain(_) => (**self).serialize(serializer),
         }
     }
 }
 
-/// A document with its canonical form. Two are equal where these are.
-#[derive(Debug, Clone)]
-pub struct Document {
-    /// The document.
-    pub policy: PolicyDocument,
-    /// Its canonical form.
-    pub canonical: Box<str>,
-    /// Its rank.
-    pub rank: Rank,
-    shown: OnceLock<Json>,
-}
-
-impl Document {
-    fn new(policy: PolicyDocument) -> Self {
-        let (canonical, rank) = (policy.canonical().into(), policy.ranking().rank);
-        Self { policy, canonical, rank, shown: OnceLock::new() }
-    }
-}
-
-impl PartialEq for Document {
-    fn eq(&self, other: &Self) -> bool {
-        self.canonical == other.canonical
-    }
-}
+static FALSE: Json = Json::Bool(false);
+static TRUE: Json = Json::Bool(true);
+static NULL: Json = Json::Null;
 
 /// What services write in place of what they hide.
 pub(super) const HIDDEN: &str = "HIDDEN_DUE_TO_SECURITY_REASONS";

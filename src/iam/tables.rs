@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::attribute::{Attribute, Field};
 use super::change::{Subject, attempted, is_operation};
-use super::drift::{Documents, Drift, Evidence, Item, Launch, StatementDiff, is_wanted};
+use super::drift::{Caller, Documents, Drift, Evidence, Item, Launch, StatementDiff, is_wanted};
 use super::entity::{EntityKind, EntityRef};
 use super::event::IamEvent;
 use super::kind::Risk;
@@ -147,7 +147,7 @@ pub fn drift(drift: &Drift) -> StateTable {
 ///
 /// # Shape
 /// A row an entity of [`STATE_COLUMNS`].
-pub fn state(start: &State, drift: &Drift) -> StateTable {
+pub fn state(drift: &Drift) -> StateTable {
     let mut items: BTreeMap<&str, Vec<&Item>> = BTreeMap::new();
     for item in &drift.items {
         items.entry(&item.entity).or_default().push(item);
@@ -156,7 +156,7 @@ pub fn state(start: &State, drift: &Drift) -> StateTable {
     let mut rows: Vec<((String, String), StateRow)> = there
         .map(|(id, entity)| {
             let key = (entity.reference.account.to_string(), entity.reference.to_string());
-            (key, state_row(start, &drift.state, id, entity, &items))
+            (key, state_row(drift, id, entity, &items))
         })
         .collect();
     rows.sort_by(|left, right| left.0.cmp(&right.0));
@@ -241,6 +241,8 @@ fn attached_rank(items: &[&Item]) -> Option<Rank> {
 
 fn drift_row(item: &Item) -> StateRow {
     let text = |text: &Option<Arc<str>>| Cell::text(text.as_deref());
+    let caller = |text: fn(&Caller) -> Option<&str>| Cell::text(item.by.as_deref().and_then(text));
+    let missing = item.missing.as_deref();
     let diff = item.statements.as_ref().map(Documents::diff);
     let statements = |count: fn(&StatementDiff) -> usize| {
         diff.as_ref().map_or(Cell::Null, |diff| Cell::count(u64::try_from(count(diff)).unwrap_or(u64::MAX)))
@@ -255,37 +257,38 @@ fn drift_row(item: &Item) -> StateRow {
         Cell::Text(item.before.to_string()),
         Cell::Text(item.after.to_string()),
         Cell::text(Some(item.risk.name())),
-        text(&item.actor_arn),
+        caller(|by| by.actor_arn.as_deref()),
         text(&item.event_id),
         Cell::text(Some(&item.account)),
-        text(&item.source_ip),
-        text(&item.user_agent),
-        text(&item.region),
-        text(&item.actor_type),
-        text(&item.session_issuer),
-        text(&item.access_key_id),
-        flag(item.mfa),
+        caller(|by| by.source_ip.as_deref()),
+        caller(|by| by.user_agent.as_deref()),
+        caller(|by| by.region.as_deref()),
+        caller(|by| by.actor_type.as_deref()),
+        caller(|by| by.session_issuer.as_deref()),
+        caller(|by| by.access_key_id.as_deref()),
+        flag(item.by.as_ref().and_then(|by| by.mfa)),
         flag(item.net),
         text(&item.reverted_by),
         text(&item.caused_by),
         text(&item.approved_by),
         text(&item.near_miss),
         word(&item.order),
-        item.certainty.as_ref().map_or(Cell::Null, word),
-        text(&item.contradicts),
+        missing.and_then(|missing| missing.certainty).as_ref().map_or(Cell::Null, word),
+        Cell::text(missing.and_then(|missing| missing.contradicts.as_deref())),
         statements(|diff| diff.added.len()),
         statements(|diff| diff.removed.len()),
         json(&item.confidence),
         json(&item.patterns),
-        json(&item.attack),
-        json(&item.cis),
-        json(&item.gaps),
+        json(&item.attack()),
+        json(&item.kind.cis()),
+        json(&missing.map(|missing| &*missing.gaps).unwrap_or_default()),
         json(&item.evidence),
     ];
     StateRow { cells, evidence: places(&[item]), snapshots: item.evidence.iter().filter_map(snapshot).collect() }
 }
 
-fn state_row(start: &State, end: &State, id: EntityId, entity: &Entity, items: &BTreeMap<&str, Vec<&Item>>) -> StateRow {
+fn state_row(drift: &Drift, id: EntityId, entity: &Entity, items: &BTreeMap<&str, Vec<&Item>>) -> StateRow {
+    let Drift { start, state: end, .. } = drift;
     let reference = &entity.reference;
     let of = |entity: &EntityRef| items.get(entity.to_string().as_str()).cloned().unwrap_or_default();
     let own = of(reference);

@@ -5,6 +5,7 @@
 //! takes the events out of the frame.
 
 mod iam;
+mod known;
 mod operation;
 mod others;
 mod read;
@@ -20,6 +21,7 @@ use super::attribute::{Attribute, Field, Value};
 use super::entity::EntityRef;
 use super::event::IamEvent;
 use super::kind::Kind;
+pub(super) use known::KnownDocuments;
 use operation::Operation;
 pub(super) use read::caller;
 pub use scan::{Scanned, iam_events};
@@ -141,12 +143,21 @@ pub enum Implies {
 /// # Source
 /// The service models of AWS, and the form of requests and answers in recorded events.
 pub fn changes(event: &IamEvent) -> Vec<Change> {
-    if event.has_failed() { Vec::new() } else { attempted(event) }
+    changes_with(event, &KnownDocuments::default())
+}
+
+/// The same, with documents that other calls had.
+pub(super) fn changes_with(event: &IamEvent, known: &KnownDocuments) -> Vec<Change> {
+    if event.has_failed() { Vec::new() } else { read(event, known) }
 }
 
 /// What a call would have changed, whether or not it failed.
 pub(super) fn attempted(event: &IamEvent) -> Vec<Change> {
-    operation(event).map(|operation| read::changes(operation, event)).unwrap_or_default()
+    read(event, &KnownDocuments::default())
+}
+
+fn read(event: &IamEvent, known: &KnownDocuments) -> Vec<Change> {
+    operation(event).map(|operation| read::changes(operation, event, known)).unwrap_or_default()
 }
 
 /// Whether an event's call can change what is replayed, whether or not it failed.

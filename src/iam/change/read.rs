@@ -8,21 +8,23 @@ use super::super::attribute::{Attribute, Field, HIDDEN, Value};
 use super::super::entity::{EntityKind, EntityRef};
 use super::super::event::{IamEvent, Parameters, member};
 use super::operation::{Act, Of, Operation, Special};
-use super::{Change, Effect, Implies, Kind, Subject, special};
+use super::{Change, Effect, Implies, Kind, KnownDocuments, Subject, special};
 
 /// A call with its parameters read.
 pub(super) struct Call<'e> {
     pub(super) event: &'e IamEvent,
+    /// Documents that other calls had.
+    pub(super) known: &'e KnownDocuments,
     pub(super) request: Parameters,
     pub(super) response: Parameters,
     pub(super) kind: Kind,
     pub(super) subject: Subject,
 }
 
-pub(super) fn changes(operation: &Operation, event: &IamEvent) -> Vec<Change> {
+pub(super) fn changes(operation: &Operation, event: &IamEvent, known: &KnownDocuments) -> Vec<Change> {
     let (request, response) = (event.request(), event.response());
     let Some(subject) = subject(operation, event, &request, &response) else { return Vec::new() };
-    let call = Call { event, request, response, kind: operation.kind, subject };
+    let call = Call { event, known, request, response, kind: operation.kind, subject };
     acts(operation.act, &call)
 }
 
@@ -63,11 +65,11 @@ fn acts(act: Act, call: &Call<'_>) -> Vec<Change> {
         Act::Off(field, key) | Act::Drop(field, key) => call.at(field, key, Value::Absent, Implies::Present),
         Act::OffIfAny(field, key) => call.at(field, key, Value::Absent, Implies::Nothing),
         Act::Turn(field, is_on) => plain(field, if is_on { Value::Present } else { Value::Absent }, Implies::Nothing),
-        Act::PutDocument(field, key, document) => call.at(field, key, Value::document(call.request.text(document)), Implies::Nothing),
+        Act::PutDocument(field, key, document) => call.at(field, key, call.known.read(call.request.text(document)), Implies::Nothing),
         Act::SetDocument(field, document) => match call.request.text(document) {
             // A document that was too long for the record was set all the same, unless it is optional.
             None if field == Field::Document => Vec::new(),
-            text => plain(field, Value::document(text), Implies::Nothing),
+            text => plain(field, call.known.read(text), Implies::Nothing),
         },
         Act::Set(Field::ProfileRole, parameter) => {
             // The profile must be empty: it holds one role at most.

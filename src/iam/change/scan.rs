@@ -13,7 +13,7 @@ use super::super::event::{Actor, IamEvent};
 use super::super::snapshot::Snapshot;
 use super::witness::Sought;
 use crate::error::Error;
-use crate::frame::{EventFrame, Once, Texts};
+use crate::frame::{EventFrame, Map, Once, Texts};
 use crate::problem::Place;
 use crate::schema::Column;
 use crate::time::EventTime;
@@ -111,12 +111,13 @@ struct Part {
 impl Part {
     fn of(view: &View) -> Self {
         let mut part = Self::default();
+        let mut shared = Shared::default();
         let mut wanted: HashMap<(&str, &str), bool> = HashMap::new();
         let mut first: HashMap<Identity<&str>, usize> = HashMap::new();
         for row in 0..view.rows {
             let call = (view.text(Column::EventSource, row).unwrap_or_default(), view.text(Column::EventName, row).unwrap_or_default());
             if *wanted.entry(call).or_insert_with(|| is_wanted(call.0, call.1)) && !view.is_mere_entry(row, call) {
-                match view.event(row) {
+                match view.event(row, &mut shared) {
                     Some(event) => part.events.push(event),
                     None => part.untimed += 1,
                 }
@@ -127,10 +128,10 @@ impl Part {
                 }
             }
         }
-        let kept = |(Identity(caller, id, key), row): (Identity<&str>, usize)| {
-            Some((Identity(caller.to_owned(), id.to_owned(), key.to_owned()), view.event(row)?))
+        let mut kept = |(Identity(caller, id, key), row): (Identity<&str>, usize)| {
+            Some((Identity(caller.to_owned(), id.to_owned(), key.to_owned()), view.event(row, &mut shared)?))
         };
-        part.sightings = first.into_iter().filter_map(kept).collect();
+        part.sightings = first.into_iter().filter_map(&mut kept).collect();
         part
     }
 }
@@ -195,25 +196,26 @@ impl View {
     }
 
     /// The event of a row; `None` where it has no time.
-    pub(super) fn event(&self, row: usize) -> Option<IamEvent> {
-        let name = |column| self.owned::<Arc<str>>(column, row).unwrap_or_default();
+    pub(super) fn event<'v>(&'v self, row: usize, shared: &mut Shared<'v>) -> Option<IamEvent> {
+        let actor = shared.actor(self, row);
+        let mut common = |column| self.text(column, row).filter(|text| !text.is_empty()).map(|text| shared.texts.share(text));
         let account = [Column::RecipientAccountId, Column::FileAccountId, Column::UserAccountId];
         Some(IamEvent {
             event_id: self.owned(Column::EventId, row).or_else(|| self.owned(Column::RecordSha256, row)).unwrap_or_default(),
-            event_source: name(Column::EventSource),
-            event_name: name(Column::EventName),
+            event_source: common(Column::EventSource).unwrap_or_default(),
+            event_name: common(Column::EventName).unwrap_or_default(),
             event_time: self.time(row)?,
-            recipient_account_id: account.iter().find_map(|column| self.owned(*column, row)).unwrap_or_default(),
-            aws_region: name(Column::AwsRegion),
-            source_ip_address: self.owned(Column::SourceIpAddress, row),
-            user_agent: self.owned(Column::UserAgent, row),
+            recipient_account_id: account.iter().find_map(|column| common(*column)).unwrap_or_default(),
+            aws_region: common(Column::AwsRegion).unwrap_or_default(),
+            source_ip_address: common(Column::SourceIpAddress),
+            user_agent: common(Column::UserAgent),
             error_code: self.owned(Column::ErrorCode, row),
             request_parameters: self.owned(Column::RequestParameters, row),
             response_elements: self.owned(Column::ResponseElements, row),
             mfa_used: self.text(Column::MfaUsed, row).map(|used| used.eq_ignore_ascii_case("yes")),
-            actor: Arc::new(self.actor(row)),
+            actor,
             place: Place {
-                object: Arc::from(self.text(Column::Object, row).unwrap_or_default()),
+                object: common(Column::Object).unwrap_or_default(),
                 record_index: self.indices.get(row).and_then(|index| u64::try_from(index).ok()),
                 offset: None,
             },
@@ -236,6 +238,24 @@ impl View {
     }
 }
 
+/// What a row has of its caller: the texts, and whether there was MFA.
+type ActorCells<'v> = ([Option<&'v str>; ACTORS.len()], Option<bool>);
+
+/// What the events of one batch share, before all batches do.
+#[derive(Debug, Default)]
+pub(super) struct Shared<'v> {
+    actors: Map<ActorCells<'v>, Arc<Actor>>,
+    texts: Texts,
+}
+
+impl<'v> Shared<'v> {
+    /// The caller of a row.
+    fn actor(&mut self, view: &'v View, row: usize) -> Arc<Actor> {
+        let key = (ACTORS.map(|column| view.text(column, row)), view.mfa.get(row));
+        self.actors.entry(key).or_insert_with(|| Arc::new(view.actor(row))).clone()
+    }
+}
+
 /// Calls that take on a role or a session.
 const ENTRIES: [&str; 4] = ["AssumeRole", "AssumeRoleWithSAML", "AssumeRoleWithWebIdentity", "GetSessionToken"];
 
@@ -243,6 +263,19 @@ const ENTRIES: [&str; 4] = ["AssumeRole", "AssumeRoleWithSAML", "AssumeRoleWithW
 fn columns() -> Vec<Column> {
     [Column::EventTime, Column::RecordIndex, Column::SessionMfaAuthenticated].into_iter().chain(TEXTS).collect()
 }
+
+/// The columns of a caller that are texts.
+const ACTORS: [Column; 9] = [
+    Column::UserType,
+    Column::UserArn,
+    Column::UserAccountId,
+    Column::UserPrincipalId,
+    Column::UserName,
+    Column::UserAccessKeyId,
+    Column::IssuerArn,
+    Column::UserInvokedBy,
+    Column::UserOnBehalfOfId,
+];
 
 const TEXTS: [Column; 23] = [
     Column::EventSource,

@@ -13,12 +13,12 @@ use super::{Change, Effect, Implies, Kind, Subject, saml};
 use crate::source::sha256_hex;
 
 pub(super) fn changes(special: Special, call: &Call<'_>) -> Vec<Change> {
-    let document = |name: &str| Value::document(call.request.text(name));
+    let document = |name: &str| call.known.read(call.request.text(name));
     match special {
         Special::CreateUser => with_boundary(call, create(call, "user.userId", tags(call))),
         Special::CreateRole => create_role(call),
         Special::CreateServiceLinkedRole => {
-            let trust = Value::document(call.response.text("role.assumeRolePolicyDocument"));
+            let trust = call.known.read(call.response.text("role.assumeRolePolicyDocument"));
             create(call, "role.roleId", vec![(Attribute::plain(Field::TrustPolicy), trust)])
         }
         Special::CreatePolicy => create_policy(call),
@@ -132,7 +132,7 @@ fn create_role(call: &Call<'_>) -> Vec<Change> {
     let mut changes = create(call, "role.roleId", initial);
     let document = call.request.text("assumeRolePolicyDocument").or_else(|| call.response.text("role.assumeRolePolicyDocument"));
     let trust =
-        Effect::Set { attribute: Attribute::plain(Field::TrustPolicy), value: Value::document(document), implies: Implies::Nothing };
+        Effect::Set { attribute: Attribute::plain(Field::TrustPolicy), value: call.known.read(document), implies: Implies::Nothing };
     changes.push(call.also(Kind::RoleTrustChanged, trust));
     with_boundary(call, changes)
 }
@@ -147,7 +147,7 @@ fn with_boundary(call: &Call<'_>, mut changes: Vec<Change>) -> Vec<Change> {
 }
 
 fn create_policy(call: &Call<'_>) -> Vec<Change> {
-    let document = Value::document(call.request.text("policyDocument"));
+    let document = call.known.read(call.request.text("policyDocument"));
     let mut initial = tags(call);
     initial.push((Attribute::keyed(Field::Version, "v1"), document.clone()));
     initial.push((Attribute::plain(Field::DefaultVersion), Value::text("v1")));
@@ -308,7 +308,7 @@ fn enabled(call: &Call<'_>) -> Option<(Attribute, Value)> {
 fn anywhere_settings(call: &Call<'_>) -> Vec<(Attribute, Value)> {
     let mut found: Vec<_> = enabled(call).into_iter().collect();
     if let Some(policy) = call.request.text("sessionPolicy") {
-        found.push((Attribute::plain(Field::SessionPolicy), Value::document(Some(policy))));
+        found.push((Attribute::plain(Field::SessionPolicy), call.known.read(Some(policy))));
     }
     found.extend(present(call, &[(Field::AcceptSessionName, "acceptRoleSessionName")]));
     found

@@ -12,7 +12,7 @@ use super::super::drift::{ENTRY_SECONDS, KEY_SECONDS, SESSION_SECONDS, USE_SECON
 use super::super::entity::{EntityKey, EntityKind, EntityRef};
 use super::super::event::IamEvent;
 use super::super::snapshot::Snapshot;
-use super::scan::View;
+use super::scan::{Shared, View};
 use super::{Effect, Subject, changes};
 use crate::schema::Column;
 use crate::time::EventTime;
@@ -106,7 +106,8 @@ impl Sought {
                 }
             }
         }
-        first.into_iter().filter_map(|(number, row)| Some((number, view.event(row)?))).collect()
+        let mut shared = Shared::default();
+        first.into_iter().filter_map(|(number, row)| Some((number, view.event(row, &mut shared)?))).collect()
     }
 }
 

@@ -79,7 +79,7 @@ impl ApprovedChange {
         in_time
             && kinds.iter().any(|kind| kind == item.kind.name())
             && attribute.as_ref().is_none_or(|attribute| matches_exactly(attribute, &item.attribute))
-            && item.actor_arn.as_ref().is_some_and(|actor| matches_exactly(actor_arn, actor))
+            && item.actor_arn().is_some_and(|actor| matches_exactly(actor_arn, actor))
             && matches_exactly(entity, &item.entity)
     }
 
@@ -95,7 +95,7 @@ impl ApprovedChange {
 /// Marks the items that were approved, and those that nearly were; yields the ids of changes that were not seen.
 pub(super) fn approve(items: &mut [Item], approved: &[ApprovedChange]) -> Vec<String> {
     let mut used = vec![0_usize; approved.len()];
-    for item in items.iter_mut().filter(|item| item.actor_arn.is_some()) {
+    for item in items.iter_mut().filter(|item| item.actor_arn().is_some()) {
         for (change, used) in approved.iter().zip(&mut used) {
             if !change.covers(item) {
                 continue;

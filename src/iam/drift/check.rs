@@ -10,7 +10,7 @@ use super::super::event::IamEvent;
 use super::super::kind::Kind;
 use super::super::state::{Covered, Entity, EntityId, Held, Provenance, State};
 use super::Setup;
-use super::item::{Doubt, Evidence, Item};
+use super::item::{Doubt, Evidence, Item, Missing};
 use super::run::Draft;
 use crate::time::EventTime;
 
@@ -99,7 +99,7 @@ impl Checks {
                     after.written(&attribute),
                 );
                 item.event_time = Some(used.time);
-                item.window = Some((Some(used.time), used.time));
+                item.missing = Some(Box::new(Missing::within(Some(used.time), used.time)));
                 item.confidence.push(Doubt::Medium);
                 item.evidence.push(Evidence::Snapshot { file: snapshot.file.clone(), pointer: used.what.into() });
                 items.push(Draft::inferred(item));

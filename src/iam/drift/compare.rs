@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use super::super::attribute::{Attribute, Field, Value};
 use super::super::kind::Kind;
-use super::super::policy::PolicyDocument;
+use super::super::policy::{Document, PolicyDocument};
 use super::super::snapshot::{Described, KeySlot, SLACK_SECONDS, Snapshot};
 use super::super::state::{Entity, EntityId, Held, State};
 use super::begin::is_after;
 use super::check::Checks;
-use super::item::{Evidence, Item};
+use super::item::{Evidence, Item, Missing};
 use super::run::Draft;
 use super::{Coverage, Setup};
 use crate::time::EventTime;
@@ -65,10 +65,11 @@ impl Comparison<'_> {
                 self.differ(entity, &exists, &held, &Value::Present, name, &described.pointer);
                 // The time that the snapshot says it was made at is exact.
                 if let (Some(item), Some(created)) = (self.found.last_mut(), described.created)
-                    && let Some(window) =
-                        item.window.as_mut().filter(|(since, until)| since.is_none_or(|since| since <= created) && created <= *until)
+                    && let Some(missing) = &mut item.missing
+                    && missing.window.0.is_none_or(|since| since <= created)
+                    && created <= missing.window.1
                 {
-                    *window = (Some(created), created);
+                    missing.window = (Some(created), created);
                 }
             }
             (Some(entity), Some(true)) => {
@@ -189,7 +190,7 @@ impl Comparison<'_> {
         let found = self.found.len();
         self.differ(Some(entity), key.unwrap_or(&unknown), &before, status, name.to_owned(), pointer);
         if let Some(item) = self.found.get_mut(found).filter(|_| key.is_none()) {
-            item.window = Some((Some(slot.last_rotated), slot.last_rotated));
+            item.missing = Some(Box::new(Missing::within(Some(slot.last_rotated), slot.last_rotated)));
         }
     }
 
@@ -205,8 +206,8 @@ impl Comparison<'_> {
     /// IAM writes the id of a deleted principal in place of its ARN: a document with the one is that with the other.
     fn is_same_document(&self, before: &Value, after: &Value) -> bool {
         let (Some(before), Some(after)) = (before.policy(), after.policy()) else { return false };
-        let named = |policy: &PolicyDocument| {
-            let mut text = policy.canonical();
+        let named = |document: &Document| {
+            let mut text = document.policy()?.canonical();
             let ids: BTreeSet<String> = text.split('"').filter(|word| is_unique_id(word)).map(str::to_owned).collect();
             let entities = ids.into_iter().filter_map(|id| Some((self.state.entity(self.state.find_unique(&id)?)?, id)));
             for (entity, id) in entities {
@@ -232,8 +233,9 @@ impl Comparison<'_> {
         let mut item =
             Item::inferred(name.into(), account, Kind::UnexplainedChange, attribute.to_string().into(), written_before, written_after);
         item.event_time = Some(self.snapshot.taken.1);
-        item.window = Some((held.and_then(|held| held.since).or(self.since), self.snapshot.taken.1));
-        item.contradicts = held.and_then(|held| held.event_id.clone());
+        let contradicts = held.and_then(|held| held.event_id.clone());
+        let missing = Missing::within(held.and_then(|held| held.since).or(self.since), self.snapshot.taken.1);
+        item.missing = Some(Box::new(Missing { contradicts, ..missing }));
         item.evidence.push(Evidence::Snapshot { file: self.snapshot.file.clone(), pointer: pointer.into() });
         item.statements = super::Documents::of(before, after);
         self.found.push(item);

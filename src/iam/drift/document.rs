@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
+use serde::ser::SerializeStruct as _;
 use serde::{Serialize, Serializer};
 use serde_json::Value as Json;
+use serde_json::value::RawValue;
 
-use super::super::attribute::{Document, Value};
-use super::super::policy::{Form, PolicyDocument};
+use super::super::attribute::Value;
+use super::super::policy::Document;
 
 /// The statements that only one of two documents has, as they were written.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct StatementDiff {
     /// Those of the earlier document.
     pub removed: Vec<Json>,
@@ -38,19 +40,28 @@ impl Documents {
 
     /// What differs.
     pub fn diff(&self) -> StatementDiff {
-        let [before, after] =
-            [&self.before, &self.after].map(|document| document.as_ref().map(|document| document.policy.forms()).unwrap_or_default());
-        let only = |of: &[Form<'_>], not_in: &[Form<'_>]| {
-            let alone = of.iter().filter(|form| !not_in.iter().any(|other| other.compared == form.compared));
-            alone.map(|form| Json::Object(form.shown.clone())).collect()
-        };
-        StatementDiff { removed: only(&before, &after), added: only(&after, &before) }
+        let read = |statement: &RawValue| serde_json::from_str(statement.get()).unwrap_or_default();
+        let [removed, added] = self.alone().map(|alone| alone.into_iter().map(read).collect());
+        StatementDiff { removed, added }
+    }
+
+    /// The statements that only the earlier document has, and those of the later one.
+    fn alone(&self) -> [Vec<&RawValue>; 2] {
+        [(&self.before, &self.after), (&self.after, &self.before)].map(|(of, not_in)| {
+            let of = of.iter().flat_map(|document| document.statements_beside(not_in.as_deref()));
+            of.collect()
+        })
     }
 }
 
 impl Serialize for Documents {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.diff().serialize(serializer)
+        // As `StatementDiff` has it, and without reading what is written out again.
+        let [removed, added] = self.alone();
+        let mut diff = serializer.serialize_struct("StatementDiff", 2)?;
+        diff.serialize_field("removed", &removed)?;
+        diff.serialize_field("added", &added)?;
+        diff.end()
     }
 }
 
@@ -58,8 +69,8 @@ impl Serialize for Documents {
 /// be in the later one, with as many actions and resources or more.
 pub(super) fn loses_deny(before: &Value, after: &Value) -> bool {
     let denies = |value: &Value| {
-        let all = value.policy().map(PolicyDocument::forms).unwrap_or_default().into_iter();
-        all.map(|form| form.compared).filter(|statement| statement.get("Effect").and_then(Json::as_str) == Some("Deny")).collect::<Vec<_>>()
+        let all = value.policy().and_then(Document::policy).map(|policy| policy.statements()).unwrap_or_default().into_iter();
+        all.filter(|statement| statement.get("Effect").and_then(Json::as_str) == Some("Deny")).collect::<Vec<_>>()
     };
     let later = denies(after);
     denies(before).iter().any(|denied| !later.iter().any(|later| covers(later, denied)))

@@ -13,6 +13,7 @@ use super::item::Item;
 use super::run::Draft;
 use super::trail::TrailGap;
 use super::{Certainty, Setup};
+use crate::frame::Map;
 use crate::severity::Severity;
 use crate::time::{EventTime, TimeRange};
 
@@ -39,10 +40,13 @@ impl Track {
     }
 }
 
+/// All of them, by entity and attribute.
+pub(super) type Tracks = Map<(EntityId, Attribute), Track>;
+
 /// The items as they are reported, and the approved changes that were not seen.
 pub(super) fn finish(
     mut drafts: Vec<Draft>,
-    tracks: &BTreeMap<(EntityId, Attribute), Track>,
+    tracks: &Tracks,
     state: &State,
     setup: &Setup,
     trail_gaps: &[TrailGap],
@@ -59,14 +63,13 @@ pub(super) fn finish(
 }
 
 /// What ends as it began is marked, and kept: a short-lived way in is one all the same.
-fn mark_net(drafts: &mut [Draft], tracks: &BTreeMap<(EntityId, Attribute), Track>, state: &State) {
+fn mark_net(drafts: &mut [Draft], tracks: &Tracks, state: &State) {
     for draft in drafts {
-        let Some((id, attribute)) = &draft.key else { continue };
-        let Some(track) = tracks.get(&(*id, attribute.clone())) else { continue };
+        let Some(key @ (id, attribute)) = &draft.key else { continue };
+        let Some(track) = tracks.get(key) else { continue };
         // What hangs on an entity that is gone is gone with it.
-        let end = tracks
-            .get(&(*id, Attribute::plain(Field::Exists)))
-            .filter(|_| state.entity(*id).is_some_and(|entity| entity.exists() == Some(false)));
+        let is_gone = state.entity(*id).is_some_and(|entity| entity.exists() == Some(false));
+        let end = if is_gone { tracks.get(&(*id, Attribute::plain(Field::Exists))) } else { None };
         let (last, event) = match end {
             Some(end) if attribute.field != Field::Exists => (&Value::Absent, &end.last_event),
             _ => (&track.last, &track.last_event),
@@ -122,24 +125,26 @@ fn add_pattern(item: &mut Item, pattern: &'static str) {
 
 /// How certain it is that an event is missing, by what is known of the log in that time.
 fn judge(item: &mut Item, setup: &Setup, trail_gaps: &[TrailGap]) {
-    let Some((since, until)) = item.window.or_else(|| item.event_time.map(|time| (Some(time), time))) else { return };
+    let window = item.missing.as_ref().map(|missing| missing.window);
+    let Some((since, until)) = window.or_else(|| item.event_time.map(|time| (Some(time), time))) else { return };
     let overlaps =
         |range: &TimeRange| range.since.is_none_or(|start| start <= until) && range.until.zip(since).is_none_or(|(end, since)| end > since);
     let covers = |range: &TimeRange| {
         range.until.is_none_or(|end| end > until) && range.since.is_none_or(|start| since.is_some_and(|since| start <= since))
     };
     let is_verified = setup.verified.iter().any(covers);
-    if item.window.is_none() {
+    let is_of_service = is_of_service(item);
+    let Some(missing) = &mut item.missing else {
         // What contradicts a log that nobody altered is worse.
         item.severity = if is_verified { item.severity.max(Severity::High) } else { item.severity };
         return;
-    }
+    };
     let of_trails = trail_gaps.iter().filter(|gap| gap.hides(&item.account)).map(|gap| &gap.gap);
     let gaps = setup.gaps.iter().chain(of_trails).filter(|gap| overlaps(&gap.range));
-    item.gaps = gaps.take(MAX_LISTED).map(|gap| gap.reason.clone()).collect();
-    item.certainty = Some(if is_of_service(item) {
+    missing.gaps = gaps.take(MAX_LISTED).map(|gap| gap.reason.clone()).collect();
+    missing.certainty = Some(if is_of_service {
         Certainty::ExplainedByAws
-    } else if !item.gaps.is_empty() {
+    } else if !missing.gaps.is_empty() {
         Certainty::ProvenGap
     } else if is_verified {
         Certainty::Contradiction

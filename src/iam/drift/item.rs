@@ -25,8 +25,8 @@ pub struct Item {
     pub before: Written,
     /// Its value after.
     pub after: Written,
-    /// Who did it; `None` of what was inferred.
-    pub actor_arn: Option<Arc<str>>,
+    /// Who did it and how; `None` of what was inferred.
+    pub by: Option<Arc<Caller>>,
     /// The event that did it or revealed it; `None` where a snapshot did.
     pub event_id: Option<Arc<str>>,
     /// What it is about.
@@ -35,20 +35,6 @@ pub struct Item {
     pub account: Arc<str>,
     /// When; of what was inferred, when it was revealed.
     pub event_time: Option<EventTime>,
-    /// From where.
-    pub source_ip: Option<Arc<str>>,
-    /// With what.
-    pub user_agent: Option<Arc<str>>,
-    /// In which region.
-    pub region: Option<Arc<str>>,
-    /// `type` of the identity.
-    pub actor_type: Option<Arc<str>>,
-    /// The role or user whose session it was.
-    pub session_issuer: Option<Arc<str>>,
-    /// The key that signed.
-    pub access_key_id: Option<Arc<str>>,
-    /// Whether the session had MFA; `None` where the record does not say.
-    pub mfa: Option<bool>,
     /// Where to look it up.
     pub evidence: Vec<Evidence>,
     /// What makes it less than certain.
@@ -57,10 +43,6 @@ pub struct Item {
     pub severity: Severity,
     /// Ways to more rights that it is part of, by their ids.
     pub patterns: Vec<&'static str>,
-    /// Techniques of ATT&CK v18.
-    pub attack: Vec<&'static str>,
-    /// Controls of the CIS AWS Foundations Benchmark v3.0.0.
-    pub cis: Vec<&'static str>,
     /// Whether the attribute ends with another value than it began with; `None` of what was inferred.
     pub net: Option<bool>,
     /// The event that brought the value back.
@@ -77,14 +59,66 @@ pub struct Item {
     pub order: Ordering,
     /// What differs between two documents.
     pub statements: Option<Documents>,
-    /// Of what a snapshot shows: from when to when it can have happened.
-    pub window: Option<(Option<EventTime>, EventTime)>,
-    /// Of what a snapshot shows: the event that said otherwise.
+    /// Of what has no event: what is known of the one that is missing.
+    pub missing: Option<Box<Missing>>,
+}
+
+/// The part of an item that is the same for all that somebody did from one place.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct Caller {
+    /// Who it was.
+    pub actor_arn: Option<Arc<str>>,
+    /// From where.
+    pub source_ip: Option<Arc<str>>,
+    /// With what.
+    pub user_agent: Option<Arc<str>>,
+    /// In which region.
+    pub region: Option<Arc<str>>,
+    /// `type` of the identity.
+    pub actor_type: Option<Arc<str>>,
+    /// The role or user whose session it was.
+    pub session_issuer: Option<Arc<str>>,
+    /// The key that signed.
+    pub access_key_id: Option<Arc<str>>,
+    /// Whether the session had MFA; `None` where the record does not say.
+    pub mfa: Option<bool>,
+}
+
+/// What is known of an event that the log lacks.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Missing {
+    /// From when to when it can have happened.
+    pub window: (Option<EventTime>, EventTime),
+    /// The event that said otherwise.
     pub contradicts: Option<Arc<str>>,
-    /// Of what a snapshot shows: how certain it is that an event is missing.
+    /// How certain it is that it is missing.
     pub certainty: Option<super::Certainty>,
     /// Gaps of the log that the window has in it.
     pub gaps: Vec<String>,
+}
+
+impl Missing {
+    /// One that happened in that time.
+    pub(super) const fn within(since: Option<EventTime>, until: EventTime) -> Self {
+        Self { window: (since, until), contradicts: None, certainty: None, gaps: Vec::new() }
+    }
+}
+
+impl Caller {
+    /// The caller of an event.
+    pub(super) fn of(event: &IamEvent) -> Self {
+        let actor = &event.actor;
+        Self {
+            actor_arn: actor.name().cloned(),
+            source_ip: event.source_ip_address.clone(),
+            user_agent: event.user_agent.clone(),
+            region: Some(event.aws_region.clone()),
+            actor_type: Some(actor.kind.clone()),
+            session_issuer: actor.session_issuer.clone(),
+            access_key_id: actor.access_key_id.clone(),
+            mfa: actor.mfa,
+        }
+    }
 }
 
 /// Where something is to be looked up.
@@ -149,24 +183,15 @@ impl Item {
             attribute,
             before,
             after,
-            actor_arn,
+            by,
             event_id,
             risk,
             account,
             event_time,
-            source_ip,
-            user_agent,
-            region,
-            actor_type,
-            session_issuer,
-            access_key_id,
-            mfa,
             evidence: _,
             confidence,
             severity,
             patterns,
-            attack,
-            cis,
             net,
             reverted_by,
             caused_by,
@@ -175,21 +200,44 @@ impl Item {
             near_miss,
             order,
             statements,
-            window,
-            contradicts,
-            certainty,
-            gaps,
+            missing,
         } = self;
+        let nobody = Caller::default();
+        let Caller { actor_arn, source_ip, user_agent, region, actor_type, session_issuer, access_key_id, mfa } =
+            by.as_deref().unwrap_or(&nobody);
+        let missing = missing.as_deref();
+        let window = missing.map(|missing| missing.window);
+        let contradicts = missing.and_then(|missing| missing.contradicts.as_ref());
+        let certainty = missing.and_then(|missing| missing.certainty);
+        let gaps = missing.map(|missing| &*missing.gaps).unwrap_or_default();
+        let (attack, cis) = (self.attack(), kind.cis());
         let mut fields = serializer.serialize_struct("Item", 35)?;
         macro_rules! write {
             ($($name:ident)*) => {
-                $(fields.serialize_field(stringify!($name), $name)?;)*
+                $(fields.serialize_field(stringify!($name), &$name)?;)*
             };
         }
         write!(entity kind attribute before after actor_arn event_id risk account event_time source_ip user_agent region actor_type session_issuer access_key_id mfa);
         fields.serialize_field("evidence", evidence)?;
         write!(confidence severity patterns attack cis net reverted_by caused_by confirmed_by approved_by near_miss order statements window contradicts certainty gaps);
         fields.end()
+    }
+
+    /// Who did it; `None` of what was inferred.
+    pub fn actor_arn(&self) -> Option<&Arc<str>> {
+        self.by.as_ref()?.actor_arn.as_ref()
+    }
+
+    /// Techniques of ATT&CK v18.
+    pub fn attack(&self) -> Vec<&'static str> {
+        let extra = match (self.kind, self.risk) {
+            (Kind::RoleTrustChanged, Risk::ExternalTrust) => Some("T1199"),
+            (Kind::RoleTrustChanged, Risk::FederatedTrust) => Some("T1484.002"),
+            (Kind::RoleTrustChanged, Risk::PrivilegeEscalation) => Some("T1548.005"),
+            (Kind::RoleTrustChanged, Risk::GuardrailWeakening | Risk::MfaWeakening) => Some("T1556.009"),
+            _ => None,
+        };
+        self.kind.attack().iter().copied().chain(extra).collect()
     }
 
     /// An item that nobody is known to have done.
@@ -200,24 +248,15 @@ impl Item {
             attribute,
             before,
             after,
-            actor_arn: None,
+            by: None,
             event_id: None,
             risk: Risk::LogIntegrity,
             account,
             event_time: None,
-            source_ip: None,
-            user_agent: None,
-            region: None,
-            actor_type: None,
-            session_issuer: None,
-            access_key_id: None,
-            mfa: None,
             evidence: Vec::new(),
             confidence: Vec::new(),
             severity: kind.severity(Risk::LogIntegrity),
             patterns: Vec::new(),
-            attack: kind.attack().to_vec(),
-            cis: kind.cis().to_vec(),
             net: None,
             reverted_by: None,
             caused_by: None,
@@ -226,10 +265,7 @@ impl Item {
             near_miss: None,
             order: Ordering::Exact,
             statements: None,
-            window: None,
-            contradicts: None,
-            certainty: None,
-            gaps: Vec::new(),
+            missing: None,
         }
     }
 
@@ -244,26 +280,10 @@ impl Item {
     }
 
     /// Notes who did it, and how, with the risk that it has.
-    pub(super) fn done_by(mut self, event: &IamEvent, risk: Risk) -> Self {
-        let actor = &event.actor;
-        self.actor_arn = actor.name().cloned();
-        self.source_ip.clone_from(&event.source_ip_address);
-        self.user_agent.clone_from(&event.user_agent);
-        self.region = Some(event.aws_region.clone());
-        self.actor_type = Some(actor.kind.clone());
-        self.session_issuer.clone_from(&actor.session_issuer);
-        self.access_key_id.clone_from(&actor.access_key_id);
-        self.mfa = actor.mfa;
+    pub(super) fn done_by(mut self, caller: Arc<Caller>, risk: Risk) -> Self {
+        self.by = Some(caller);
         self.risk = risk;
         self.severity = self.kind.severity(risk);
-        let extra = match (self.kind, risk) {
-            (Kind::RoleTrustChanged, Risk::ExternalTrust) => "T1199",
-            (Kind::RoleTrustChanged, Risk::FederatedTrust) => "T1484.002",
-            (Kind::RoleTrustChanged, Risk::PrivilegeEscalation) => "T1548.005",
-            (Kind::RoleTrustChanged, Risk::GuardrailWeakening | Risk::MfaWeakening) => "T1556.009",
-            _ => "",
-        };
-        self.attack.extend(Some(extra).filter(|extra| !extra.is_empty()));
         self
     }
 

@@ -32,7 +32,7 @@ pub use approval::{ApprovedChange, NotApprovals, read_approvals};
 pub(super) use check::{KEY_SECONDS, SESSION_SECONDS, USE_SECONDS};
 pub(super) use confirm::ENTRY_SECONDS;
 pub use document::{Documents, StatementDiff};
-pub use item::{Doubt, Evidence, Item, Ordering};
+pub use item::{Caller, Doubt, Evidence, Item, Missing, Ordering};
 pub use launch::Launch;
 
 /// What events are compared with.
@@ -84,6 +84,8 @@ pub struct Drift {
     pub approved_not_observed: Vec<String>,
     /// Times in which calls that the log has kept trails from recording, in their order.
     pub gaps: Vec<Gap>,
+    /// What was known at the start: of the baselines, or of the log until [`Setup::t0`].
+    pub start: State,
     /// What is known of all entities at the end.
     pub state: State,
 }

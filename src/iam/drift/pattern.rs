@@ -67,7 +67,7 @@ impl View<'_> {
             Kind::PolicyVersionDeleted | Kind::InlinePolicyDeleted if self.is_self() && holds_deny(before) => vec!["N02"],
             Kind::PolicyDetached if self.is_self() => {
                 let document = self.scene.state.policy_document(&attribute.key);
-                if document.is_some_and(|document| holds_deny(&document)) { vec!["N02"] } else { Vec::new() }
+                if document.is_some_and(holds_deny) { vec!["N02"] } else { Vec::new() }
             }
             _ => Vec::new(),
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::super::attribute::{Attribute, Field, Value};
 use super::super::entity::EntityKind;
 use super::super::kind::{Kind, Risk};
-use super::super::policy::{PolicyDocument, Rank};
+use super::super::policy::{Document, Rank};
 use super::super::replay::Step;
 use super::super::state::{EntityId, State, holds_deny, is_quarantine};
 use super::document::loses_deny;
@@ -182,12 +182,12 @@ impl Scene<'_> {
     }
 
     fn attached(&self, arn: &str) -> Risk {
-        let denies_only = || self.state.policy_document(arn).is_some_and(|document| is_denial(&document));
+        let denies_only = || self.state.policy_document(arn).is_some_and(is_denial);
         if is_quarantine(arn) || denies_only() { Risk::Hardening } else { grant(None, self.state.policy_rank(arn)) }
     }
 
     fn detached(&self, arn: &str) -> Risk {
-        let denies = || self.state.policy_document(arn).is_some_and(|document| holds_deny(&document));
+        let denies = || self.state.policy_document(arn).is_some_and(holds_deny);
         if is_quarantine(arn) || denies() { Risk::GuardrailWeakening } else { Risk::PermissionReduction }
     }
 
@@ -241,7 +241,7 @@ fn reduction(before: &Value) -> Risk {
 
 /// Whether all statements of a document deny.
 fn is_denial(document: &Value) -> bool {
-    document.policy().is_some_and(PolicyDocument::only_denies)
+    document.policy().is_some_and(Document::only_denies)
 }
 
 const fn if_on(is_on: bool, risk: Risk) -> Risk {

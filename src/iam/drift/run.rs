@@ -17,8 +17,8 @@ use super::check::{Checks, learn};
 use super::compare::compare;
 use super::confirm::Confirmations;
 use super::document::Documents;
-use super::finish::{Track, finish};
-use super::item::{Doubt, Item, Ordering};
+use super::finish::{Track, Tracks, finish};
+use super::item::{Caller, Doubt, Item, Missing, Ordering};
 use super::launch::Launches;
 use super::pattern::{actor, patterns};
 use super::refused::Refusals;
@@ -26,7 +26,7 @@ use super::risk::Scene;
 use super::trail::trail_gaps;
 use super::trust::TrustChange;
 use super::{Coverage, Drift, Setup};
-use crate::frame::Texts;
+use crate::frame::{Once, Texts};
 use crate::severity::Severity;
 use crate::time::EventTime;
 
@@ -36,9 +36,13 @@ pub(super) fn run(events: &[IamEvent], setup: &Setup) -> Drift {
     let mut later: Vec<&Snapshot> = setup.later.iter().collect();
     later.sort_by(|left, right| (right.taken, &right.account).cmp(&(left.taken, &left.account)));
     let mut schedule = Schedule::new(&events);
+    let mut start = None;
     while let Some(upcoming) = schedule.upcoming() {
         while let Some(snapshot) = later.pop_if(|snapshot| is_after(upcoming.event_time, snapshot.taken.1)) {
             run.compare(snapshot);
+        }
+        if start.is_none() && setup.t0.is_none_or(|t0| upcoming.event_time > t0) {
+            start = Some(run.state.clone());
         }
         let Some(batch) = schedule.next(&run.state) else { break };
         run.batch(&batch);
@@ -59,6 +63,7 @@ pub(super) fn run(events: &[IamEvent], setup: &Setup) -> Drift {
         duplicate_mismatches: mismatches,
         approved_not_observed,
         gaps: gaps.into_iter().map(|gap| gap.gap).collect(),
+        start: start.unwrap_or_else(|| state.clone()),
         state,
     }
 }
@@ -90,7 +95,7 @@ struct Run<'r> {
     items: Vec<Draft>,
     launches: Launches,
     confirmations: Confirmations,
-    tracks: BTreeMap<(EntityId, Attribute), Track>,
+    tracks: Tracks,
     checks: Checks,
     refusals: Refusals,
     coverage: Coverage,
@@ -99,6 +104,7 @@ struct Run<'r> {
     provisioned: BTreeMap<Arc<str>, (EventTime, Arc<str>)>,
     /// Keys of entities and paths of attributes, which many items share.
     texts: Texts,
+    callers: Once<Caller>,
     /// Versions of policies that were made with rights, and not as the default.
     staged: BTreeSet<(EntityId, Arc<str>)>,
     places: Places,
@@ -112,8 +118,9 @@ impl<'r> Run<'r> {
             items: Vec::new(),
             launches: Launches::default(),
             texts: Texts::default(),
+            callers: Once::default(),
             confirmations: Confirmations::default(),
-            tracks: BTreeMap::new(),
+            tracks: Tracks::default(),
             checks: Checks::new(setup, events),
             refusals: Refusals::default(),
             coverage: Coverage::default(),
@@ -221,13 +228,13 @@ impl<'r> Run<'r> {
         item.order = order;
         if step.is_inferred {
             if *kind == Kind::UnexplainedChange {
-                item.window = Some((self.places.begun(&item.account), event.event_time));
+                item.missing = Some(Box::new(Missing::within(self.places.begun(&item.account), event.event_time)));
             }
             return Some(Draft::inferred(item));
         }
         let scene = Scene { state: &self.state, actor: by.actor, trusted: &self.setup.trusted_accounts, was_staged: by.was_staged };
         let risk = scene.risk(step);
-        item = item.done_by(event, risk).doubting(before, after);
+        item = item.done_by(self.callers.share(Arc::new(Caller::of(event))), risk).doubting(before, after);
         item.patterns = patterns(&scene, event, step, risk, by.rank_before).into_iter().collect();
         item.statements = Documents::of(before, after);
         item.severity = self.severity(step, &item, by.actor, by.rank_before);
@@ -242,7 +249,8 @@ impl<'r> Run<'r> {
     /// The default of the kind, one step worse for the root user, for what has all rights, and without MFA.
     fn severity(&self, step: &Step, item: &Item, actor: Option<EntityId>, rank_before: Rank) -> Severity {
         let Some(entity) = self.state.entity(step.entity) else { return item.severity };
-        let is_root = entity.reference.kind == EntityKind::Root || item.actor_type.as_deref() == Some("Root");
+        let is_by = |kind: &str| item.by.as_ref().is_some_and(|by| by.actor_type.as_deref() == Some(kind));
+        let is_root = entity.reference.kind == EntityKind::Root || is_by("Root");
         let is_last_device = step.kind == Kind::MfaDeactivated
             && entity.value(&Attribute::plain(Field::LoginProfile)).presence() == Some(true)
             && entity.keys(Field::MfaDevice).next().is_none();
@@ -250,10 +258,10 @@ impl<'r> Run<'r> {
         if is_last_device || is_open || (step.kind == Kind::AccessKeyCreated && entity.reference.kind == EntityKind::Root) {
             return Severity::Critical;
         }
-        let has_all_rights = rank_before == Rank::Admin && actor == Some(step.entity) || self.state.rank(step.entity) == Rank::Admin;
         // The records of a role's sessions say that there was no MFA also where nobody could be asked for it.
-        let lacks_mfa = item.mfa == Some(false) && item.actor_type.as_deref() == Some("IAMUser");
-        let is_raised = item.severity > Severity::Info && (is_root || has_all_rights || lacks_mfa);
+        let lacks_mfa = item.by.as_ref().is_some_and(|by| by.mfa == Some(false)) && is_by("IAMUser");
+        let has_all_rights = || rank_before == Rank::Admin && actor == Some(step.entity) || self.state.rank(step.entity) == Rank::Admin;
+        let is_raised = item.severity > Severity::Info && (is_root || lacks_mfa || has_all_rights());
         if is_raised { item.severity.raised() } else { item.severity }
     }
 

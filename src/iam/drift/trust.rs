@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 
 use super::super::attribute::Value;
 use super::super::kind::Risk;
-use super::super::policy::PolicyDocument;
+use super::super::policy::Document;
 use super::super::policy::pattern::matches_exactly;
 
 /// What a trust policy lets in that it did not before, and which conditions it dropped.
@@ -73,7 +73,7 @@ type Guards = BTreeMap<String, BTreeSet<String>>;
 /// Each principal that the policy allows, with the conditions that all of its statements have.
 fn principals(policy: &Value) -> BTreeMap<(String, String), Guards> {
     let mut found: BTreeMap<(String, String), Guards> = BTreeMap::new();
-    let statements = policy.policy().map(PolicyDocument::forms).unwrap_or_default().into_iter().map(|form| form.compared);
+    let statements = policy.policy().and_then(Document::policy).map(|policy| policy.statements()).unwrap_or_default().into_iter();
     for statement in statements.filter(|statement| statement.get("Effect").and_then(Json::as_str) == Some("Allow")) {
         let guards = guards(&statement);
         for principal in named(&statement) {

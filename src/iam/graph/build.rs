@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::super::attribute::{Attribute, Field};
 use super::super::entity::{EntityKind, EntityRef, is_aws_managed};
-use super::super::policy::{Allow, PolicyDocument, Rank};
+use super::super::policy::{Allow, Document, PolicyDocument, Rank};
 use super::super::state::{Entity, EntityId, State};
 use super::{Edge, Graph, Means, Node, Party, center};
 
@@ -14,7 +14,8 @@ impl Graph {
     pub fn of(state: &State) -> Self {
         let everything = PolicyDocument::parse(FULL_IAM).ok();
         let mut builder = Builder::new(state);
-        let holders: Vec<Holder<'_>> = builder.current.iter().filter_map(|id| Holder::of(state, *id, everything.as_ref())).collect();
+        let read = Read::of(state);
+        let holders: Vec<Holder<'_>> = builder.current.iter().filter_map(|id| Holder::of(state, &read, *id, everything.as_ref())).collect();
         let by_id: BTreeMap<EntityId, &Holder<'_>> = holders.iter().map(|holder| (holder.id, holder)).collect();
         for holder in &holders {
             builder.own_rights(holder, &by_id);
@@ -30,6 +31,23 @@ impl Graph {
     }
 }
 
+/// The documents of all entities, each read once however many have it.
+struct Read<'s>(BTreeMap<EntityId, BTreeMap<&'s Attribute, PolicyDocument>>);
+
+impl<'s> Read<'s> {
+    fn of(state: &'s State) -> Self {
+        let of_entity = |entity: &'s Entity| {
+            let each = entity.attributes().filter_map(|(attribute, held)| Some((attribute, held.value.policy()?.policy()?)));
+            each.collect::<BTreeMap<_, _>>()
+        };
+        Self(state.entities().map(|(id, entity)| (id, of_entity(entity))).collect())
+    }
+
+    fn at(&self, id: EntityId, attribute: &Attribute) -> Option<&PolicyDocument> {
+        self.0.get(&id)?.get(attribute)
+    }
+}
+
 /// A user, group or role, with the documents that it has itself.
 struct Holder<'s> {
     id: EntityId,
@@ -42,10 +60,11 @@ struct Holder<'s> {
 }
 
 impl<'s> Holder<'s> {
-    fn of(state: &'s State, id: EntityId, full_iam: Option<&'s PolicyDocument>) -> Option<Self> {
+    fn of(state: &'s State, read: &'s Read<'_>, id: EntityId, full_iam: Option<&'s PolicyDocument>) -> Option<Self> {
         let entity =
             state.entity(id).filter(|entity| matches!(party(entity.reference.kind), Some(Party::User | Party::Group | Party::Role)))?;
-        let mut documents: Vec<&PolicyDocument> = entity.keys(Field::InlinePolicy).filter_map(|(_, value)| value.policy()).collect();
+        let mut documents: Vec<&PolicyDocument> =
+            entity.keys(Field::InlinePolicy).filter_map(|(attribute, _)| read.at(id, attribute)).collect();
         let mut rank = entity.keys(Field::InlinePolicy).filter_map(|(_, value)| value.rank()).max();
         let mut policies = Vec::new();
         for (attribute, _) in entity.keys(Field::AttachedPolicy) {
@@ -54,9 +73,8 @@ impl<'s> Holder<'s> {
                 documents.extend(full_iam.filter(|_| attribute.key.ends_with("/IAMFullAccess")));
             } else {
                 policies.push(&*attribute.key);
-                let policy = EntityRef::from_arn(&attribute.key).and_then(|policy| state.entity(state.find(&policy)?));
-                let document = policy.and_then(|policy| policy.held(&Attribute::plain(Field::DefaultDocument)));
-                documents.extend(document.and_then(|held| held.value.policy()));
+                let policy = EntityRef::from_arn(&attribute.key).and_then(|policy| state.find(&policy));
+                documents.extend(policy.and_then(|policy| read.at(policy, &Attribute::plain(Field::DefaultDocument))));
             }
         }
         let allows = documents.into_iter().flat_map(PolicyDocument::allowances).collect();
@@ -192,7 +210,7 @@ impl<'s> Builder<'s> {
 
     /// Whom a role lets in. Where it lets in its own account, those come in who are allowed to call `sts:AssumeRole` on it.
     fn entrants(&mut self, role: &Holder<'s>, holders: &[Holder<'s>]) {
-        let trust = role.entity.held(&Attribute::plain(Field::TrustPolicy)).and_then(|held| held.value.policy());
+        let trust = role.entity.held(&Attribute::plain(Field::TrustPolicy)).and_then(|held| held.value.policy()?.policy());
         let Some(trust) = trust.filter(|_| role.entity.reference.kind == EntityKind::Role) else { return };
         for statement in trust.allowances() {
             for (kind, name) in statement.entrants() {
@@ -241,7 +259,7 @@ impl<'s> Builder<'s> {
 
     fn is_for_services(&self, role: EntityId) -> bool {
         let trust = self.state.value(role, &Attribute::plain(Field::TrustPolicy));
-        trust.policy().is_some_and(|trust| trust.trust().grants.iter().any(|grant| !grant.services.is_empty()))
+        trust.policy().and_then(Document::policy).is_some_and(|trust| trust.trust().grants.iter().any(|grant| !grant.services.is_empty()))
     }
 
     /// Whether a statement reaches a name; counted as not compared where that would take more than is left.

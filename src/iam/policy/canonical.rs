@@ -2,6 +2,9 @@
 //!
 //! Overlapping statements are not merged and wildcards not expanded, as that would hide what was written.
 
+use std::cmp::Ordering;
+use std::ops::Range;
+
 use serde_json::{Map, Value};
 
 use super::{PolicyDocument, Statement};
@@ -11,9 +14,7 @@ impl PolicyDocument {
     /// The form that documents are compared by: sorted keys and sets, actions and condition keys in
     /// lower case, no `Sid`, statements in the order of their bytes, no spaces.
     pub fn canonical(&self) -> String {
-        let mut statements: Vec<(String, Value)> = self.statements.iter().map(compared).collect();
-        statements.sort_by(|left, right| left.0.cmp(&right.0));
-        self.with_statements(statements.into_iter().map(|(_, value)| value)).to_string()
+        self.written().canonical.text
     }
 
     /// The SHA-256 of [`canonical`](Self::canonical), in lower-case hex: the document's id.
@@ -21,71 +22,95 @@ impl PolicyDocument {
         sha256_hex(self.canonical().as_bytes())
     }
 
-    /// The same form for the reader: actions and condition keys as they were written, with each `Sid` that is not empty.
-    pub fn to_value(&self) -> Value {
+    /// The canonical form, and the same for the reader: actions and condition keys as they were written, with each `Sid`
+    /// that is not empty.
+    pub(super) fn written(&self) -> WrittenForms {
         let mut statements: Vec<(String, &Statement)> =
-            self.statements.iter().map(|statement| (compared(statement).0, statement)).collect();
+            self.statements.iter().map(|statement| (text(&compared(statement)), statement)).collect();
         statements.sort_by(|left, right| left.0.cmp(&right.0));
-        self.with_statements(statements.into_iter().map(|(_, statement)| Value::Object(statement.0.clone())))
+        let shown = self.with_statements(statements.iter().map(|(_, statement)| text(&statement.0)));
+        WrittenForms { canonical: self.with_statements(statements.into_iter().map(|(compared, _)| compared)), shown }
     }
 
-    /// Its statements in the order of the canonical form, each as it is compared and as it was written.
-    pub(in crate::iam) fn forms(&self) -> Vec<Form<'_>> {
-        let mut forms: Vec<(String, Form<'_>)> = self
+    /// Its statements in the order of the canonical form, as they are compared.
+    pub(in crate::iam) fn statements(&self) -> Vec<Value> {
+        let mut statements: Vec<(String, Value)> = self
             .statements
             .iter()
             .map(|statement| {
-                let (text, compared) = compared(statement);
-                (text, Form { compared, shown: &statement.0 })
+                let compared = compared(statement);
+                (text(&compared), Value::Object(compared))
             })
             .collect();
-        forms.sort_by(|left, right| left.0.cmp(&right.0));
-        forms.into_iter().map(|(_, form)| form).collect()
+        statements.sort_by(|left, right| left.0.cmp(&right.0));
+        statements.into_iter().map(|(_, compared)| compared).collect()
     }
 
-    fn with_statements(&self, statements: impl Iterator<Item = Value>) -> Value {
-        let mut elements = self.elements.clone();
-        elements.insert("Statement".to_owned(), Value::Array(statements.collect()));
-        Value::Object(in_order(elements))
+    /// The document as JSON text, with its statements as they are given.
+    fn with_statements(&self, statements: impl Iterator<Item = String>) -> WrittenForm {
+        let mut form = WrittenForm { text: "{".to_owned(), statements: Vec::new() };
+        let (before, after): (Vec<_>, Vec<_>) = self.elements.iter().partition(|(name, _)| name.as_str() < "Statement");
+        let element = |(name, value): (&String, &Value)| format!("{}:{value}", Value::from(name.as_str()));
+        for written in before.into_iter().map(element) {
+            form.text.push_str(&written);
+            form.text.push(',');
+        }
+        form.text.push_str("\"Statement\":[");
+        for (number, statement) in statements.enumerate() {
+            form.text.push_str(if number == 0 { "" } else { "," });
+            let start = form.text.len();
+            form.text.push_str(&statement);
+            form.statements.push(start..form.text.len());
+        }
+        form.text.push(']');
+        for written in after.into_iter().map(element) {
+            form.text.push(',');
+            form.text.push_str(&written);
+        }
+        form.text.push('}');
+        form
     }
 }
 
-/// One statement of a document in two forms.
-pub(in crate::iam) struct Form<'d> {
-    /// As documents are compared.
-    pub(in crate::iam) compared: Value,
-    /// For the reader.
-    pub(in crate::iam) shown: &'d Map<String, Value>,
+/// A document's two forms; both have its statements in one order.
+pub(super) struct WrittenForms {
+    pub(super) canonical: WrittenForm,
+    pub(super) shown: WrittenForm,
+}
+
+/// A form as JSON text, with the places of the statements in it.
+pub(super) struct WrittenForm {
+    pub(super) text: String,
+    pub(super) statements: Vec<Range<usize>>,
 }
 
 /// A statement in its normal form: lists are sets, a principal is an object, conditions hold lists of texts.
-pub(super) fn statement(elements: Map<String, Value>) -> Statement {
-    let elements = elements.into_iter().filter(|(name, value)| name != "Sid" || value != "");
-    let elements = elements.map(|(name, value)| {
-        let value = match name.as_str() {
-            "Action" | "NotAction" | "Resource" | "NotResource" => set(value),
-            "Principal" | "NotPrincipal" => principals(value),
-            "Condition" => conditions(value),
-            _ => normal(value),
-        };
-        (name, value)
-    });
-    Statement(in_order(elements.collect()))
+pub(super) fn statement(mut elements: Map<String, Value>) -> Statement {
+    elements.retain(|name, value| name != "Sid" || value != "");
+    Statement(changed(elements, |name, value| match name {
+        "Action" | "NotAction" | "Resource" | "NotResource" => set(value),
+        "Principal" | "NotPrincipal" => principals(value),
+        "Condition" => conditions(value),
+        _ => normal(value),
+    }))
 }
 
 /// A value with the keys of all of its objects in order.
 pub(super) fn normal(value: Value) -> Value {
     match value {
-        Value::Object(elements) => Value::Object(in_order(elements.into_iter().map(|(key, value)| (key, normal(value))).collect())),
+        Value::Object(elements) => Value::Object(changed(elements, |_, value| normal(value))),
         Value::Array(values) => Value::Array(values.into_iter().map(normal).collect()),
         scalar => scalar,
     }
 }
 
-fn in_order(elements: Map<String, Value>) -> Map<String, Value> {
-    let mut elements: Vec<(String, Value)> = elements.into_iter().collect();
-    elements.sort_by(|left, right| left.0.cmp(&right.0));
-    elements.into_iter().collect()
+/// An object with other values, and its keys in order.
+fn changed(mut elements: Map<String, Value>, change: impl Fn(&str, Value) -> Value) -> Map<String, Value> {
+    for (name, value) in &mut elements {
+        *value = change(name, value.take());
+    }
+    elements.sort_keys();
+    elements
 }
 
 /// What is not a list becomes one; lists lose their repeats and their order.
@@ -95,12 +120,16 @@ fn set(value: Value) -> Value {
         one => vec![one],
     };
     let mut values: Vec<Value> = values.into_iter().map(normal).collect();
-    // Texts by their own bytes and before all else; the rest, which IAM refuses, by its JSON.
-    values.sort_by_cached_key(|value| match value {
-        Value::String(text) => (false, text.clone()),
-        other => (true, other.to_string()),
-    });
-    values.dedup();
+    if values.len() > 1 {
+        // Texts by their own bytes and before all else; the rest, which IAM refuses, by its JSON.
+        values.sort_by(|left, right| match (left, right) {
+            (Value::String(left), Value::String(right)) => left.cmp(right),
+            (Value::String(_), _) => Ordering::Less,
+            (_, Value::String(_)) => Ordering::Greater,
+            (left, right) => left.to_string().cmp(&right.to_string()),
+        });
+        values.dedup();
+    }
     Value::Array(values)
 }
 
@@ -111,11 +140,7 @@ fn principals(value: Value) -> Value {
         Value::String(text) if text == "*" => Map::from_iter([("AWS".to_owned(), Value::String(text))]),
         other => return normal(other),
     };
-    let kinds = kinds.into_iter().map(|(kind, names)| {
-        let names = if kind == "AWS" { set(map_texts(names, account_root)) } else { set(names) };
-        (kind, names)
-    });
-    Value::Object(in_order(kinds.collect()))
+    Value::Object(changed(kinds, |kind, names| if kind == "AWS" { set(map_texts(names, account_root)) } else { set(names) }))
 }
 
 fn account_root(text: String) -> String {
@@ -138,14 +163,10 @@ fn map_texts(value: Value, change: fn(String) -> String) -> Value {
 /// Operators and keys as they are written, values as sets of texts.
 fn conditions(value: Value) -> Value {
     let Value::Object(operators) = value else { return normal(value) };
-    let operators = operators.into_iter().map(|(operator, keys)| match keys {
-        Value::Object(keys) => {
-            let keys = keys.into_iter().map(|(key, values)| (key, set(scalars_as_texts(values))));
-            (operator, Value::Object(in_order(keys.collect())))
-        }
-        other => (operator, normal(other)),
-    });
-    Value::Object(in_order(operators.collect()))
+    Value::Object(changed(operators, |_, keys| match keys {
+        Value::Object(keys) => Value::Object(changed(keys, |_, values| set(scalars_as_texts(values)))),
+        other => normal(other),
+    }))
 }
 
 fn scalars_as_texts(value: Value) -> Value {
@@ -156,8 +177,8 @@ fn scalars_as_texts(value: Value) -> Value {
     }
 }
 
-/// The statement as it is compared, with its bytes.
-fn compared(statement: &Statement) -> (String, Value) {
+/// The statement as it is compared.
+fn compared(statement: &Statement) -> Map<String, Value> {
     let elements = statement.0.iter().filter(|(name, _)| *name != "Sid").map(|(name, value)| {
         let value = match name.as_str() {
             "Action" | "NotAction" => set(map_texts(value.clone(), |text| text.to_ascii_lowercase())),
@@ -166,8 +187,13 @@ fn compared(statement: &Statement) -> (String, Value) {
         };
         (name.clone(), value)
     });
-    let value = Value::Object(elements.collect());
-    (value.to_string(), value)
+    elements.collect()
+}
+
+/// An object as JSON text.
+fn text(elements: &Map<String, Value>) -> String {
+    // It can only fail in a sink that does.
+    serde_json::to_string(elements).unwrap_or_default()
 }
 
 /// Keys in lower case, down to `depth`. What two keys then share is put together, so that nothing is lost from the form.
@@ -186,7 +212,8 @@ fn lower_keys(value: Value, depth: u32) -> Value {
         };
         lower.insert(key, value);
     }
-    Value::Object(in_order(lower))
+    lower.sort_keys();
+    Value::Object(lower)
 }
 
 fn together(left: Value, right: Value) -> Value {
@@ -199,7 +226,8 @@ fn together(left: Value, right: Value) -> Value {
                 };
                 left.insert(key, value);
             }
-            Value::Object(in_order(left))
+            left.sort_keys();
+            Value::Object(left)
         }
         (Value::Array(left), Value::Array(right)) => set(Value::Array(left.into_iter().chain(right).collect())),
         (left, right) => set(Value::Array(vec![left, right])),
@@ -225,7 +253,7 @@ pub(in crate::iam) mod tests {
             "Version": "2012-10-17"
         }"#;
         insta::assert_snapshot!(parse(text).canonical(), @r#"{"Statement":[{"Action":["ec2:run*","s3:get*"],"Condition":{"bool":{"aws:securetransport":["true"]},"numericlessthan":{"s3:max-keys":["10"]}},"Effect":"Allow","Resource":["*"]}],"Version":"2012-10-17"}"#);
-        insta::assert_snapshot!(parse(text).to_value().to_string(), @r#"{"Statement":[{"Action":["S3:Get*","ec2:Run*","s3:get*"],"Condition":{"Bool":{"AWS:SecureTransport":["true"]},"NumericLessThan":{"s3:max-keys":["10"]}},"Effect":"Allow","Resource":["*"]}],"Version":"2012-10-17"}"#);
+        insta::assert_snapshot!(parse(text).written().shown.text, @r#"{"Statement":[{"Action":["S3:Get*","ec2:Run*","s3:get*"],"Condition":{"Bool":{"AWS:SecureTransport":["true"]},"NumericLessThan":{"s3:max-keys":["10"]}},"Effect":"Allow","Resource":["*"]}],"Version":"2012-10-17"}"#);
     }
 
     #[test]
@@ -245,8 +273,10 @@ pub(in crate::iam) mod tests {
         let bare = of(r#"{"Statement":[{"Effect":"Allow","Action":"a:b","Resource":"*"}]}"#);
         assert_eq!(bare, of(r#"{"Version":"2008-10-17","Statement":{"Sid":"Mine","Resource":["*","*"],"Action":"A:B","Effect":"Allow"}}"#));
         assert_ne!(bare, of(r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"a:b","Resource":"*"}]}"#));
-        let shown = parse(r#"{"Statement":[{"Sid":"Mine"},{"Sid":""}]}"#).to_value();
-        assert_eq!(shown["Statement"], json!([{"Sid": "Mine"}, {}]));
+        let shown = parse(r#"{"Statement":[{"Sid":"Mine"},{"Sid":""}]}"#).written().shown;
+        assert_eq!(shown.text, r#"{"Statement":[{"Sid":"Mine"},{}],"Version":"2008-10-17"}"#);
+        let statements: Vec<&str> = shown.statements.into_iter().filter_map(|place| shown.text.get(place)).collect();
+        assert_eq!(statements, [r#"{"Sid":"Mine"}"#, "{}"]);
     }
 
     #[test]
@@ -354,9 +384,9 @@ pub(in crate::iam) mod tests {
         fn the_form_is_its_own_form(document in any_document()) {
             let once = parse(&document.to_string());
             prop_assert_eq!(parse(&once.canonical()).canonical(), once.canonical());
-            let shown = once.to_value().to_string();
+            let shown = once.written().shown.text;
             prop_assert_eq!(parse(&shown).canonical(), once.canonical());
-            prop_assert_eq!(parse(&shown).to_value().to_string(), shown);
+            prop_assert_eq!(parse(&shown).written().shown.text, shown);
         }
 
         #[test]

@@ -7,6 +7,7 @@
 
 mod allow;
 mod canonical;
+mod kept;
 mod parse;
 pub(in crate::iam) mod pattern;
 mod rank;
@@ -15,9 +16,9 @@ mod trust;
 use serde_json::{Map, Value};
 
 pub(in crate::iam) use allow::Allow;
-pub(in crate::iam) use canonical::Form;
 #[cfg(test)]
 pub(in crate::iam) use canonical::tests;
+pub use kept::Document;
 pub use parse::{MAX_CHARACTERS, MAX_STATEMENTS, NotAPolicy};
 pub use rank::{Rank, Ranking};
 pub use trust::{Outsiders, Trust, TrustGrant};
@@ -45,11 +46,6 @@ impl PolicyDocument {
     /// Whether an object of the document named a key twice; the last one counts.
     pub const fn has_duplicate_key(&self) -> bool {
         self.duplicate_key
-    }
-
-    /// Whether there are statements, and all of them deny.
-    pub(in crate::iam) fn only_denies(&self) -> bool {
-        !self.statements.is_empty() && self.denies() == self.statements.len()
     }
 
     /// How many statements deny; no answer here weighs them.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::cell::Cell;
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
 use super::canonical::{normal, statement};
@@ -23,6 +23,13 @@ pub const MAX_CHARACTERS: usize = 131_072;
 /// The shortest statement that IAM takes, `{"Effect":"Deny","Action":"*","Resource":"*"},`, has 46 characters,
 /// so that a document of [`MAX_CHARACTERS`] holds at most 2,849.
 pub const MAX_STATEMENTS: usize = MAX_CHARACTERS / 46;
+
+/// Lists and objects that may stand in each other: fewer than the 127 that `serde_json` reads, so that the normal form, in
+/// which a single statement and a single value stand in lists, can be read too. IAM has five levels.
+const MAX_DEPTH: usize = 120;
+
+/// The same in a normal form.
+pub(super) const FORM_DEPTH: usize = MAX_DEPTH + 2;
 
 /// Why a text is no policy document that can be judged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -68,9 +75,14 @@ impl PolicyDocument {
         if longer_than_allowed(&json) {
             return Err(NotAPolicy::TooLong);
         }
+        Self::read(&json, MAX_DEPTH)
+    }
+
+    /// Reads JSON text of any length: that of a normal form can be longer than what was written.
+    pub(super) fn read(json: &str, depth: usize) -> Result<Self, NotAPolicy> {
         let duplicate_key = Cell::new(false);
-        let mut deserializer = serde_json::Deserializer::from_str(&json);
-        let value = Tree { duplicate_key: &duplicate_key }
+        let mut deserializer = serde_json::Deserializer::from_str(json);
+        let value = Tree { duplicate_key: &duplicate_key, left: depth }
             .deserialize(&mut deserializer)
             .and_then(|value| deserializer.end().map(|()| value))
             .map_err(|error| NotAPolicy::Json(error.to_string()))?;
@@ -140,6 +152,16 @@ fn hex_byte(digits: &[u8]) -> Option<u8> {
 #[derive(Clone, Copy)]
 struct Tree<'n> {
     duplicate_key: &'n Cell<bool>,
+    /// Levels that may still come.
+    left: usize,
+}
+
+impl Tree<'_> {
+    /// For what stands one level further down.
+    fn below<E: de::Error>(self) -> Result<Self, E> {
+        let left = self.left.checked_sub(1).ok_or_else(|| E::custom("too deeply nested"))?;
+        Ok(Self { left, ..self })
+    }
 }
 
 impl<'de> DeserializeSeed<'de> for Tree<'_> {
@@ -184,17 +206,17 @@ impl<'de> Visitor<'de> for Tree<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Value, A::Error> {
-        let mut values = Vec::new();
-        while let Some(value) = list.next_element_seed(self)? {
+        let (mut values, below) = (Vec::new(), self.below()?);
+        while let Some(value) = list.next_element_seed(below)? {
             values.push(value);
         }
         Ok(Value::Array(values))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Value, A::Error> {
-        let mut elements = Map::new();
+        let (mut elements, below) = (Map::new(), self.below()?);
         while let Some(key) = object.next_key::<String>()? {
-            let value = object.next_value_seed(self)?;
+            let value = object.next_value_seed(below)?;
             if elements.insert(key, value).is_some() {
                 self.duplicate_key.set(true);
             }
@@ -279,6 +301,9 @@ mod tests {
         assert_eq!(refusal(&statements(MAX_STATEMENTS + 1)), NotAPolicy::TooManyStatements(MAX_STATEMENTS + 1));
         let deep = format!(r#"{{"Statement":[],"Id":{}"#, "[".repeat(100_000));
         assert!(matches!(refusal(&deep), NotAPolicy::Json(_)));
+        let nested = |levels: usize| format!(r#"{{"Statement":{{"Action":{}{}}}}}"#, "[".repeat(levels), "]".repeat(levels));
+        PolicyDocument::read(&parse(&nested(MAX_DEPTH - 2)).canonical(), FORM_DEPTH).expect("a normal form");
+        assert!(matches!(refusal(&nested(MAX_DEPTH - 1)), NotAPolicy::Json(_)));
     }
 
     proptest! {

@@ -6,14 +6,18 @@ mod now;
 mod proof;
 mod ties;
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
-use std::rc::Rc;
+use std::sync::Arc;
 
-use super::change::{Change, changes};
+use rayon::prelude::*;
+
+use super::change::{Change, KnownDocuments, changes_with};
 use super::drift::Ordering;
 use super::entity::EntityKey;
 use super::event::{Actor, IamEvent};
 use super::state::State;
+use crate::frame::Map;
 use crate::time::EventTime;
 pub(super) use apply::{Applier, Step};
 pub(super) use needs::{count, most, used};
@@ -41,14 +45,24 @@ pub(super) fn sorted(events: &[IamEvent]) -> Sorted<'_> {
             .then_with(|| Body::of(left).cmp(&Body::of(right)))
             .then_with(|| left.place.cmp(&right.place))
     });
-    let (mut bodies, mut ids, mut mismatches) = (HashSet::new(), HashSet::new(), BTreeSet::new());
+    let (mut firsts, mut others, mut mismatches) = (Map::default(), HashSet::new(), BTreeSet::new());
     let mut is_new: Vec<bool> = Vec::with_capacity(ranked.len());
     for (_, event) in ranked.iter().copied() {
         let id = (&*event.recipient_account_id, &*event.event_id);
-        let is_first = bodies.insert((id.0, Body::of(event)));
-        if is_first && !ids.insert(id) {
-            mismatches.insert((id.0.to_owned(), id.1.to_owned()));
-        }
+        // Nearly all ids are there once, and to look at a whole body takes far longer than at an id.
+        let is_first = match firsts.entry(id) {
+            Entry::Vacant(place) => {
+                place.insert(event);
+                true
+            }
+            Entry::Occupied(first) => {
+                let is_other = Body::of(first.get()) != Body::of(event) && others.insert((id.0, Body::of(event)));
+                if is_other {
+                    mismatches.insert((id.0.to_owned(), id.1.to_owned()));
+                }
+                is_other
+            }
+        };
         is_new.push(is_first);
     }
     let (all, mut is_new) = (ranked.len(), is_new.into_iter());
@@ -80,7 +94,7 @@ impl<'e> Body<'e> {
 #[derive(Debug)]
 pub(super) struct Batch<'e> {
     /// The events, with what they changed.
-    pub(super) events: Vec<(&'e IamEvent, Rc<[Change]>)>,
+    pub(super) events: Vec<(&'e IamEvent, Arc<[Change]>)>,
     pub(super) order: Ordering,
     /// What the order leaves open.
     pub(super) ambiguous: BTreeSet<Fact>,
@@ -96,8 +110,11 @@ struct Ordered {
 /// Hands out sorted events in batches, each solved over the state that those before it left.
 pub(super) struct Schedule<'e> {
     events: &'e [&'e IamEvent],
-    /// What events changed that were read and not handed out: those of the present second, and few after it.
-    changes: BTreeMap<usize, Rc<[Change]>>,
+    /// What events changed that were read and not handed out: those of the present second, and some after it.
+    changes: Map<usize, Arc<[Change]>>,
+    /// The first event that was not read.
+    unread: usize,
+    known: KnownDocuments,
     is_done: Vec<bool>,
     next: usize,
     /// Groups of events of the present second that share entities.
@@ -106,7 +123,15 @@ pub(super) struct Schedule<'e> {
 
 impl<'e> Schedule<'e> {
     pub(super) fn new(events: &'e [&'e IamEvent]) -> Self {
-        Self { events, changes: BTreeMap::new(), is_done: vec![false; events.len()], next: 0, groups: VecDeque::new() }
+        Self {
+            events,
+            changes: Map::default(),
+            unread: 0,
+            known: KnownDocuments::default(),
+            is_done: vec![false; events.len()],
+            next: 0,
+            groups: VecDeque::new(),
+        }
     }
 
     /// The first event of what comes next, before it is handed out.
@@ -142,7 +167,7 @@ impl<'e> Schedule<'e> {
         for index in calls {
             if let (Some(done), Some(event)) = (self.is_done.get_mut(index), self.events.get(index)) {
                 *done = true;
-                let changes = self.changes.remove(&index).unwrap_or_else(|| changes(event).into());
+                let changes = self.changes.remove(&index).unwrap_or_else(|| changes_with(event, &self.known).into());
                 events.push((*event, changes));
             }
         }
@@ -159,7 +184,22 @@ impl<'e> Schedule<'e> {
         let start = self.next;
         let all = self.events.iter().skip(start).take_while(|event| event.event_time.epoch() == first.event_time.epoch()).count();
         self.next += all;
+        self.read_ahead();
         (start..self.next).collect()
+    }
+
+    /// Reads what the events of the next second changed, and those after them, side by side.
+    fn read_ahead(&mut self) {
+        if self.unread >= self.next {
+            return;
+        }
+        let (first, end) = (self.unread, self.next.saturating_add(READ_AHEAD).min(self.events.len()));
+        let events = self.events.get(first..end).unwrap_or_default();
+        let read: Vec<Arc<[Change]>> = events.par_iter().map(|event| changes_with(event, &self.known).into()).collect();
+        for (index, changes) in (first..).zip(read).filter(|(index, _)| !self.is_taken(*index)).collect::<Vec<_>>() {
+            self.changes.entry(index).or_insert(changes);
+        }
+        self.unread = end;
     }
 
     /// Groups of events of which the place of one may depend on that of another; in the order of their first events.
@@ -236,7 +276,7 @@ impl<'e> Schedule<'e> {
     fn moved(&mut self, state: &State, index: usize) -> Option<Move> {
         let event = *self.events.get(index)?;
         // Documents are costly to read, and what a call changed does not depend on the state.
-        let changes = self.changes.entry(index).or_insert_with(|| changes(event).into());
+        let changes = self.changes.entry(index).or_insert_with(|| changes_with(event, &self.known).into());
         Some(Move::of(state, event, changes.clone()))
     }
 }
@@ -279,6 +319,9 @@ const REPAIR_SECONDS: i64 = 5;
 /// Calls of one second on the same entities that are put in order; more of them are taken in the order of a rule over
 /// their names. The longest such run in a published set of real events has 6.
 const MAX_TIED: usize = 64;
+
+/// Events whose changes are read before their second comes.
+const READ_AHEAD: usize = 4_096;
 
 /// Events that are looked at for repairs.
 const MAX_AHEAD: usize = 1_000;

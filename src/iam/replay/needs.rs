@@ -10,20 +10,28 @@ use super::super::entity::{EntityKey, EntityKind, EntityRef};
 use super::super::state::{EntityId, State};
 use super::now::Now;
 
-/// Fields that hang on an entity: what they hold has to be gone before it, or goes with it.
-const CHILDREN: &[Field] = &[
-    Field::LoginProfile,
-    Field::AccessKey,
-    Field::SigningCertificate,
-    Field::SshKey,
-    Field::ServiceCredential,
-    Field::MfaDevice,
-    Field::InlinePolicy,
-    Field::AttachedPolicy,
-    Field::Member,
-    Field::ProfileRole,
-    Field::AssignedTo,
-];
+/// The fields of a kind that hang on an entity: what they hold has to be gone before it, or goes with it.
+const fn children(kind: EntityKind) -> &'static [Field] {
+    match kind {
+        EntityKind::User | EntityKind::Root => &[
+            Field::LoginProfile,
+            Field::AccessKey,
+            Field::SigningCertificate,
+            Field::SshKey,
+            Field::ServiceCredential,
+            Field::MfaDevice,
+            Field::InlinePolicy,
+            Field::AttachedPolicy,
+        ],
+        EntityKind::Group => &[Field::InlinePolicy, Field::AttachedPolicy, Field::Member],
+        EntityKind::Role => &[Field::InlinePolicy, Field::AttachedPolicy],
+        EntityKind::InstanceProfile => &[Field::ProfileRole],
+        EntityKind::MfaDevice => &[Field::AssignedTo],
+        EntityKind::PermissionSet => &[Field::AttachedPolicy],
+        EntityKind::StoreGroup => &[Field::Member],
+        _ => &[],
+    }
+}
 
 /// Whether AWS would have refused an effect, as things are.
 pub(super) fn refuses(now: &Now<'_>, subject: &EntityRef, effect: &Effect) -> bool {
@@ -73,7 +81,7 @@ pub(super) fn in_way(now: &Now<'_>, entity: &EntityRef) -> Vec<(EntityKey, Attri
     let own = |(attribute, value)| (key.clone(), attribute, value);
     let mut found: Vec<(EntityKey, Attribute, Value)> = match entity.kind {
         EntityKind::User | EntityKind::Group | EntityKind::Role | EntityKind::InstanceProfile | EntityKind::MfaDevice => {
-            CHILDREN.iter().flat_map(|field| now.keys(&key, *field)).map(own).collect()
+            children(entity.kind).iter().flat_map(|field| now.keys(&key, *field)).map(own).collect()
         }
         _ => Vec::new(),
     };
@@ -88,27 +96,16 @@ pub(super) fn in_way(now: &Now<'_>, entity: &EntityRef) -> Vec<(EntityKey, Attri
 
 /// Whether nothing can be left of an entity that AWS would refuse to delete it for, as all of that is known.
 pub(super) fn is_bare(now: &Now<'_>, entity: &EntityRef) -> bool {
-    let fields: &[Field] = match entity.kind {
-        EntityKind::User => &[
-            Field::LoginProfile,
-            Field::AccessKey,
-            Field::SigningCertificate,
-            Field::SshKey,
-            Field::ServiceCredential,
-            Field::MfaDevice,
-            Field::InlinePolicy,
-            Field::AttachedPolicy,
-            Field::InGroup,
-        ],
-        EntityKind::Group => &[Field::Member, Field::InlinePolicy, Field::AttachedPolicy],
-        EntityKind::Role => &[Field::InlinePolicy, Field::AttachedPolicy, Field::InProfile],
+    // What names it elsewhere, and which versions a policy has, is known where these fields are.
+    let others: &[Field] = match entity.kind {
+        EntityKind::User => &[Field::InGroup],
+        EntityKind::Role => &[Field::InProfile],
         EntityKind::Policy => &[Field::AttachedTo, Field::Version, Field::DefaultVersion],
-        EntityKind::InstanceProfile => &[Field::ProfileRole],
-        EntityKind::MfaDevice => &[Field::AssignedTo],
+        EntityKind::Group | EntityKind::InstanceProfile | EntityKind::MfaDevice => &[],
         _ => return false,
     };
-    let key = entity.key();
-    now.exists(&key) == Some(true) && fields.iter().all(|field| now.covers(&key, *field)) && in_way(now, entity).is_empty()
+    let (key, mut fields) = (entity.key(), children(entity.kind).iter().chain(others));
+    now.exists(&key) == Some(true) && fields.all(|field| now.covers(&key, *field)) && in_way(now, entity).is_empty()
 }
 
 /// The attribute of a group that a membership is about, as far as that is known.
@@ -120,7 +117,8 @@ pub(super) fn member(now: &Now<'_>, group: &EntityKey, membership: &str) -> Attr
 /// The attributes that hang on an entity.
 pub(super) fn hanging(state: &State, id: EntityId) -> Vec<Attribute> {
     let Some(entity) = state.entity(id) else { return Vec::new() };
-    CHILDREN.iter().flat_map(|field| entity.keys(*field)).map(|(attribute, _)| attribute.clone()).collect()
+    let fields = children(entity.reference.kind).iter();
+    fields.flat_map(|field| entity.keys(*field)).map(|(attribute, _)| attribute.clone()).collect()
 }
 
 /// Where other entities name one: groups a user, profiles a role, and all that a policy is attached to.

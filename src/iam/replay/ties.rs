@@ -5,7 +5,7 @@
 //! that were refused had to be, and callers were there with their keys when they called.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::rc::Rc;
+use std::sync::Arc;
 
 use super::super::attribute::{Attribute, Field, Value};
 use super::super::change::{Change, Effect, caller};
@@ -24,7 +24,7 @@ pub(in crate::iam) type Fact = (EntityKey, Attribute);
 #[derive(Debug)]
 pub(super) struct Move {
     time: EventTime,
-    changes: Rc<[Change]>,
+    changes: Arc<[Change]>,
     /// Whom each change concerns, as far as state tells.
     subjects: Vec<EntityRef>,
     /// Others that it names, or that go with what it takes away.
@@ -52,7 +52,7 @@ pub(super) struct Order {
 
 impl Move {
     /// What a call with these changes asks and makes.
-    pub(super) fn of(state: &State, event: &IamEvent, changes: Rc<[Change]>) -> Self {
+    pub(super) fn of(state: &State, event: &IamEvent, changes: Arc<[Change]>) -> Self {
         let now = Now::of(state, event.event_time);
         let subjects: Vec<EntityRef> = changes.iter().map(|change| apply::subject(state, &change.subject)).collect();
         let mut named = BTreeSet::new();

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use super::attribute::{Attribute, Field, Value};
 use super::entity::{EntityKey, EntityKind, EntityRef};
+use crate::frame::Map;
 use crate::time::EventTime;
 pub use entity::{Covered, Entity, Held, Provenance};
 pub(super) use rank::{assignment, holds_deny, is_quarantine};
@@ -24,14 +25,18 @@ pub struct EntityId(usize);
 pub struct State {
     entities: Vec<Entity>,
     /// Who has a name, or had it last.
-    names: BTreeMap<EntityKey, EntityId>,
+    names: Map<EntityKey, EntityId>,
+    /// Those names in order, by account and kind.
+    names_of_kinds: BTreeMap<(Arc<str>, EntityKind), BTreeSet<Arc<str>>>,
     /// Who had a name until it was renamed, and until when.
     former: BTreeMap<EntityKey, (EntityId, EventTime)>,
-    unique_ids: BTreeMap<Arc<str>, EntityId>,
-    /// Who holds a credential, in which account.
-    holders: BTreeMap<(Arc<str>, Attribute), EntityId>,
-    /// What names something else: groups their users, attachments their policies, profiles their roles.
-    uses: BTreeMap<(Field, Arc<str>), BTreeSet<EntityId>>,
+    unique_ids: Map<Arc<str>, EntityId>,
+    /// Who holds a credential, by account.
+    holders: Map<Arc<str>, Map<Attribute, EntityId>>,
+    /// The names of policies by the ARNs that attachments have.
+    attached: Map<Arc<str>, EntityKey>,
+    /// What names something else, by what is named: groups their users, attachments their policies, profiles their roles.
+    uses: Map<Field, Map<Arc<str>, BTreeSet<EntityId>>>,
     /// The permission sets that somebody of an identity store is assigned.
     assigned: BTreeMap<Arc<str>, BTreeSet<Arc<str>>>,
     /// Keys of tags that conditions of known documents ask for.
@@ -95,7 +100,7 @@ impl State {
 
     /// Who holds a credential of an account.
     pub fn holder(&self, account: &str, attribute: &Attribute) -> Option<EntityId> {
-        self.holders.get(&(Arc::from(account), attribute.clone())).copied()
+        self.holders.get(account)?.get(attribute).copied()
     }
 
     /// Whether an entity is there.
@@ -119,7 +124,7 @@ impl State {
 
     /// Who names a text in that field, such as the groups that have a user.
     pub(super) fn users_of<'s>(&'s self, field: Field, text: &str) -> impl Iterator<Item = EntityId> + use<'s> {
-        self.uses.get(&(field, Arc::from(text))).into_iter().flatten().copied()
+        self.uses.get(&field).and_then(|uses| uses.get(text)).into_iter().flatten().copied()
     }
 
     /// The groups that are known to have a user.
@@ -146,15 +151,15 @@ impl State {
     /// Those who have a name of that kind in an account now, or had it last, in the order of their names.
     pub(super) fn of_kind<'s>(&'s self, account: &str, kind: EntityKind) -> impl Iterator<Item = (EntityId, &'s Entity)> + use<'s> {
         let account: Arc<str> = account.into();
-        let first = EntityKey { account: account.clone(), kind, name: "".into() };
-        let all = self.names.range(first..).take_while(move |(key, _)| key.account == account && key.kind == kind);
-        all.filter_map(|(_, id)| Some((*id, self.entity(*id)?)))
+        let names = self.names_of_kinds.get(&(account.clone(), kind)).into_iter().flatten();
+        let keys = names.map(move |name| EntityKey { account: account.clone(), kind, name: name.clone() });
+        keys.filter_map(|key| self.at(&key).and_then(|id| Some((id, self.entity(id)?))))
     }
 
     /// Each known attachment of a policy to a target of an organization, with the policy's type where it is known.
     pub(super) fn attachments_to_targets(&self) -> Vec<(EntityId, Attribute, Option<Arc<str>>)> {
-        let all = self.uses.range((Field::TargetPolicy, Arc::from(""))..).take_while(|((field, _), _)| *field == Field::TargetPolicy);
-        let each = all.flat_map(|((_, policy), targets)| targets.iter().map(move |target| (*target, policy)));
+        let all: BTreeMap<_, _> = self.uses.get(&Field::TargetPolicy).into_iter().flatten().collect();
+        let each = all.into_iter().flat_map(|(policy, targets)| targets.iter().map(move |target| (*target, policy)));
         let type_of = |policy: &Arc<str>| {
             let id = self.find(&EntityRef::by_id(EntityKind::OrgPolicy, policy))?;
             self.value(id, &Attribute::plain(Field::Type)).as_text().map(Arc::from)
@@ -180,7 +185,7 @@ impl State {
     /// The beginning of a lifetime; whoever had the name has it no longer.
     pub(super) fn begin(&mut self, reference: &EntityRef, unique_id: Option<Arc<str>>, covered: Covered, held: Held) -> EntityId {
         let id = EntityId(self.entities.len());
-        self.names.insert(reference.key(), id);
+        self.name(reference.key(), id);
         self.entities.push(Entity::new(reference.clone(), covered));
         if let Some(unique_id) = unique_id {
             self.identify(id, unique_id);
@@ -235,9 +240,13 @@ impl State {
         if after.name == before.name {
             return;
         }
-        self.names.remove(&before.key());
-        self.former.insert(before.key(), (id, now));
-        if let Some(last) = self.names.insert(after.key(), id) {
+        let key = before.key();
+        self.names.remove(&key);
+        if let Some(names) = self.names_of_kinds.get_mut(&(key.account.clone(), key.kind)) {
+            names.remove(&key.name);
+        }
+        self.former.insert(key, (id, now));
+        if let Some(last) = self.name(after.key(), id) {
             self.former.insert(after.key(), (last, now));
         }
         let groups: Vec<EntityId> = if before.kind == EntityKind::User { self.groups_of(&before).collect() } else { Vec::new() };
@@ -251,6 +260,12 @@ impl State {
         }
     }
 
+    /// Gives somebody a name; yields who had it last.
+    fn name(&mut self, key: EntityKey, id: EntityId) -> Option<EntityId> {
+        self.names_of_kinds.entry((key.account.clone(), key.kind)).or_default().insert(key.name.clone());
+        self.names.insert(key, id)
+    }
+
     fn is_store_group(&self, id: EntityId) -> bool {
         self.entity(id).is_some_and(|entity| entity.reference.kind == EntityKind::StoreGroup)
     }
@@ -258,10 +273,12 @@ impl State {
     /// Keeps the indexes in step with one value.
     fn index(&mut self, id: EntityId, account: &Arc<str>, attribute: &Attribute, value: &Value, is_new: bool) {
         if is_new && let Value::Document(document) = value {
-            self.tag_keys.extend(rank::tag_keys(document));
-            self.user_names.extend(rank::user_names(document));
-            if attribute.field == Field::TrustPolicy {
-                self.trusted_providers.extend(document.policy.trust().grants.into_iter().flat_map(|grant| grant.federated));
+            self.tag_keys.extend(document.tag_keys().cloned());
+            self.user_names.extend(document.user_names().cloned());
+            // Few have a provider, and to find out more a document has to be read again.
+            if attribute.field == Field::TrustPolicy && document.text().contains("\"Federated\"") {
+                let grants = document.policy().into_iter().flat_map(|policy| policy.trust().grants);
+                self.trusted_providers.extend(grants.flat_map(|grant| grant.federated));
             }
         }
         let Attribute { field, key } = attribute;
@@ -270,8 +287,11 @@ impl State {
         {
             self.assigned.entry(principal.into()).or_default().insert(set.into());
         }
+        if *field == Field::AttachedPolicy && is_new && !self.attached.contains_key(key) {
+            self.attached.extend(EntityRef::from_arn(key).map(|policy| (key.clone(), policy.key())));
+        }
         if is_credential(*field) && is_new {
-            self.holders.insert((account.clone(), attribute.clone()), id);
+            self.holders.entry(account.clone()).or_default().insert(attribute.clone(), id);
         }
         let used: Option<Arc<str>> = match (field, value.presence()) {
             (Field::AttachedPolicy | Field::TargetPolicy, Some(true)) => Some(key.clone()),
@@ -284,8 +304,8 @@ impl State {
         };
         let Some(used) = used else { return };
         if is_new {
-            self.uses.entry((*field, used)).or_default().insert(id);
-        } else if let Some(users) = self.uses.get_mut(&(*field, used)) {
+            self.uses.entry(*field).or_default().entry(used).or_default().insert(id);
+        } else if let Some(users) = self.uses.get_mut(field).and_then(|uses| uses.get_mut(&used)) {
             users.remove(&id);
         }
     }

@@ -1,10 +1,8 @@
 //! The ranks of what entities hold, as far as it is known.
 
-use std::collections::BTreeSet;
-
-use super::super::attribute::{Attribute, Document, Field, Value};
+use super::super::attribute::{Attribute, Field, Value};
 use super::super::entity::{EntityKind, EntityRef, is_aws_managed};
-use super::super::policy::Rank;
+use super::super::policy::{Document, Rank};
 use super::{EntityId, State};
 
 impl State {
@@ -23,10 +21,14 @@ impl State {
         self.policy_document(arn)?.rank()
     }
 
-    /// The default document of a customer's policy.
-    pub fn policy_document(&self, arn: &str) -> Option<Value> {
-        let id = self.find(&EntityRef::from_arn(arn)?)?;
-        Some(self.value(id, &Attribute::plain(Field::DefaultDocument)))
+    /// The default document of a customer's policy, where it is known.
+    pub fn policy_document(&self, arn: &str) -> Option<&Value> {
+        // The ranks of all that is attached are asked for again and again.
+        let id = match self.attached.get(arn) {
+            Some(key) => self.at(key)?,
+            None => self.find(&EntityRef::from_arn(arn)?)?,
+        };
+        self.entity(id)?.held(&Attribute::plain(Field::DefaultDocument)).map(|held| &held.value)
     }
 
     /// The highest rank of what an entity is known to hold, of users by their groups too; the root user has all.
@@ -35,9 +37,9 @@ impl State {
         if entity.reference.kind == EntityKind::Root {
             return Rank::Admin;
         }
-        let groups = || self.groups_of(&entity.reference).map(|group| self.own_rank(group));
-        let by_groups = if entity.reference.kind == EntityKind::User { groups().max() } else { None };
-        self.own_rank(id).max(by_groups.unwrap_or(Rank::None))
+        let groups = Some(&entity.reference).filter(|reference| reference.kind == EntityKind::User);
+        let by_groups = groups.into_iter().flat_map(|user| self.groups_of(user)).map(|group| self.own_rank(group));
+        highest(std::iter::once_with(|| self.own_rank(id)).chain(by_groups))
     }
 
     /// The highest rank that an entity can have, given what is not known of it.
@@ -77,9 +79,21 @@ impl State {
         let Some(entity) = self.entity(id) else { return Rank::None };
         let attached = entity.keys(Field::AttachedPolicy).filter_map(|(attribute, _)| self.policy_rank(&attribute.key));
         let inline = entity.keys(Field::InlinePolicy).filter_map(|(_, value)| value.rank());
-        let of_set = entity.value(&Attribute::plain(Field::SetInlinePolicy)).rank();
-        attached.chain(inline).chain(of_set).max().unwrap_or(Rank::None)
+        let of_set = entity.held(&Attribute::plain(Field::SetInlinePolicy)).and_then(|held| held.value.rank());
+        highest(of_set.into_iter().chain(inline).chain(attached))
     }
+}
+
+/// The highest of some ranks; those after one that cannot be passed are not asked for.
+fn highest(ranks: impl Iterator<Item = Rank>) -> Rank {
+    let mut highest = Rank::None;
+    for rank in ranks {
+        highest = highest.max(rank);
+        if highest == Rank::Admin {
+            break;
+        }
+    }
+    highest
 }
 
 /// Whether AWS attaches that policy to contain a leaked key.
@@ -89,7 +103,7 @@ pub(in crate::iam) fn is_quarantine(arn: &str) -> bool {
 
 /// Whether a value is a document that denies something.
 pub(in crate::iam) fn holds_deny(value: &Value) -> bool {
-    value.policy().is_some_and(|policy| policy.denies() > 0)
+    value.policy().is_some_and(Document::denies)
 }
 
 /// The permission set, the kind of principal and the principal in the key of an assignment.
@@ -97,22 +111,6 @@ pub(in crate::iam) fn assignment(key: &str) -> Option<(&str, &str, &str)> {
     let (rest, principal) = key.rsplit_once(':')?;
     let (set, kind) = rest.rsplit_once(':')?;
     Some((set, kind, principal))
-}
-
-/// The tags that a document's conditions ask for, in lower case.
-pub(super) fn tag_keys(document: &Document) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
-    for operator in ["aws:principaltag/", "aws:resourcetag/", "iam:resourcetag/"] {
-        // In the canonical form a condition's key is in lower case, and ends with a quotation mark.
-        let after = document.canonical.split(operator).skip(1);
-        found.extend(after.filter_map(|rest| rest.split(['"', '}', '/']).next()).map(str::to_owned));
-    }
-    found
-}
-
-/// The names of users that a document's conditions ask for, in lower case.
-pub(super) fn user_names(document: &Document) -> impl Iterator<Item = String> + '_ {
-    document.policy.condition_texts("aws:username").map(str::to_lowercase)
 }
 
 fn name_of(arn: &str) -> &str {

@@ -52,7 +52,7 @@ pub(super) fn urgency(item: &Item) -> (bool, bool, Severity) {
 
 impl<'d> Line<'d> {
     fn of(item: &'d Item) -> Self {
-        Self { item, mark: mark(item), change: change(item), by: item.actor_arn.as_deref().map(short_principal), notes: notes(item) }
+        Self { item, mark: mark(item), change: change(item), by: item.actor_arn().map(|arn| short_principal(arn)), notes: notes(item) }
     }
 }
 

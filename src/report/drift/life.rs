@@ -144,7 +144,7 @@ impl Names {
         let is_any = |names: &[Option<&str>]| names.iter().flatten().any(|name| has(name));
         if has(&item.entity) {
             Some(Part::Changed)
-        } else if is_any(&[item.actor_arn.as_deref(), item.session_issuer.as_deref()]) {
+        } else if is_any(&[item.actor_arn().map(AsRef::as_ref), item.by.as_ref().and_then(|by| by.session_issuer.as_deref())]) {
             Some(Part::Acted)
         } else {
             self.named(place, item).then_some(Part::Named)
@@ -244,6 +244,7 @@ mod tests {
 
     use super::super::tests::made;
     use super::*;
+    use crate::iam::drift::Caller;
     use crate::iam::event::Actor;
     use crate::problem::Place;
 
@@ -296,7 +297,7 @@ mod tests {
             "12:00:00",
             "arn:aws:iam::111122223333:user/eve",
         );
-        acted.actor_arn = Some(BOB.into());
+        acted.by = Some(Arc::new(Caller { actor_arn: Some(BOB.into()), ..Caller::default() }));
         let trust = json!({"Statement": [{"Effect": "Allow", "Principal": {"AWS": [BOB]}, "Action": ["sts:AssumeRole"]}]});
         let items = [
             at(made(Kind::UserCreated, "exists", json!(false), json!(true)), "10:00:00", BOB),

@@ -3,14 +3,17 @@
 use super::words::is_contradiction;
 use crate::iam::drift::{Certainty, Doubt, Evidence, Item, Ordering};
 use crate::iam::kind::Kind;
+use crate::time::EventTime;
 
 /// What there is to say beside the sentence, a line each.
 pub fn notes(item: &Item) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
-    lines.extend(item.certainty.map(|certainty| format!("{}: {}", certainty_name(certainty), certainty_words(certainty))));
-    lines.extend(item.gaps.iter().map(|gap| format!("gap of the log: {gap}")));
-    lines.extend(window(item));
-    lines.extend(item.contradicts.iter().map(|event| format!("event {event} said otherwise")));
+    let missing = item.missing.as_deref();
+    let certainty = missing.and_then(|missing| missing.certainty);
+    lines.extend(certainty.map(|certainty| format!("{}: {}", certainty_name(certainty), certainty_words(certainty))));
+    lines.extend(missing.iter().flat_map(|missing| &missing.gaps).map(|gap| format!("gap of the log: {gap}")));
+    lines.extend(missing.map(|missing| window(missing.window)));
+    lines.extend(missing.iter().filter_map(|missing| missing.contradicts.as_ref()).map(|event| format!("event {event} said otherwise")));
     lines.extend(item.patterns.iter().map(|pattern| format!("{pattern}: {}", pattern_words(pattern))));
     lines.extend(item.approved_by.iter().map(|change| format!("approved by {change}")));
     lines.extend(
@@ -22,7 +25,7 @@ pub fn notes(item: &Item) -> Vec<String> {
         lines.push(format!("undone later{by}: it was there only for a time"));
     }
     // Of a role's session the record says so also where nobody could be asked.
-    if item.mfa == Some(false) && item.actor_type.as_deref() != Some("AssumedRole") {
+    if item.by.as_ref().is_some_and(|by| by.mfa == Some(false) && by.actor_type.as_deref() != Some("AssumedRole")) {
         lines.push("without MFA".to_owned());
     }
     lines.extend(order_words(item.order).map(str::to_owned));
@@ -30,12 +33,12 @@ pub fn notes(item: &Item) -> Vec<String> {
     lines
 }
 
-fn window(item: &Item) -> Option<String> {
-    Some(match item.window? {
+fn window(window: (Option<EventTime>, EventTime)) -> String {
+    match window {
         (Some(since), until) if since == until => format!("it happened at {until}"),
         (Some(since), until) => format!("it happened between {since} and {until}"),
         (None, until) => format!("it happened before {until}"),
-    })
+    }
 }
 
 /// The label of a certainty, as JSON has it.
@@ -130,7 +133,8 @@ pub fn explanations(item: &Item) -> Vec<Explanation> {
     if !is_contradiction(item.kind) {
         return Vec::new();
     }
-    let by_chain = match item.certainty {
+    let certainty = item.missing.as_ref().and_then(|missing| missing.certainty);
+    let by_chain = match certainty {
         Some(Certainty::Contradiction) => Standing::RuledOut,
         Some(Certainty::ProvenGap) => Standing::Likely,
         Some(Certainty::Unbounded | Certainty::ExplainedByAws) | None => Standing::Open,
@@ -142,10 +146,10 @@ pub fn explanations(item: &Item) -> Vec<Explanation> {
         open("the trail does not record such events: other regions, global services or management events are left out"),
         open("CloudTrail never delivered the event"),
     ];
-    if item.window.is_some() || item.evidence.iter().any(|evidence| matches!(evidence, Evidence::Snapshot { .. })) {
+    if item.missing.is_some() || item.evidence.iter().any(|evidence| matches!(evidence, Evidence::Snapshot { .. })) {
         found.push(open("the snapshot was taken at another time than it says, or is not of this account as it was"));
     }
-    if item.certainty == Some(Certainty::ExplainedByAws) {
+    if certainty == Some(Certainty::ExplainedByAws) {
         found.push(Explanation { cause: "AWS made the change itself, which it does without an event", standing: Standing::Likely });
     }
     if item.order != Ordering::Exact {
@@ -232,17 +236,18 @@ const PATTERNS: [(&str, &str); 53] = [
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::super::tests::made;
     use super::*;
-    use crate::time::EventTime;
+    use crate::iam::drift::{Caller, Missing};
 
     #[test]
     fn the_chain_rules_out_lost_files_and_nothing_more() {
         let told = |certainty| {
             let mut item = made(Kind::UnexplainedChange, "exists", false.into(), true.into());
-            item.certainty = certainty;
             let until = EventTime::parse("2026-03-02T18:00:00Z").expect("a time");
-            item.window = Some((None, until));
+            item.missing = Some(Box::new(Missing { window: (None, until), contradicts: None, certainty, gaps: Vec::new() }));
             explanations(&item).iter().map(|found| format!("{}: {}", found.cause, found.standing.words())).collect::<Vec<_>>().join("\n")
         };
         insta::assert_snapshot!(told(Some(Certainty::Contradiction)), @"
@@ -262,17 +267,19 @@ mod tests {
     fn all_that_is_known_is_said() {
         let mut item = made(Kind::UnexplainedChange, "exists", false.into(), true.into());
         let time = |text| EventTime::parse(text).expect("a time");
-        item.certainty = Some(Certainty::ProvenGap);
-        item.gaps = vec!["digests are missing".to_owned()];
-        item.window = Some((Some(time("2026-03-02T06:00:00Z")), time("2026-03-02T18:00:00Z")));
-        item.contradicts = Some("e-1".into());
+        item.missing = Some(Box::new(Missing {
+            window: (Some(time("2026-03-02T06:00:00Z")), time("2026-03-02T18:00:00Z")),
+            contradicts: Some("e-1".into()),
+            certainty: Some(Certainty::ProvenGap),
+            gaps: vec!["digests are missing".to_owned()],
+        }));
         item.patterns = vec!["R07", "N99"];
         item.approved_by = Some("CHG-1".into());
         item.near_miss = Some("CHG-2".into());
         item.caused_by = Some("e-2".into());
         item.net = Some(false);
         item.reverted_by = Some("e-3".into());
-        item.mfa = Some(false);
+        item.by = Some(Arc::new(Caller { mfa: Some(false), ..Caller::default() }));
         item.order = Ordering::Reordered;
         item.confidence =
             vec![Doubt::PathAssumed, Doubt::Pending, Doubt::UncertainOrder, Doubt::BeforeUnknown, Doubt::DocumentUnknown, Doubt::Medium];

@@ -240,7 +240,7 @@ fn changed(item: &Item) -> ChangeRow {
         time: item.event_time.map(Time),
         sentence: Text::new(&sentence(item)),
         risk: item.risk.name().replace('_', " "),
-        from: item.source_ip.as_deref().map(Text::new),
+        from: item.by.as_ref().and_then(|by| by.source_ip.as_deref()).map(Text::new),
         notes: texts(&notes(item)),
         evidence: looked_up(item),
     }

@@ -1,11 +1,13 @@
 //! Items to test with, and the sentence of each kind.
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
 use super::words::{change, mark, sentence};
 use crate::iam::attribute::Value;
-use crate::iam::drift::{Coverage, Documents, Drift, Evidence, Item, Ordering};
+use crate::iam::drift::{Caller, Coverage, Documents, Drift, Evidence, Item, Ordering};
 use crate::iam::graph::{Edge, Graph, Means, Node, Party};
 use crate::iam::kind::{Kind, Risk};
 use crate::iam::state::State;
@@ -22,24 +24,21 @@ pub(super) fn made(kind: Kind, attribute: &str, before: Json, after: Json) -> It
         statements: documents(&before, &after),
         before: before.into(),
         after: after.into(),
-        actor_arn: (!is_inferred).then(|| "arn:aws:iam::111122223333:user/mallory".into()),
+        by: Some(Arc::new(Caller {
+            actor_arn: (!is_inferred).then(|| "arn:aws:iam::111122223333:user/mallory".into()),
+            source_ip: Some("203.0.113.7".into()),
+            region: Some("us-east-1".into()),
+            actor_type: Some("IAMUser".into()),
+            ..Caller::default()
+        })),
         event_id: Some("e-1".into()),
         risk: if is_inferred { Risk::LogIntegrity } else { Risk::Persistence },
         account: "111122223333".into(),
         event_time: EventTime::parse("2026-03-02T10:00:00Z"),
-        source_ip: Some("203.0.113.7".into()),
-        user_agent: None,
-        region: Some("us-east-1".into()),
-        actor_type: Some("IAMUser".into()),
-        session_issuer: None,
-        access_key_id: None,
-        mfa: None,
         evidence: vec![Evidence::Record { object: "a.json.gz".into(), record_index: Some(3), event_id: "e-1".into() }],
         confidence: Vec::new(),
         severity: Severity::Medium,
         patterns: Vec::new(),
-        attack: Vec::new(),
-        cis: Vec::new(),
         net: None,
         reverted_by: None,
         caused_by: None,
@@ -47,10 +46,7 @@ pub(super) fn made(kind: Kind, attribute: &str, before: Json, after: Json) -> It
         near_miss: None,
         confirmed_by: None,
         order: Ordering::Exact,
-        window: None,
-        contradicts: None,
-        certainty: None,
-        gaps: Vec::new(),
+        missing: None,
     }
 }
 
@@ -69,6 +65,7 @@ pub(super) fn of_items(items: Vec<Item>) -> Drift {
         duplicate_mismatches: Vec::new(),
         approved_not_observed: Vec::new(),
         gaps: Vec::new(),
+        start: State::default(),
         state: State::default(),
     }
 }
@@ -396,7 +393,7 @@ fn below_its_entity_a_change_does_without_the_name() {
 #[test]
 fn an_actor_without_a_name_is_somebody() {
     let mut item = made(Kind::UserCreated, "exists", json!(false), json!(true));
-    item.actor_arn = None;
+    item.by = None;
     assert_eq!(sentence(&item), "somebody whom the record does not name created user/bob");
 }
 

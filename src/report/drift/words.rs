@@ -13,7 +13,7 @@ pub fn sentence(item: &Item) -> String {
     let entity = short_principal(&item.entity);
     contradiction(item, entity, &format!(" of {entity}")).unwrap_or_else(|| {
         let Phrase { act, link, tail } = phrase(item);
-        let who = item.actor_arn.as_deref().map_or("somebody whom the record does not name", short_principal);
+        let who = item.actor_arn().map_or("somebody whom the record does not name", |arn| short_principal(arn));
         format!("{who} {act} {link}{entity}{tail}")
     })
 }

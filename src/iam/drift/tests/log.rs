@@ -260,8 +260,9 @@ fn an_entity_that_a_baseline_lacks_is_told_with_its_window() {
     let tag = call("10:00:00", "TagUser", json!({"userName": "new", "tags": [{"key": "k", "value": "v"}]}), json!(null));
     let item = only(&drift(&[tag], &setup), Kind::UnexplainedChange);
     let time = |text: &str| EventTime::parse(text).expect("a time");
-    assert_eq!(item.window, Some((Some(time("2026-03-02T06:00:00Z")), time("2026-03-02T10:00:00Z"))));
-    assert_eq!(item.certainty, Some(Certainty::Unbounded));
+    let missing = item.missing.expect("what is missing");
+    assert_eq!(missing.window, (Some(time("2026-03-02T06:00:00Z")), time("2026-03-02T10:00:00Z")));
+    assert_eq!(missing.certainty, Some(Certainty::Unbounded));
 }
 
 /// The certainty of a user that is new in a snapshot taken at 18:00, and the gaps that were found.
@@ -275,7 +276,7 @@ fn certainty(events: Vec<IamEvent>) -> (Option<Certainty>, Vec<String>) {
     let found = drift(&events, &setup);
     let written = |time: Option<EventTime>| time.map_or_else(String::new, |time| time.to_string());
     let gaps = found.gaps.iter().map(|gap| format!("{}/{} {}", written(gap.range.since), written(gap.range.until), gap.reason));
-    (only(&found, Kind::UnexplainedChange).certainty, gaps.collect())
+    (only(&found, Kind::UnexplainedChange).missing.and_then(|missing| missing.certainty), gaps.collect())
 }
 
 #[test]

@@ -247,7 +247,7 @@ proptest! {
     #[test]
     fn the_drift_from_one_state_to_another_leads_there((first, records, last) in history()) {
         let found = compared(&first, &records, &last);
-        let unexplained: Vec<&Item> = found.items.iter().filter(|item| item.actor_arn.is_none()).collect();
+        let unexplained: Vec<&Item> = found.items.iter().filter(|item| item.actor_arn().is_none()).collect();
         prop_assert!(unexplained.is_empty(), "{:?}", unexplained);
         prop_assert_eq!(found.coverage.unexplained, 0);
         let (first, last) = (flat(&first.snapshot("2026-03-02T06:00:00Z")), flat(&last.snapshot("2026-03-02T18:00:00Z")));
@@ -283,6 +283,6 @@ proptest! {
         // So may a call that changes nothing as long as this one is there.
         let counts = is_plain && whole.noops == 0 && whole.items.iter().filter(is_net).any(last_of_attribute);
         let found = compared(&first, &records, &last);
-        prop_assert!(!counts || found.items.iter().any(|item| item.actor_arn.is_none()), "{} leaves no trace", lost);
+        prop_assert!(!counts || found.items.iter().any(|item| item.actor_arn().is_none()), "{} leaves no trace", lost);
     }
 }

@@ -107,7 +107,7 @@ fn a_credential_report_alone_is_a_baseline_and_is_compared_by_numbers() {
     assert!(shown(&found).iter().any(|line| line.contains("access_keys[slot 1].status: null -> \"Active\"")), "{:?}", shown(&found));
     let item = found.items.iter().find(|item| item.attribute.contains("slot")).expect("it");
     let rotated = EventTime::parse("2026-03-02T09:00:00Z").expect("a time");
-    assert_eq!(item.window, Some((Some(rotated), rotated)), "the report tells when it was made");
+    assert_eq!(item.missing.as_ref().map(|missing| missing.window), Some((Some(rotated), rotated)), "the report tells when it was made");
 }
 
 #[test]
@@ -129,10 +129,10 @@ fn certainty_is_what_is_known_of_the_log() {
         reason: "a file is missing".to_owned(),
     };
     let before = Gap { range: TimeRange { since: None, until: time("2026-03-02T05:00:00Z") }, reason: "before".to_owned() };
-    assert_eq!(with(vec![], vec![]).certainty, Some(Certainty::Unbounded));
-    assert_eq!(with(vec![], vec![day]).certainty, Some(Certainty::Contradiction));
-    let item = with(vec![gap, before], vec![day]);
-    assert_eq!((item.certainty, item.gaps), (Some(Certainty::ProvenGap), vec!["a file is missing".to_owned()]));
+    assert_eq!(with(vec![], vec![]).missing.expect("what is missing").certainty, Some(Certainty::Unbounded));
+    assert_eq!(with(vec![], vec![day]).missing.expect("what is missing").certainty, Some(Certainty::Contradiction));
+    let missing = with(vec![gap, before], vec![day]).missing.expect("what is missing");
+    assert_eq!((missing.certainty, missing.gaps), (Some(Certainty::ProvenGap), vec!["a file is missing".to_owned()]));
 }
 
 #[test]
