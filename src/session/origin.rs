@@ -5,11 +5,12 @@ use std::collections::hash_map::Entry;
 use std::hash::Hash;
 use std::sync::Arc;
 
-use polars::prelude::{DataFrame, IdxCa, IdxSize, IntoColumn as _, NamedFrom as _, NewChunkedArray as _, PlSmallStr, PolarsResult, Series};
+use polars::prelude::{DataFrame, IdxCa, IdxSize, IntoColumn as _, NewChunkedArray as _, PlSmallStr, PolarsResult, StringChunked};
 use rayon::prelude::*;
+use smallvec::SmallVec;
 
 use super::creation::{Creation, Verdict};
-use super::scan::{Id, Kept, Part, SESSION_OF, Told, Use, number, scan, session_of};
+use super::scan::{Id, Kept, Part, SESSION_OF, Told, Whole, number, scan, session_of};
 use super::sign_in::{SignIns, Step};
 use super::users::{Acting, Change, Name, Users};
 use super::view::{COLUMNS, View, index};
@@ -49,8 +50,8 @@ pub struct Sessions {
 pub(super) struct Session {
     pub(super) key: Option<Arc<str>>,
     pub(super) principal: Option<Arc<str>>,
-    /// Its events; nothing where it was issued and not used.
-    pub(super) used: Option<Used>,
+    /// Its events; nothing where it was issued and not used, or nobody asks.
+    pub(super) used: Option<Box<Used>>,
     pub(super) made_by: Option<MadeBy>,
     pub(super) origin: Origin,
 }
@@ -92,9 +93,8 @@ pub(super) struct Origin {
 /// # Errors
 /// [`Error::Frame`] where the table engine fails.
 pub fn resolve(events: &mut EventFrame) -> Result<Users, Error> {
-    let sessions = sessions_of(events)?;
-    let outcomes = Outcomes::new(&sessions)?;
-    events.fill(&SESSION_OF, &ORIGIN, |_, batch| Ok(outcomes.of_rows(&View::new(batch)?)?))?;
+    let sessions = gather(events, false)?;
+    events.fill(&SESSION_OF, &ORIGIN, |_, batch| Ok(sessions.origins(&View::new(batch)?)?))?;
     Ok(sessions.users)
 }
 
@@ -103,7 +103,11 @@ pub fn resolve(events: &mut EventFrame) -> Result<Users, Error> {
 /// # Errors
 /// [`Error::Frame`] where the table engine fails.
 pub fn sessions_of(events: &EventFrame) -> Result<Sessions, Error> {
-    let all = events.fold(&COLUMNS, Merged::default(), |_, batch| Ok(scan(&View::new(batch)?)), Merged::add)?;
+    gather(events, true)
+}
+
+fn gather(events: &EventFrame, wholly: bool) -> Result<Sessions, Error> {
+    let all = events.fold(&COLUMNS, Merged::default(), |_, batch| Ok(scan(&View::new(batch)?, wholly)), Merged::add)?;
     Ok(all.join())
 }
 
@@ -180,19 +184,20 @@ impl Merged {
             if kept.len().is_multiple_of(SHRINK_EVERY) {
                 kept.shrink_to_fit();
             }
-            let not_before = used.first.time;
+            let not_before = used.first_time;
             let issued = match &id {
                 Id::Key(key) => by_key.get(key.as_ref()).and_then(|places| made_by(&creations, places, not_before)),
                 _ => None,
             };
             let fallback = || {
-                let (principal_id, created) = used.told.pair.as_ref()?;
+                let (_, (principal_id, created)) = used.named.as_ref()?;
                 let made_by = *by_principal.get(&(principal_id.as_ref(), *created))?;
                 creations.get(index(made_by.creation)).filter(|creation| in_time(creation, not_before)).map(|_| made_by)
             };
             let made_by = issued.or_else(fallback);
-            let principal = used.told.principal.clone().map(|text| texts.share(text));
-            all.add(id, principal, Some(Used::new(used, &mut texts)), made_by);
+            let principal = used.whole.as_ref().and_then(|whole| whole.told.principal.clone()).map(|text| texts.share(text));
+            let used = used.whole.map(|whole| Box::new(Used::new(*whole, &mut texts)));
+            all.add(id, principal, used, made_by);
         }
         for key in creations.iter().filter_map(|creation| creation.issued_key.as_deref()) {
             if !all.by_key.contains_key(key) {
@@ -211,9 +216,12 @@ impl Merged {
     }
 }
 
+/// Places of creations; of most keys there is one, or one in each of two accounts.
+type Places = SmallVec<[u32; 2]>;
+
 /// The places of creations by what tells them apart; those that tell it not are left out.
-fn grouped<'c, K: Hash + Eq>(creations: &'c [Creation], key: impl Fn(&'c Creation) -> Option<K>) -> Map<K, Vec<u32>> {
-    let mut groups: Map<K, Vec<u32>> = Map::default();
+fn grouped<'c, K: Hash + Eq>(creations: &'c [Creation], key: impl Fn(&'c Creation) -> Option<K>) -> Map<K, Places> {
+    let mut groups: Map<K, Places> = Map::default();
     for (place, creation) in (0..).zip(creations) {
         if let Some(key) = key(creation) {
             groups.entry(key).or_default().push(place);
@@ -236,7 +244,7 @@ fn in_time(creation: &Creation, first: Option<EventTime>) -> bool {
 }
 
 impl Used {
-    fn new(used: Use<Arc<str>>, texts: &mut Texts) -> Self {
+    fn new(used: Whole<Arc<str>>, texts: &mut Texts) -> Self {
         let addresses = used.addresses();
         let Told { account, name, kind, .. } = used.told;
         let (account, name) = (account.map(|text| texts.share(text)), name.map(|text| texts.share(text)));
@@ -245,7 +253,7 @@ impl Used {
 }
 
 impl Sessions {
-    fn add(&mut self, id: Id<Arc<str>>, principal: Option<Arc<str>>, used: Option<Used>, made_by: Option<MadeBy>) {
+    fn add(&mut self, id: Id<Arc<str>>, principal: Option<Arc<str>>, used: Option<Box<Used>>, made_by: Option<MadeBy>) {
         let place = number(self.list.len());
         let mut key = None;
         match id {
@@ -372,47 +380,22 @@ impl Sessions {
     pub fn into_users(self) -> Users {
         self.users
     }
-}
 
-/// The three late columns, for sessions that are known.
-struct Outcomes<'s> {
-    sessions: &'s Sessions,
-    /// A row for each outcome that differs.
-    columns: DataFrame,
-    /// The row of each session.
-    rows: Vec<IdxSize>,
-}
-
-impl<'s> Outcomes<'s> {
-    fn new(sessions: &'s Sessions) -> PolarsResult<Self> {
-        let mut known: Map<(Verdict, Option<u32>), IdxSize> = Map::default();
-        let mut rows = Vec::with_capacity(sessions.list.len());
-        let (mut verdicts, mut event_ids, mut principals) = (Vec::new(), Vec::new(), Vec::new());
-        for Session { origin, .. } in &sessions.list {
-            rows.push(*known.entry((origin.verdict, origin.creation)).or_insert_with(|| {
-                let creation = origin.creation.and_then(|place| sessions.creations.get(index(place)));
-                verdicts.push(Some(origin.verdict.name()));
-                event_ids.push(creation.and_then(|creation| creation.place.event_id.as_deref()));
-                principals.push(creation.and_then(|creation| creation.issued_by.as_deref()));
-                number(verdicts.len() - 1)
-            }));
-        }
-        let height = verdicts.len();
-        let column = |column: Column, values: Vec<Option<&str>>| Series::new(PlSmallStr::from_static(column.name()), values).into_column();
-        let columns = vec![
-            column(Column::OriginVerdict, verdicts),
-            column(Column::OriginEventId, event_ids),
-            column(Column::OriginPrincipal, principals),
-        ];
-        Ok(Self { sessions, columns: DataFrame::new(height, columns)?, rows })
-    }
-
-    /// The columns of a batch; `None` where it has no event of a temporary session.
-    fn of_rows(&self, view: &View) -> PolarsResult<Option<DataFrame>> {
+    /// The three late columns of a batch; `None` where it has no event of a temporary session.
+    fn origins(&self, view: &View) -> PolarsResult<Option<DataFrame>> {
+        // A row for each outcome that differs.
+        let (mut outcomes, mut numbers): (Vec<Outcome>, Map<Outcome, IdxSize>) = (Vec::new(), Map::default());
+        let mut of_session = |id: Id<&str>| {
+            let origin = self.list.get(index(self.number(id)?))?.origin;
+            let outcome = (origin.verdict, origin.creation);
+            Some(*numbers.entry(outcome).or_insert_with(|| {
+                outcomes.push(outcome);
+                number(outcomes.len() - 1)
+            }))
+        };
         let mut known: Map<Id<&str>, Option<IdxSize>> = Map::default();
         let mut last: Option<(Id<&str>, Option<IdxSize>)> = None;
-        let of_session = |id: Id<&str>| self.rows.get(index(self.sessions.number(id)?)).copied();
-        let of_row = |row: u32| {
+        let mut of_row = |row: u32| {
             let id = session_of(view, row)?;
             let outcome = match last {
                 // Events of one session often follow each other.
@@ -422,10 +405,24 @@ impl<'s> Outcomes<'s> {
             last = Some((id, outcome));
             outcome
         };
-        let rows: Vec<Option<IdxSize>> = (0..view.rows()).map(of_row).collect();
+        let rows: Vec<Option<IdxSize>> = (0..view.rows()).map(&mut of_row).collect();
         if rows.iter().all(Option::is_none) {
             return Ok(None);
         }
-        self.columns.take(&IdxCa::from_iter_options(PlSmallStr::EMPTY, rows.into_iter())).map(Some)
+        let creations = || outcomes.iter().map(|(_, creation)| self.creations.get(index((*creation)?)));
+        let verdicts: StringChunked = outcomes.iter().map(|(verdict, _)| Some(verdict.name())).collect();
+        let event_ids: StringChunked = creations().map(|made| Some(made?.place.event_id.as_ref()?.to_string())).collect();
+        let principals: StringChunked = creations().map(|made| made?.issued_by.as_deref()).collect();
+        let named = |column: Column, values: StringChunked| values.with_name(PlSmallStr::from_static(column.name())).into_column();
+        let columns = vec![
+            named(Column::OriginVerdict, verdicts),
+            named(Column::OriginEventId, event_ids),
+            named(Column::OriginPrincipal, principals),
+        ];
+        let columns = DataFrame::new(outcomes.len(), columns)?;
+        columns.take(&IdxCa::from_iter_options(PlSmallStr::EMPTY, rows.into_iter())).map(Some)
     }
 }
+
+/// What is said of a session's origin: the verdict, and the place of the first call.
+type Outcome = (Verdict, Option<u32>);
