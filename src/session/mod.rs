@@ -18,6 +18,7 @@
 //! [`MAX_DEPTH`] calls.
 
 mod creation;
+mod numbers;
 mod origin;
 mod scan;
 mod sessions;

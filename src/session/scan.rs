@@ -80,6 +80,24 @@ pub(super) struct Part {
     pub(super) changes: Vec<Change>,
 }
 
+impl Id<Arc<str>> {
+    pub(super) fn as_text(&self) -> Id<&str> {
+        match self {
+            Self::Key(key) => Id::Key(key),
+            Self::Principal(principal_id, created) => Id::Principal(principal_id, *created),
+            Self::Nameless => Id::Nameless,
+        }
+    }
+
+    /// The access key id, where it is known.
+    pub(super) fn key(&self) -> Option<&str> {
+        match self {
+            Self::Key(key) => Some(key),
+            Self::Principal(..) | Self::Nameless => None,
+        }
+    }
+}
+
 impl Id<&str> {
     fn kept(self, texts: &mut Texts) -> Id<Arc<str>> {
         match self {

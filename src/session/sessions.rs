@@ -30,7 +30,7 @@ pub const SESSION_COLUMNS: &[StateColumn] = &[
 pub(super) fn rows(all: &Sessions) -> Vec<StateRow> {
     let mut sessions: Vec<(Option<EventTime>, &str, &Session)> = Vec::new();
     for session in &all.list {
-        let Some(key) = session.key.as_deref() else { continue };
+        let Some(key) = session.id.key() else { continue };
         let issued = creation(all, session).and_then(|creation| creation.place.time);
         let first = session.used.as_ref().and_then(|used| used.first.time);
         sessions.push((issued.into_iter().chain(first).min(), key, session));
