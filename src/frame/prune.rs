@@ -6,8 +6,7 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use polars::prelude::{
-    AggExpr, AnyValue, BooleanFunction, DataFrame, Expr, FunctionExpr, IntoLazy as _, LiteralValue, Operator, PolarsResult, Scalar,
-    Series as Values, TimeUnit,
+    AnyValue, BooleanFunction, DataFrame, Expr, FunctionExpr, IntoLazy as _, LiteralValue, Operator, PolarsResult, Scalar, TimeUnit,
 };
 
 use super::parquet::Bounds;
@@ -61,10 +60,6 @@ pub(super) fn can_hold(condition: &Expr, reach: &impl Fn(Column) -> Reach) -> bo
             (Expr::Literal(value), Expr::Column(name)) => turned(*op).is_none_or(|op| can_compare(name, op, value, reach)),
             _ => true,
         },
-        Expr::Function { input, function: FunctionExpr::Boolean(BooleanFunction::IsIn { .. }) } => match input.as_slice() {
-            [Expr::Column(name), list] => values_in(list).is_none_or(|values| among(name, &values, reach)),
-            _ => true,
-        },
         Expr::Function { input, function: FunctionExpr::Boolean(BooleanFunction::IsNotNull) } => {
             !matches!(input.as_slice(), [Expr::Column(name)] if of(name, reach) == Reach::Null)
         }
@@ -94,32 +89,6 @@ fn can_compare(name: &str, op: Operator, literal: &LiteralValue, reach: &impl Fn
         Operator::GtEq => max != Ordering::Less,
         _ => min != Ordering::Greater && max != Ordering::Less,
     }
-}
-
-/// The values of a list that stands in a condition, in any of the forms that the engine gives it.
-fn values_in(list: &Expr) -> Option<Values> {
-    match list {
-        Expr::Agg(AggExpr::Implode { input, .. }) => values_in(input),
-        Expr::Literal(LiteralValue::Series(values)) => match values.list() {
-            Ok(lists) if lists.len() == 1 => lists.get_as_series(0),
-            Ok(_) => None,
-            Err(_) => Some(Values::clone(values)),
-        },
-        Expr::Literal(LiteralValue::Scalar(value)) => match value.value() {
-            AnyValue::List(values) => Some(values.clone()),
-            _ => None,
-        },
-        _ => None,
-    }
-}
-
-/// Whether a value of the column may be one of those.
-fn among(name: &str, values: &Values, reach: &impl Fn(Column) -> Reach) -> bool {
-    let may_be = |value: AnyValue<'_>| {
-        let value = LiteralValue::Scalar(Scalar::new(values.dtype().clone(), value.into_static()));
-        can_compare(name, Operator::Eq, &value, reach)
-    };
-    values.iter().any(may_be)
 }
 
 /// The comparison with its sides exchanged.
@@ -177,7 +146,7 @@ impl<'l> Literal<'l> {
 mod tests {
     use std::fs;
 
-    use polars::prelude::{Column as Series, DataType, IntoColumn as _, NamedFrom as _, col, lit};
+    use polars::prelude::{Column as Series, DataType, IntoColumn as _, NamedFrom as _, Series as Values, col, lit};
 
     use super::*;
     use crate::frame::{Batch, EventFrame, Filter, Store, data_type};
@@ -218,7 +187,6 @@ mod tests {
     fn batches_are_left_out_where_no_row_can_pass_and_nowhere_else() {
         let (_folder, stored, in_memory) = events();
         let time = |micros: i64| lit(micros).cast(data_type(Kind::Time));
-        let among = |name: &str, values: &[&str]| col(name).is_in(lit(Values::new("".into(), values)).implode(false), false);
         let conditions = [
             (col("record_index").gt(lit(29)), vec![3, 4]),
             (lit(29).gt_eq(col("record_index")), vec![0, 1, 2]),
@@ -230,10 +198,6 @@ mod tests {
             (col("dt").neq(lit("1970-01-02")), vec![0, 1, 2, 3, 4]),
             (col("error_code").eq(lit("AccessDenied")), vec![1, 3]),
             (col("error_code").eq(lit("Another")), vec![]),
-            (among("dt", &["1970-01-01", "1970-01-04", "1971-01-01"]), vec![0, 3]),
-            (among("dt", &["1970-01-0"]), vec![]),
-            (among("error_code", &["AccessDenied", "Another"]), vec![1, 3]),
-            (among("dt", &["1970-01-02"]).not(), vec![0, 1, 2, 3, 4]),
             (col("error_code").is_not_null(), vec![1, 3]),
             (col("error_code").is_null(), vec![0, 1, 2, 3, 4]),
             (col("error_code").eq(lit("AccessDenied")).not(), vec![0, 1, 2, 3, 4]),
@@ -269,9 +233,6 @@ mod tests {
             ("event_time < '1970-01-03'", 20),
             ("error_code IS NOT NULL", 20),
             ("recipient_account_id = '000000000001' OR dt = '1970-01-01'", 30),
-            ("dt IN ('1970-01-02', '1970-01-04', '1971-01-01')", 20),
-            ("record_index IN (7, 31, 1000)", 2),
-            ("event_time IN ('1970-01-01', '1970-01-02') AND dt IN ('1970-01-02')", 1),
         ] {
             assert_eq!(ask(condition).ok(), Some(rows), "{condition}");
         }
