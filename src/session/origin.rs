@@ -165,6 +165,7 @@ impl Merged {
         let key_of = |place: u32| creations.get(index(place))?.issued_key.as_deref();
         let by_key = Places::of(creations.len(), key_of);
         let made_with = |key: &str, first: Option<EventTime>| {
+            #[expect(clippy::redundant_closure, reason = "the calls' keys live longer than the one that is looked for")]
             let place = by_key.find(&key, |place| key_of(place));
             made_by(&creations, by_key.from(place), first)
         };
@@ -194,6 +195,7 @@ impl Merged {
             };
             let fallback = || {
                 let (_, (principal_id, created)) = used.named.as_ref()?;
+                #[expect(clippy::redundant_closure, reason = "the calls' keys live longer than the one that is looked for")]
                 let creation = by_principal.find(&(principal_id.as_ref(), *created), |place| pair_of(place))?;
                 let made = creations.get(index(creation)).filter(|made| in_time(made, not_before));
                 made.map(|_| MadeBy { creation, disputed: disputed.contains(&creation) })
