@@ -226,8 +226,8 @@ impl Case {
         self.scope.accepted.apply(&mut detections, &self.events)?;
         if let Some(integrity) = &self.integrity {
             let suppressed = detections.suppressed.iter_mut().map(|suppressed| &mut suppressed.finding);
-            for evidence in detections.findings.iter_mut().chain(suppressed).flat_map(|finding| &mut finding.evidence) {
-                evidence.integrity = integrity.of(&evidence.object);
+            for finding in detections.findings.iter_mut().chain(suppressed) {
+                finding.evidence.check(|object| integrity.of(object));
             }
         }
         Ok(detections)
@@ -280,8 +280,8 @@ impl Case {
     /// # Errors
     /// [`Error::Setting`] where the threads cannot be started.
     pub fn evidence(&self, findings: &[Finding]) -> Result<Revisit<'_>, Error> {
-        let pieces = findings.iter().flat_map(|finding| &finding.evidence);
-        let places = pieces.filter_map(|evidence| Some((evidence.object.clone(), evidence.record_index?)));
+        let places = findings.iter().flat_map(|finding| finding.evidence.places());
+        let places = places.filter_map(|(object, index)| Some((object.clone(), index?)));
         Revisit::new(&self.objects, &self.reports, by_object(places), &self.scope.options)
     }
 

@@ -54,6 +54,22 @@ pub(crate) enum Command {
     Fetch(FetchArgs),
 }
 
+impl Command {
+    /// `--memory`.
+    pub(crate) const fn memory(&self) -> Option<u64> {
+        match self {
+            Self::Investigate(InvestigateArgs { logs, .. })
+            | Self::Detect(DetectArgs { logs, .. })
+            | Self::Timeline(TimelineArgs { logs, .. })
+            | Self::Summary(SummaryArgs { logs, .. }) => logs.run.memory,
+            Self::Drift(DriftArgs { run, .. }) | Self::Sql(SqlArgs { run, .. }) => run.memory,
+            Self::Verify(_) | Self::Rules(_) => None,
+            #[cfg(feature = "s3")]
+            Self::Fetch(_) => None,
+        }
+    }
+}
+
 /// `trailsift investigate`.
 #[derive(Debug, Args)]
 #[command(

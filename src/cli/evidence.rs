@@ -1,21 +1,36 @@
 //! `evidence.jsonl` of a case: the records that findings rest on.
 
 use std::cmp::Ordering;
+use std::collections::{BTreeSet, HashMap};
 use std::io::{self, Write};
 
 use serde::Serialize;
-use trailsift::detect::{Evidence, EvidenceKind, Finding, Integrity};
-use trailsift::event::redact;
+use trailsift::detect::{Evidence, Finding, Integrity};
+use trailsift::event::{EventId, redact};
 use trailsift::ingest::RawRecord;
 use trailsift::problem::Ledger;
 
 use super::output::write_jsonl;
 use super::text::number;
 
-/// The pieces of evidence of all findings, each with its finding's rule, by place and rule.
+/// The pieces of evidence of all findings, by place and rule.
 ///
-/// There may be as many as events, so that a piece is no more than two references here.
-pub(crate) struct Pieces<'f>(Vec<(&'f Evidence, &'f str)>);
+/// There may be as many as events, so that a piece is only told where it is to be found.
+pub(crate) struct Pieces<'f> {
+    findings: &'f [Finding],
+    pieces: Vec<Piece>,
+}
+
+/// A piece of evidence. Pieces are in order but for those of one record, which go by their rules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Piece {
+    /// The place of its object among all names in their order.
+    object: u32,
+    record_index: Option<u64>,
+    finding: u32,
+    /// Its place in the finding's evidence.
+    place: u32,
+}
 
 /// A line: a record, with all rules whose findings rest on it.
 #[derive(Debug, Serialize)]
@@ -23,7 +38,7 @@ struct EvidenceLine<'l> {
     object: &'l str,
     record_index: Option<u64>,
     offset: Option<u64>,
-    event_id: Option<&'l str>,
+    event_id: Option<&'l EventId>,
     rules: Vec<&'l str>,
     integrity: Integrity,
     /// The record's text; `None` where its file has changed since it was read.
@@ -35,10 +50,20 @@ struct EvidenceLine<'l> {
 impl<'f> Pieces<'f> {
     /// Places in snapshots are not places of records.
     pub(crate) fn of(findings: &'f [Finding]) -> Self {
-        let of_finding = |finding: &'f Finding| finding.evidence.iter().map(|piece| (piece, finding.rule_id.as_str()));
-        let mut pieces: Vec<_> = findings.iter().flat_map(of_finding).filter(|(piece, _)| piece.kind == EvidenceKind::Event).collect();
-        pieces.sort_by(|(left, left_rule), (right, right_rule)| place(left).cmp(&place(right)).then_with(|| left_rule.cmp(right_rule)));
-        Self(pieces)
+        let names: BTreeSet<&str> = findings.iter().flat_map(|finding| finding.evidence.objects()).collect();
+        let numbers: HashMap<&str, u32> = names.into_iter().zip(0..).collect();
+        let mut pieces = Vec::with_capacity(findings.iter().map(|finding| finding.evidence.places().count()).sum());
+        for (number, finding) in (0..).zip(findings) {
+            for (place, (object, record_index)) in (0..).zip(finding.evidence.places()) {
+                let object = numbers.get(&**object).copied().unwrap_or_default();
+                pieces.push(Piece { object, record_index, finding: number, place });
+            }
+        }
+        let rule = |piece: &Piece| piece.finding(findings).map(|finding| &finding.rule_id);
+        pieces.sort_unstable_by(|left, right| {
+            left.record().cmp(&right.record()).then_with(|| rule(left).cmp(&rule(right))).then_with(|| left.cmp(right))
+        });
+        Self { findings, pieces }
     }
 
     /// Bytes that the lines take, about: the raw text stands in them with its quotes escaped.
@@ -48,8 +73,8 @@ impl<'f> Pieces<'f> {
     }
 
     /// The pieces record by record.
-    fn records(&self) -> impl Iterator<Item = &[(&'f Evidence, &'f str)]> {
-        self.0.chunk_by(|(left, _), (right, _)| place(left) == place(right))
+    fn records(&self) -> impl Iterator<Item = &[Piece]> {
+        self.pieces.chunk_by(|left, right| left.record() == right.record())
     }
 
     /// Writes a line for every record, in the order of the places, which is that of `records` too; each of these is handed
@@ -62,29 +87,41 @@ impl<'f> Pieces<'f> {
     ) -> io::Result<usize> {
         let (mut records, mut lost) = (records.peekable(), 0);
         for group in self.records() {
-            let Some((piece, _)) = group.first() else { continue };
-            let order = |record: &RawRecord| (&*record.object, Some(record.record_index)).cmp(&place(piece));
+            let Some(piece) = group.first().and_then(|piece| piece.finding(self.findings)?.evidence.get(index(piece.place))) else {
+                continue;
+            };
+            let order = |record: &RawRecord| (&*record.object, Some(record.record_index)).cmp(&(&*piece.object, piece.record_index));
             while records.next_if(|record| order(record) == Ordering::Less).is_some() {}
             let record = records.next_if(|record| order(record) == Ordering::Equal);
             lost += usize::from(record.is_none());
             if let Some(record) = &record {
                 offer(record);
             }
-            write_line(out, piece, group, record.as_ref())?;
+            let mut rules: Vec<&str> = group.iter().filter_map(|piece| Some(piece.finding(self.findings)?.rule_id.as_str())).collect();
+            rules.dedup();
+            write_line(out, &piece, rules, record.as_ref())?;
         }
         Ok(lost)
     }
 }
 
-fn write_line(out: &mut dyn Write, piece: &Evidence, group: &[(&Evidence, &str)], record: Option<&RawRecord>) -> io::Result<()> {
-    let mut rules: Vec<&str> = group.iter().map(|(_, rule)| *rule).collect();
-    rules.dedup();
+impl Piece {
+    const fn record(&self) -> (u32, Option<u64>) {
+        (self.object, self.record_index)
+    }
+
+    fn finding<'f>(&self, findings: &'f [Finding]) -> Option<&'f Finding> {
+        findings.get(index(self.finding))
+    }
+}
+
+fn write_line(out: &mut dyn Write, piece: &Evidence, rules: Vec<&str>, record: Option<&RawRecord>) -> io::Result<()> {
     let (raw, redacted) = record.map(|record| redact(&record.text)).unzip();
     let line = EvidenceLine {
         object: &piece.object,
         record_index: piece.record_index,
         offset: record.map(|record| record.offset),
-        event_id: piece.event_id.as_deref(),
+        event_id: piece.event_id.as_ref(),
         rules,
         integrity: piece.integrity,
         raw: raw.as_deref(),
@@ -93,8 +130,8 @@ fn write_line(out: &mut dyn Write, piece: &Evidence, group: &[(&Evidence, &str)]
     write_jsonl(out, &[line])
 }
 
-fn place(piece: &Evidence) -> (&str, Option<u64>) {
-    (&piece.object, piece.record_index)
+fn index(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
 }
 
 /// Bytes of a line beside the record's text.

@@ -47,6 +47,7 @@ use exit::Exit;
 
 /// Runs the command.
 pub(crate) fn run(cli: &Cli) -> Result<Exit> {
+    memory::hold_together(cli.command.memory());
     leftovers::watch();
     match &cli.command {
         Command::Investigate(args) => investigate::run(args),

@@ -31,7 +31,7 @@ impl Ends<'_> {
 
     /// The matches to keep, by row, with how many each stands for.
     pub(super) fn thin<'m>(&self, rows: &'m Rows<'m>, found: impl Iterator<Item = Match>) -> BTreeMap<usize, Match> {
-        let mut ends: HashMap<Span<'m>, (Hit<'m>, Hit<'m>, u64)> = HashMap::new();
+        let mut ends: HashMap<Span<'m>, (Hit<'m>, Hit<'m>, u32)> = HashMap::new();
         for found in found {
             let hit = Hit::new(rows, found);
             let Some(time) = hit.time else { continue };
@@ -54,7 +54,7 @@ impl Ends<'_> {
         for (first, last, count) in ends.into_values() {
             // Put in last, the first one stays where both are one event.
             for (hit, stands_for) in [(last, 0), (first, count)] {
-                kept.insert(hit.row(), Match { row: hit.row(), severity: hit.severity, stands_for });
+                kept.insert(hit.row(), Match { stands_for, ..Match::new(hit.row(), hit.severity) });
             }
         }
         kept

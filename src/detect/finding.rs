@@ -1,5 +1,5 @@
 //! [`Finding`]: what a rule found, in the form that JSON shows, with the
-//! [`Evidence`] for it; and [`Detections`], all that a run of the rules yields.
+//! [evidence](EvidenceList) for it; and [`Detections`], all that a run of the rules yields.
 
 use std::cmp::{Ordering, Reverse};
 use std::sync::Arc;
@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::baseline::Seen;
+use super::evidence::EvidenceList;
 use super::rule::{Kind, Rule};
 use crate::frame::ByPlace;
 pub use crate::severity::Severity;
@@ -80,35 +81,6 @@ impl Integrity {
     }
 }
 
-/// What a piece of evidence is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum EvidenceKind {
-    /// A CloudTrail record.
-    Event,
-    /// A snapshot of an account's state.
-    Snapshot,
-    /// A digest file.
-    Digest,
-}
-
-/// One piece of evidence, and where it stands.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Evidence {
-    /// What it is.
-    pub kind: EvidenceKind,
-    /// The file's path or key.
-    pub object: Arc<str>,
-    /// The record's place among the object's records, from 0.
-    pub record_index: Option<u64>,
-    /// A JSON pointer into the object, where no record is meant.
-    pub pointer: Option<Arc<str>>,
-    /// The record's `eventID`.
-    pub event_id: Option<Arc<str>>,
-    /// Whether the object is what AWS delivered.
-    pub integrity: Integrity,
-}
-
 /// What a rule found: one event, or several that belong together.
 ///
 /// A value of the events (account, region, principal, address, name) is given
@@ -148,10 +120,9 @@ pub struct Finding {
     pub count: u64,
     /// One sentence with the values that matter.
     pub message: String,
-    /// The events' ids in their order, each once.
-    pub event_ids: Vec<Arc<str>>,
     /// All events of the finding, in the order of time.
-    pub evidence: Vec<Evidence>,
+    #[serde(flatten)]
+    pub evidence: EvidenceList,
     /// What else it may be.
     pub false_positives: Arc<[String]>,
     /// What to do next.
@@ -169,9 +140,9 @@ impl Finding {
     pub fn by_place<'f>(findings: impl IntoIterator<Item = (usize, &'f Self)>) -> ByPlace<'f, Vec<usize>> {
         let mut places: ByPlace<'_, Vec<usize>> = ByPlace::default();
         for (number, finding) in findings {
-            for evidence in &finding.evidence {
-                if let Some(index) = evidence.record_index {
-                    places.entry(&evidence.object, index).push(number);
+            for (object, index) in finding.evidence.places() {
+                if let Some(index) = index {
+                    places.entry(object, index).push(number);
                 }
             }
         }
@@ -180,7 +151,7 @@ impl Finding {
 
     /// What the digests say of the worst piece of its evidence; `None` without evidence.
     pub fn integrity(&self) -> Option<Integrity> {
-        Integrity::worst(self.evidence.iter().map(|evidence| evidence.integrity))
+        Integrity::worst(self.evidence.integrities())
     }
 
     /// A finding of that rule, without any event yet.
@@ -202,8 +173,7 @@ impl Finding {
             last_time: None,
             count: 0,
             message: String::new(),
-            event_ids: Vec::new(),
-            evidence: Vec::new(),
+            evidence: EvidenceList::default(),
             false_positives: rule.false_positives.clone(),
             next_steps: rule.next_steps.clone(),
             source: rule.source.clone(),
@@ -218,12 +188,8 @@ impl Finding {
         key(self)
             .cmp(&key(other))
             .then_with(|| self.rule_id.cmp(&other.rule_id))
-            .then_with(|| self.place().cmp(&other.place()))
+            .then_with(|| self.evidence.first_place().cmp(&other.evidence.first_place()))
             .then_with(|| self.message.cmp(&other.message))
-    }
-
-    fn place(&self) -> Option<(&str, Option<u64>)> {
-        self.evidence.first().map(|evidence| (&*evidence.object, evidence.record_index))
     }
 }
 

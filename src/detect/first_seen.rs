@@ -11,6 +11,7 @@ use super::owners::Owners;
 use super::predicate::Literal;
 use super::rule::{Owner, Rule};
 use crate::error::counted;
+use crate::frame::Texts;
 use crate::time::EventTime;
 
 /// What a `first-seen` rule asks for.
@@ -57,17 +58,18 @@ pub(super) fn findings(rule: &Rule, first_seen: &FirstSeen<'_>, parts: Vec<Vec<H
         }
     }
     let mut findings = Vec::new();
+    let mut objects = Texts::default();
     let mut thin = Thin::new();
     for (key, mut known) in keyed {
         known.hits.sort_by(|(_, left), (_, right)| left.order(right));
         note(&mut sights, &key, &known);
         match first_seen.quiet_days {
-            Some(days) => findings.extend(returns(rule, &known, days)),
+            Some(days) => findings.extend(returns(rule, &known, days, &mut objects)),
             None => {
                 if let Some(hit) = first(&known, first_seen)
                     && !first_seen.holds_back(&hit, &sights, &mut thin)
                 {
-                    findings.push(finding(rule, &[hit], &Extra::default()));
+                    findings.push(finding(rule, &[hit], &Extra::default(), &mut objects));
                 }
             }
         }
@@ -144,7 +146,7 @@ fn literal(value: Value<'_>) -> Option<Literal> {
 fn note(sights: &mut Sights, key: &[Literal], known: &Keyed<'_>) {
     for (part, hit) in &known.hits {
         if let Some(time) = hit.time {
-            add(sights, (part_name(*part), key.to_vec()), Sight { first: time, last: time, count: hit.stands_for });
+            add(sights, (part_name(*part), key.to_vec()), Sight { first: time, last: time, count: hit.stands_for.into() });
         }
     }
 }
@@ -162,7 +164,7 @@ fn first<'m>(known: &Keyed<'m>, first_seen: &FirstSeen<'_>) -> Option<Hit<'m>> {
 }
 
 /// A finding for each event that comes after so many quiet days.
-fn returns(rule: &Rule, known: &Keyed<'_>, days: u64) -> Vec<Finding> {
+fn returns(rule: &Rule, known: &Keyed<'_>, days: u64, objects: &mut Texts) -> Vec<Finding> {
     let least = i64::try_from(days).unwrap_or(i64::MAX).saturating_mul(86_400);
     let mut findings = Vec::new();
     let mut before: Option<Hit<'_>> = None;
@@ -177,7 +179,7 @@ fn returns(rule: &Rule, known: &Keyed<'_>, days: u64) -> Vec<Finding> {
             let evidence: Vec<Hit<'_>> = before.filter(|before| before.time == Some(seen)).into_iter().chain([*hit]).collect();
             let quiet = (time.epoch() - seen.epoch()).div_euclid(86_400);
             let extra = Extra { last_seen: Some(seen), quiet, about: Some(*hit), ..Extra::default() };
-            findings.push(finding(rule, &evidence, &extra));
+            findings.push(finding(rule, &evidence, &extra, objects));
         }
         if next != Some(hit.place()) {
             before = Some(*hit);

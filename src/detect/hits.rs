@@ -2,17 +2,18 @@
 //! and the making of findings from them.
 
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashMap};
 
 use polars::prelude::{BooleanChunked, DataFrame, DataType, Int64Chunked, StringChunked};
 
-use super::finding::{Evidence, EvidenceKind, Finding, Integrity, Severity};
-use super::matches::{Match, Matches, Words};
+use super::evidence::EvidenceList;
+use super::finding::{Finding, Severity};
+use super::matches::{Match, Matches, Words, place};
 use super::predicate::Datum;
 use super::rule::Rule;
 use super::template::{Facts, Word};
 use crate::error::Error;
+use crate::event::EventId;
 use crate::frame::Texts;
 use crate::schema::Column;
 use crate::time::EventTime;
@@ -57,6 +58,8 @@ impl<'m> Value<'m> {
 #[derive(Debug)]
 pub(super) struct Rows<'m> {
     columns: HashMap<&'m str, Cells<'m>>,
+    /// The ids of matches; those of other events stand among the columns.
+    ids: &'m [Option<EventId>],
 }
 
 #[derive(Debug)]
@@ -74,7 +77,7 @@ impl<'m> Rows<'m> {
     /// Those of each batch.
     pub(super) fn of(matches: &'m [Matches]) -> Result<Vec<Self>, Error> {
         let of_batch = |matches: &'m Matches| {
-            let mut rows = Self::new(&matches.frame)?;
+            let mut rows = Self { ids: &matches.ids, ..Self::new(&matches.frame)? };
             rows.columns.extend(matches.words.iter().map(|(name, words)| (name.as_str(), Cells::Words(words))));
             Ok(rows)
         };
@@ -94,7 +97,15 @@ impl<'m> Rows<'m> {
             };
             columns.insert(column.name().as_str(), cells);
         }
-        Ok(Self { columns })
+        Ok(Self { columns, ids: &[] })
+    }
+
+    fn id(&self, row: usize) -> Option<EventId> {
+        let of_text = || match self.value(row, Column::EventId.name()) {
+            Value::Text(text) => Some(EventId::from(text)),
+            _ => None,
+        };
+        self.ids.get(row).map_or_else(of_text, Clone::clone)
     }
 
     pub(super) fn value(&self, row: usize, name: &str) -> Value<'m> {
@@ -115,19 +126,19 @@ impl<'m> Rows<'m> {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Hit<'m> {
     rows: &'m Rows<'m>,
-    row: usize,
     /// When it was.
     pub(super) time: Option<EventTime>,
+    row: u32,
+    /// For how many matching events it is counted.
+    pub(super) stands_for: u32,
     /// How bad the rule calls it.
     pub(super) severity: Severity,
-    /// For how many matching events it is counted.
-    pub(super) stands_for: u64,
 }
 
 impl<'m> Hit<'m> {
     /// The event of that row.
     pub(super) fn new(rows: &'m Rows<'m>, found: Match) -> Self {
-        let time = match rows.value(found.row, Column::EventTime.name()) {
+        let time = match rows.value(found.row(), Column::EventTime.name()) {
             Value::Time(time) => Some(time),
             _ => None,
         };
@@ -136,7 +147,7 @@ impl<'m> Hit<'m> {
 
     /// The value of a column or field.
     pub(super) fn value(&self, name: &str) -> Value<'m> {
-        self.rows.value(self.row, name)
+        self.rows.value(self.row(), name)
     }
 
     /// The value of a column.
@@ -145,8 +156,8 @@ impl<'m> Hit<'m> {
     }
 
     /// Its row among the matches.
-    pub(super) const fn row(&self) -> usize {
-        self.row
+    pub(super) fn row(&self) -> usize {
+        place(self.row)
     }
 
     /// Its place in the evidence, which no other event has.
@@ -164,7 +175,7 @@ impl<'m> Hit<'m> {
         let by = |column| self.column(column).cmp(&other.column(column));
         (self.time.is_none(), self.time)
             .cmp(&(other.time.is_none(), other.time))
-            .then_with(|| by(Column::EventId))
+            .then_with(|| self.rows.id(self.row()).cmp(&other.rows.id(other.row())))
             .then_with(|| by(Column::Object))
             .then_with(|| by(Column::RecordIndex))
     }
@@ -173,24 +184,17 @@ impl<'m> Hit<'m> {
         self.column(column).shown()
     }
 
-    /// Where it stands; `objects` has one copy of each object's name.
-    fn evidence(&self, objects: &mut Texts) -> Evidence {
-        let text = |column| match self.column(column) {
-            Value::Text(text) => Some(text),
-            _ => None,
+    /// Where it stands, and which event it is.
+    fn evidence(&self) -> (&'m str, Option<u64>, Option<EventId>) {
+        let object = match self.column(Column::Object) {
+            Value::Text(object) => object,
+            _ => "",
         };
         let index = match self.column(Column::RecordIndex) {
             Value::Int(index) => u64::try_from(index).ok(),
             _ => None,
         };
-        Evidence {
-            kind: EvidenceKind::Event,
-            object: objects.share(text(Column::Object).unwrap_or_default()),
-            record_index: index,
-            pointer: None,
-            event_id: text(Column::EventId).map(Arc::from),
-            integrity: Integrity::NotChecked,
-        }
+        (object, index, self.rows.id(self.row()))
     }
 }
 
@@ -262,13 +266,8 @@ impl Facts for Told<'_, '_> {
     }
 }
 
-/// The finding that `hits` make, which are in order and not empty.
-pub(super) fn finding(rule: &Rule, hits: &[Hit<'_>], extra: &Extra<'_, '_>) -> Finding {
-    let mut objects = Texts::default();
-    let evidence: Vec<Evidence> = hits.iter().map(|hit| hit.evidence(&mut objects)).collect();
-    let mut known = HashSet::new();
-    let ids = evidence.iter().filter_map(|evidence| evidence.event_id.as_ref());
-    let event_ids = ids.filter(|id| known.insert(&***id)).cloned().collect();
+/// The finding that `hits` make, which are in order and not empty; `objects` has one copy of each object's name.
+pub(super) fn finding(rule: &Rule, hits: &[Hit<'_>], extra: &Extra<'_, '_>, objects: &mut Texts) -> Finding {
     let about = extra.about.as_ref().map_or(hits, std::slice::from_ref);
     Finding {
         severity: about.iter().map(|hit| hit.severity).max().unwrap_or(rule.severity.default),
@@ -281,8 +280,7 @@ pub(super) fn finding(rule: &Rule, hits: &[Hit<'_>], extra: &Extra<'_, '_>) -> F
         last_time: hits.iter().rev().find_map(|hit| hit.time),
         count: u64::try_from(hits.len()).unwrap_or(u64::MAX),
         message: rule.message.as_ref().map(|message| message.fill(&Told { hits: about, extra })).unwrap_or_default(),
-        event_ids,
-        evidence,
+        evidence: EvidenceList::new(hits.iter().map(Hit::evidence), Vec::new(), objects),
         ..Finding::of(rule)
     }
 }

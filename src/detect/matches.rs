@@ -4,22 +4,46 @@
 
 use std::collections::BTreeSet;
 
-use polars::prelude::{DataFrame, IntoColumn as _, PlSmallStr, StringChunked};
+use polars::prelude::{BooleanChunked, ChunkFilter as _, DataFrame, IntoColumn as _, PlSmallStr, StringChunked};
 use polars_arrow::array::Utf8ViewArray;
 
 use super::finding::Severity;
 use crate::error::Error;
+use crate::event::EventId;
 use crate::frame;
+use crate::schema::Column;
 
 /// One event that matches a condition.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Match {
     /// Its row in the frame of the matches.
-    pub(super) row: usize,
+    pub(super) row: u32,
+    /// For how many matching events it is counted, which are in one batch.
+    pub(super) stands_for: u32,
     /// How bad the rule calls it.
     pub(super) severity: Severity,
-    /// For how many matching events it is counted.
-    pub(super) stands_for: u64,
+}
+
+impl Match {
+    /// An event that stands for itself.
+    pub(super) fn new(row: usize, severity: Severity) -> Self {
+        Self { row: number(row), stands_for: 1, severity }
+    }
+
+    /// Its row as a place.
+    pub(super) fn row(&self) -> usize {
+        place(self.row)
+    }
+}
+
+/// A row of a batch, which has fewer than that.
+fn number(row: usize) -> u32 {
+    u32::try_from(row).unwrap_or(u32::MAX)
+}
+
+/// A row of a batch as a place.
+pub(super) fn place(row: u32) -> usize {
+    usize::try_from(row).unwrap_or(usize::MAX)
 }
 
 /// The events of a batch that match one condition.
@@ -31,6 +55,8 @@ pub(super) struct Matches {
     pub(super) frame: DataFrame,
     /// Those of the columns in which texts come again.
     pub(super) words: Vec<(String, Words)>,
+    /// The ids of the events.
+    pub(super) ids: Vec<Option<EventId>>,
     /// The rows, each once.
     pub(super) rows: Vec<Match>,
 }
@@ -38,26 +64,30 @@ pub(super) struct Matches {
 impl Matches {
     /// Takes the rows of a condition out of the frame of all matches.
     ///
-    /// `shown` are the columns and fields that are looked at later.
+    /// `shown` are the columns and fields that are looked at later, besides the ids.
     pub(super) fn of(id: usize, shown: &BTreeSet<String>, frame: &DataFrame, mut rows: Vec<Match>) -> Result<Self, Error> {
         let mut mask = vec![false; frame.height()];
         for found in &rows {
-            if let Some(place) = mask.get_mut(found.row) {
+            if let Some(place) = mask.get_mut(found.row()) {
                 *place = true;
             }
         }
         let has = |name: &&str| frame.get_column_index(name).is_some();
         let names: Vec<&str> = shown.iter().map(String::as_str).filter(has).collect();
-        let mut frame = frame.select(names)?.filter(&mask.iter().map(|kept| Some(*kept)).collect())?;
+        let mask: BooleanChunked = mask.iter().map(|kept| Some(*kept)).collect();
+        let ids = frame.column(Column::EventId.name())?.str()?.filter(&mask)?;
+        let ids = ids.iter().map(|id| id.map(EventId::from)).collect();
+        let mut frame = frame.select(names)?.filter(&mask)?;
         let empty: Vec<PlSmallStr> =
             frame.columns().iter().filter(|column| column.null_count() == frame.height()).map(|column| column.name().clone()).collect();
         for name in empty {
             frame.drop_in_place(&name)?;
         }
-        for (place, found) in rows.iter_mut().enumerate() {
+        for (place, found) in (0..).zip(&mut rows) {
             found.row = place;
         }
-        let mut matches = Self { id, frame, words: Vec::new(), rows };
+        rows.shrink_to_fit();
+        let mut matches = Self { id, frame, words: Vec::new(), ids, rows };
         matches.keep_words_once()?;
         matches.let_go_of_batch()?;
         Ok(matches)

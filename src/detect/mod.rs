@@ -13,6 +13,7 @@ mod baseline;
 mod catalog;
 mod compile;
 mod ends;
+mod evidence;
 pub mod fields;
 mod finding;
 mod first_seen;
@@ -38,7 +39,8 @@ use rayon::prelude::*;
 pub use accept::Accepted;
 pub use baseline::{Baseline, SEEN_FILE, Seen};
 pub use catalog::{AcceptedLists, BUILTIN_SOURCE, Catalog, CatalogOptions, CheckedRule};
-pub use finding::{Detections, Evidence, EvidenceKind, Finding, Integrity, RuleStatus, RuleTable, RunStatus, Severity, Suppressed};
+pub use evidence::{Evidence, EvidenceKind, EvidenceList};
+pub use finding::{Detections, Finding, Integrity, RuleStatus, RuleTable, RunStatus, Severity, Suppressed};
 pub use rule::{Absent, Kind, KnownBy, Logic, Owner, RollUp, Rule, Sequence, SeverityRule, Step, Sum};
 pub use template::Template;
 

@@ -114,7 +114,7 @@ fn with_values<'r>(ready: Vec<Waiting<'r>>, matches: &BTreeMap<usize, Vec<Matche
 /// The distinct values that the matches of a condition bind.
 fn bound(source: &str, matches: &[Matches]) -> Result<Vec<Literal>, Error> {
     let rows = Rows::of(matches)?;
-    let found = matches.iter().zip(&rows).flat_map(|(matches, rows)| matches.rows.iter().map(|found| rows.value(found.row, source)));
+    let found = matches.iter().zip(&rows).flat_map(|(matches, rows)| matches.rows.iter().map(|found| rows.value(found.row(), source)));
     let values: BTreeSet<Value<'_>> = found.collect();
     let literal = |value| match value {
         Value::Text(text) => Some(Literal::Text(str::to_owned(text))),

@@ -154,7 +154,7 @@ impl<'r> Plan<'r> {
         let places: Vec<usize> = union.iter().enumerate().filter(|(_, kept)| *kept == Some(true)).map(|(place, _)| place).collect();
         for (id, counts) in &thinned {
             for found in rows.get_mut(id).into_iter().flatten() {
-                found.stands_for = places.get(found.row).and_then(|place| counts.get(place)).copied().unwrap_or(1);
+                found.stands_for = places.get(found.row()).and_then(|place| counts.get(place)).copied().unwrap_or(1);
             }
         }
         // A rule's matches are kept by themselves: the columns of all rules together would be many times as much.
@@ -164,7 +164,7 @@ impl<'r> Plan<'r> {
     }
 
     /// Takes out of the masks what the ends of a day make needless; yields the counts by id and row of the batch.
-    fn thin(&self, batch: &DataFrame, masks: &mut [BooleanChunked]) -> Result<BTreeMap<usize, BTreeMap<usize, u64>>, Error> {
+    fn thin(&self, batch: &DataFrame, masks: &mut [BooleanChunked]) -> Result<BTreeMap<usize, BTreeMap<usize, u32>>, Error> {
         let mut thinned = BTreeMap::new();
         if !self.watches.iter().any(|planned| planned.watch.thins_early()) {
             return Ok(thinned);
@@ -175,7 +175,7 @@ impl<'r> Plan<'r> {
             let Some(ends) = watch.ends.filter(|_| watch.thins_early()) else { continue };
             let found = mask.iter().enumerate().filter(|(_, hit)| *hit == Some(true));
             let severity = watch.rule.severity.default;
-            let kept = ends.thin(&rows, found.map(|(row, _)| Match { row, severity, stands_for: 1 }));
+            let kept = ends.thin(&rows, found.map(|(row, _)| Match::new(row, severity)));
             *mask = (0..batch.height()).map(|row| Some(kept.contains_key(&row))).collect();
             thinned.insert(watch.id, kept.into_iter().map(|(row, found)| (row, found.stands_for)).collect());
         }
@@ -224,7 +224,7 @@ impl<'r> Plan<'r> {
                 if hit == Some(true) && refined.is_none_or(|refined| refined.get(row) == Some(true)) {
                     let level = levels.iter().find(|(_, level)| level.and_then(|level| level.get(row)) == Some(true));
                     let severity = level.map_or(severity.default, |(level, _)| *level);
-                    hits.push(Match { row, severity, stands_for: 1 });
+                    hits.push(Match::new(row, severity));
                 }
             }
             if let Some(ends) = planned.watch.ends.filter(|_| !planned.watch.thins_early()) {
@@ -243,7 +243,9 @@ fn later_columns(rule: &Rule) -> impl Iterator<Item = Column> {
 
 /// The names of all that is looked at of a rule's matches.
 fn shown(rule: &Rule) -> BTreeSet<String> {
-    let columns = ALWAYS.into_iter().chain([Column::EventName]).chain(later_columns(rule));
+    // All matches have their ids, as such and not as texts.
+    let always = ALWAYS.into_iter().filter(|column| *column != Column::EventId);
+    let columns = always.chain([Column::EventName]).chain(later_columns(rule));
     let names = rule.names().into_iter().chain(rule.fields.keys().map(String::as_str));
     columns.map(|column| column.name().to_owned()).chain(names.map(str::to_owned)).collect()
 }

@@ -18,7 +18,7 @@ use super::finding::Finding;
 use super::hits::{Extra, Hit, Value, finding};
 use super::rule::{Rule, Sequence};
 use crate::error::Error;
-use crate::frame::EventFrame;
+use crate::frame::{EventFrame, Texts};
 use crate::schema::Column;
 use absence::Absence;
 use ordered::Ordered;
@@ -120,13 +120,14 @@ pub(super) fn findings(rule: &Rule, sequence: &Sequence, parts: Vec<Vec<Hit<'_>>
         groups.entry(sequence.by.iter().map(|name| event.hit.value(name)).collect()).or_default().push(event);
     }
     let mut findings = Vec::new();
+    let mut objects = Texts::default();
     let mut cut = 0;
     for events in groups.values() {
         let absence = Absence::new(sequence, &tests, events, ends);
         let search = Search { sequence, tests: &tests, events, absence };
         let outcome = if sequence.ordered { Ordered::run(&search) } else { Unordered::run(&search) };
         cut += outcome.cut;
-        findings.extend(outcome.chosen.iter().filter_map(|chosen| made(rule, sequence, events, chosen)));
+        findings.extend(outcome.chosen.iter().filter_map(|chosen| made(rule, sequence, events, chosen, &mut objects)));
     }
     let reason = || format!("for {cut} events more than {MAX_TRIES} earlier values were at hand, and only the nearest were tried");
     (findings, (cut > 0).then(reason))
@@ -149,10 +150,10 @@ fn merged(parts: Vec<Vec<Hit<'_>>>) -> Vec<Event<'_>> {
     events
 }
 
-fn made(rule: &Rule, sequence: &Sequence, events: &[Event<'_>], chosen: &Chosen) -> Option<Finding> {
+fn made(rule: &Rule, sequence: &Sequence, events: &[Event<'_>], chosen: &Chosen, objects: &mut Texts) -> Option<Finding> {
     let hits = |places: &BTreeSet<usize>| places.iter().filter_map(|place| events.get(*place)).map(|event| event.hit).collect::<Vec<_>>();
     let all = hits(&chosen.steps.iter().flatten().copied().collect());
     let steps = sequence.steps.iter().zip(&chosen.steps);
     let steps = steps.map(|(step, places)| (step.name.as_str(), hits(places))).collect();
-    (!all.is_empty()).then(|| finding(rule, &all, &Extra { steps, ..Extra::default() }))
+    (!all.is_empty()).then(|| finding(rule, &all, &Extra { steps, ..Extra::default() }, objects))
 }

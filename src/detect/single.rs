@@ -4,6 +4,7 @@
 use super::finding::Finding;
 use super::hits::{Extra, Hit, finding, grouped};
 use super::rule::{RollUp, Rule};
+use crate::frame::Texts;
 
 /// The findings of a `single` rule.
 ///
@@ -12,12 +13,14 @@ use super::rule::{RollUp, Rule};
 /// that have no time make a finding of their own: no window can hold them, and
 /// they must not be lost.
 pub(super) fn findings(rule: &Rule, hits: Vec<Hit<'_>>, roll_up: Option<&RollUp>) -> Vec<Finding> {
+    let mut objects = Texts::default();
+    let mut found = |hits: &[Hit<'_>]| finding(rule, hits, &Extra::default(), &mut objects);
     let Some(roll_up) = roll_up else {
-        return hits.iter().map(|hit| finding(rule, std::slice::from_ref(hit), &Extra::default())).collect();
+        return hits.iter().map(|hit| found(std::slice::from_ref(hit))).collect();
     };
     let mut findings = Vec::new();
     for group in grouped(hits, &roll_up.by).values() {
-        findings.extend(bursts(group, roll_up.every).map(|burst| finding(rule, burst, &Extra::default())));
+        findings.extend(bursts(group, roll_up.every).map(&mut found));
     }
     findings
 }

@@ -1,12 +1,14 @@
 //! Rules of kind `state`: rows of a table that is made of all events together.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::sync::Arc;
 
-use super::finding::{Evidence, EvidenceKind, Finding, Integrity, Severity};
+use super::evidence::{Evidence, EvidenceKind, EvidenceList};
+use super::finding::{Finding, Integrity, Severity};
 use super::predicate::{Datum, Predicate};
 use super::rule::Rule;
 use super::template::{Facts, Word};
+use crate::event::EventId;
+use crate::frame::Texts;
 use crate::iam::tables::{CHANGE_COLUMNS, DRIFT_COLUMNS, STATE_COLUMNS};
 use crate::schema::Column;
 use crate::session::{Cell, EventPlace, SESSION_COLUMNS, SnapshotPlace, StateColumn, StateRow, StateTable, USER_COLUMNS};
@@ -30,14 +32,15 @@ pub(super) fn columns_of(table: &str) -> Option<&'static [StateColumn]> {
 /// A finding's evidence are the events that its rows rest on, each once, in the order of time, and then places in snapshots.
 pub(super) fn findings(rule: &Rule, table: &StateTable, condition: &Predicate, by: &[String]) -> Vec<Finding> {
     let rows = table.rows.iter().map(|row| Row { table, row }).filter(|row| row.matches(condition));
+    let mut objects = Texts::default();
     if by.is_empty() {
-        return rows.map(|row| finding(rule, &[row])).collect();
+        return rows.map(|row| finding(rule, &[row], &mut objects)).collect();
     }
     let mut groups: BTreeMap<Vec<Option<Datum<'_>>>, Vec<Row<'_>>> = BTreeMap::new();
     for row in rows {
         groups.entry(by.iter().map(|name| datum(row.cell(name))).collect()).or_default().push(row);
     }
-    groups.values().map(|rows| finding(rule, rows)).collect()
+    groups.values().map(|rows| finding(rule, rows, &mut objects)).collect()
 }
 
 /// A row with the names of its cells.
@@ -100,13 +103,11 @@ impl Facts for Told<'_, '_> {
     }
 }
 
-fn finding(rule: &Rule, rows: &[Row<'_>]) -> Finding {
+fn finding(rule: &Rule, rows: &[Row<'_>], objects: &mut Texts) -> Finding {
     let mut places: Vec<&EventPlace> = rows.iter().flat_map(|row| &row.row.evidence).collect();
     places.sort_by(|left, right| left.order(right));
     let mut known = HashSet::new();
     places.retain(|place| known.insert((&place.object, place.record_index)));
-    let mut ids = HashSet::new();
-    let event_ids = places.iter().filter_map(|place| place.event_id.as_deref()).filter(|id| ids.insert(*id)).map(Arc::from).collect();
     let snapshots: BTreeSet<&SnapshotPlace> = rows.iter().flat_map(|row| &row.row.snapshots).collect();
     // Items of drift have names of their own for some columns.
     let shared = |names: &[&str]| {
@@ -125,21 +126,13 @@ fn finding(rule: &Rule, rows: &[Row<'_>]) -> Finding {
         last_time: places.iter().rev().find_map(|place| place.time),
         count: u64::try_from(rows.len()).unwrap_or(u64::MAX),
         message: rule.message.as_ref().map(|message| message.fill(&Told(rows))).unwrap_or_default(),
-        event_ids,
-        evidence: places.into_iter().map(evidence).chain(snapshots.into_iter().map(snapshot_evidence)).collect(),
+        evidence: EvidenceList::new(places.into_iter().map(piece), snapshots.into_iter().map(snapshot_evidence).collect(), objects),
         ..Finding::of(rule)
     }
 }
 
-fn evidence(place: &EventPlace) -> Evidence {
-    Evidence {
-        kind: EvidenceKind::Event,
-        object: place.object.clone(),
-        record_index: Some(place.record_index),
-        pointer: None,
-        event_id: place.event_id.clone(),
-        integrity: Integrity::NotChecked,
-    }
+fn piece(place: &EventPlace) -> (&str, Option<u64>, Option<EventId>) {
+    (&place.object, Some(place.record_index), place.event_id.as_deref().map(EventId::from))
 }
 
 fn snapshot_evidence(place: &SnapshotPlace) -> Evidence {

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use super::finding::Finding;
 use super::hits::{Extra, Hit, Value, finding, grouped};
 use super::rule::{Rule, Sum};
+use crate::frame::Texts;
 
 /// What a window has to hold.
 #[derive(Debug, Clone, Copy)]
@@ -34,11 +35,12 @@ pub(super) struct Threshold<'r> {
 pub(super) fn findings(rule: &Rule, mut hits: Vec<Hit<'_>>, threshold: Threshold<'_>) -> Vec<Finding> {
     hits.retain(|hit| hit.time.is_some() && threshold.distinct.is_none_or(|name| hit.value(name) != Value::Null));
     let mut findings = Vec::new();
+    let mut objects = Texts::default();
     for group in grouped(hits, threshold.by).values() {
         for burst in bursts(group, threshold) {
             let sum = burst.iter().fold(0_i64, |sum, hit| sum.saturating_add(number(hit, threshold)));
             let extra = Extra { distinct: distinct_values(burst, threshold.distinct), sum, ..Extra::default() };
-            findings.push(finding(rule, burst, &extra));
+            findings.push(finding(rule, burst, &extra, &mut objects));
         }
     }
     findings

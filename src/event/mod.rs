@@ -8,10 +8,13 @@
 pub mod csv;
 pub mod derive;
 pub mod envelope;
+mod id;
 pub mod json;
 pub mod reader;
 mod record;
 pub(crate) mod rewrite;
+pub(crate) mod uuid;
 
+pub use id::EventId;
 pub use record::{Event, Resource};
 pub use rewrite::redact;

@@ -34,8 +34,8 @@ pub(super) struct Limits {
     pub(super) records: usize,
 }
 
-/// With 16 bytes an id and some 3 KB a record, about 256 MB and 50 MB.
-const LIMITS: Limits = Limits { ids: 16 << 20, records: 16 << 10 };
+/// With 16 bytes an id and some 3 KB a record, about 64 MB and 50 MB, which is within what the least `--memory` leaves.
+const LIMITS: Limits = Limits { ids: 4 << 20, records: 16 << 10 };
 
 /// Notices that are listed; hostile input could make one of each record.
 const MAX_NOTICES: usize = 10_000;

@@ -102,7 +102,7 @@ impl EventFrame {
         let columns = [Column::EventTime, Column::RecipientAccountId, Column::AwsRegion];
         let masks = side_by_side(self.slots.len(), |number| {
             let slot = self.slot(number)?;
-            Ok(match prune::all_or_none(filter, &|column| slot.reach(column)) {
+            Ok(match filter.keeps_all_or_none(&|column| slot.reach(column)) {
                 Some(is_asked) => BooleanChunked::full(PlSmallStr::EMPTY, is_asked, slot.rows),
                 None => filter.mask(&slot.read(&columns, None)?)?,
             })

@@ -2,6 +2,8 @@
 
 use polars::prelude::{BooleanChunked, DataFrame, PolarsResult};
 
+use super::parquet::Bounds;
+use super::prune::Reach;
 use crate::event::Event;
 use crate::schema::Column;
 use crate::time::{EventTime, TimeRange};
@@ -20,7 +22,8 @@ pub struct Filter {
 impl Filter {
     /// Whether it leaves nothing out.
     pub fn is_empty(&self) -> bool {
-        self.range.since.is_none() && self.range.until.is_none() && self.accounts.is_empty() && self.regions.is_empty()
+        let Self { range, accounts, regions } = self;
+        range.since.is_none() && range.until.is_none() && accounts.is_empty() && regions.is_empty()
     }
 
     /// Whether the event was asked for.
@@ -38,8 +41,40 @@ impl Filter {
     }
 
     fn keeps_values(&self, time: Option<EventTime>, account: Option<&str>, region: Option<&str>) -> bool {
+        let Self { range, accounts, regions } = self;
         let listed =
             |list: &[String], value: Option<&str>| list.is_empty() || value.is_some_and(|value| list.iter().any(|item| item == value));
-        time.is_none_or(|time| self.range.contains(time)) && listed(&self.accounts, account) && listed(&self.regions, region)
+        time.is_none_or(|time| range.contains(time)) && listed(accounts, account) && listed(regions, region)
+    }
+
+    /// Whether all rows of a batch were asked for, or none of them; `None` where `reach`, which tells of the batch's
+    /// columns, does not say, or some were.
+    pub(super) fn keeps_all_or_none(&self, reach: &impl Fn(Column) -> Reach) -> Option<bool> {
+        let Self { range, accounts, regions } = self;
+        let times = match reach(Column::EventTime) {
+            _ if range.since.is_none() && range.until.is_none() => Some(true),
+            // An event without a time is kept.
+            Reach::Null => Some(true),
+            Reach::Within { bounds: Bounds::Int(first, last), has_nulls } => {
+                let (first, last) = (EventTime::from_micros(first)?, EventTime::from_micros(last)?);
+                let is_outside = range.since.is_some_and(|since| last < since) || range.until.is_some_and(|until| until <= first);
+                if range.contains(first) && range.contains(last) { Some(true) } else { (is_outside && !has_nulls).then_some(false) }
+            }
+            _ => None,
+        };
+        let listed = |list: &[String], column| match reach(column) {
+            _ if list.is_empty() => Some(true),
+            Reach::Null => Some(false),
+            Reach::Within { bounds: Bounds::Text(min, max), has_nulls } => {
+                let is_one = min == max && list.contains(&min);
+                if is_one && !has_nulls { Some(true) } else { (!list.iter().any(|item| min <= *item && *item <= max)).then_some(false) }
+            }
+            _ => None,
+        };
+        let parts = [times, listed(accounts, Column::RecipientAccountId), listed(regions, Column::AwsRegion)];
+        if parts.contains(&Some(false)) {
+            return Some(false);
+        }
+        parts.iter().all(|part| *part == Some(true)).then_some(true)
     }
 }

@@ -9,10 +9,8 @@ use polars::prelude::{
     AnyValue, BooleanFunction, DataFrame, Expr, FunctionExpr, IntoLazy as _, LiteralValue, Operator, PolarsResult, Scalar, TimeUnit,
 };
 
-use super::filter::Filter;
 use super::parquet::Bounds;
 use crate::schema::{Column, Kind};
-use crate::time::EventTime;
 
 /// What is known of a column's values in a batch, without reading them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,36 +65,6 @@ pub(super) fn can_hold(condition: &Expr, reach: &impl Fn(Column) -> Reach) -> bo
         }
         _ => true,
     }
-}
-
-/// Whether all rows were asked for, or none of them; `None` where that is not known, or some were.
-pub(super) fn all_or_none(filter: &Filter, reach: &impl Fn(Column) -> Reach) -> Option<bool> {
-    let range = &filter.range;
-    let times = match reach(Column::EventTime) {
-        _ if range.since.is_none() && range.until.is_none() => Some(true),
-        // An event without a time is kept.
-        Reach::Null => Some(true),
-        Reach::Within { bounds: Bounds::Int(first, last), has_nulls } => {
-            let (first, last) = (EventTime::from_micros(first)?, EventTime::from_micros(last)?);
-            let is_outside = range.since.is_some_and(|since| last < since) || range.until.is_some_and(|until| until <= first);
-            if range.contains(first) && range.contains(last) { Some(true) } else { (is_outside && !has_nulls).then_some(false) }
-        }
-        _ => None,
-    };
-    let listed = |list: &[String], column| match reach(column) {
-        _ if list.is_empty() => Some(true),
-        Reach::Null => Some(false),
-        Reach::Within { bounds: Bounds::Text(min, max), has_nulls } => {
-            let is_one = min == max && list.contains(&min);
-            if is_one && !has_nulls { Some(true) } else { (!list.iter().any(|item| min <= *item && *item <= max)).then_some(false) }
-        }
-        _ => None,
-    };
-    let parts = [times, listed(&filter.accounts, Column::RecipientAccountId), listed(&filter.regions, Column::AwsRegion)];
-    if parts.contains(&Some(false)) {
-        return Some(false);
-    }
-    parts.iter().all(|part| *part == Some(true)).then_some(true)
 }
 
 fn of(name: &str, reach: &impl Fn(Column) -> Reach) -> Reach {
@@ -181,9 +149,9 @@ mod tests {
     use polars::prelude::{Column as Series, DataType, IntoColumn as _, NamedFrom as _, Series as Values, col, lit};
 
     use super::*;
-    use crate::frame::{Batch, EventFrame, Store, data_type};
+    use crate::frame::{Batch, EventFrame, Filter, Store, data_type};
     use crate::query;
-    use crate::time::TimeRange;
+    use crate::time::{EventTime, TimeRange};
 
     const DAY: i64 = 86_400_000_000;
     const ROWS: i64 = 10;

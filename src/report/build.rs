@@ -211,12 +211,12 @@ fn finding_row(finding: &Finding, place: u64, rule: Option<&Rule>, raw: &mut Raw
     let text = |value: &Option<String>| value.as_deref().map(Text::new);
     let shown = finding.evidence.iter().take(SHOWN_EVIDENCE).enumerate();
     let evidence = shown.map(|(place, evidence)| {
-        let (offset, raw) = raw.take(evidence, place);
+        let (offset, raw) = raw.take(&evidence, place);
         EvidenceRow {
             object: Text::new(&evidence.object),
             record_index: evidence.record_index,
             offset,
-            event_id: evidence.event_id.as_deref().map(Text::new),
+            event_id: evidence.event_id.as_ref().map(|id| Text::new(&id.to_string())),
             integrity: evidence.integrity.word(),
             raw,
         }

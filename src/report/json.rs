@@ -224,7 +224,7 @@ fn drift_evidence(case: &Case, evidence: &Evidence) -> detect::Evidence {
             object: object.clone(),
             record_index: *record_index,
             pointer: None,
-            event_id: Some(event_id.clone()),
+            event_id: Some((&**event_id).into()),
             integrity: case.integrity_of(object),
         },
         Evidence::Snapshot { file, pointer } => detect::Evidence {

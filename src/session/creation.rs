@@ -10,6 +10,7 @@ use bumpalo::Bump;
 
 use super::EventPlace;
 use super::view::{Service, View};
+use crate::event::EventId;
 use crate::event::json::{Fault, Scanner};
 use crate::event::reader::lookup;
 use crate::frame::Texts;
@@ -105,7 +106,7 @@ pub struct Creation {
     /// The call.
     pub api: Api,
     /// Its event.
-    pub place: EventPlace,
+    pub place: EventPlace<Arc<str>, EventId>,
     /// `recipient_account_id` of the event.
     pub recipient_account_id: Option<Arc<str>>,
     /// The access key id that it issued; a console sign-in names none.
@@ -130,8 +131,8 @@ pub struct Creation {
     pub(super) caller: Option<u32>,
     /// The user of Identity Center who called.
     pub(super) identity_center_user: Option<Arc<str>>,
-    request_id: Option<Arc<str>>,
-    shared_event_id: Option<Arc<str>>,
+    request_id: Option<EventId>,
+    shared_event_id: Option<EventId>,
 }
 
 impl Creation {
@@ -184,10 +185,9 @@ impl Creation {
             caller: None,
             identity_center_user: share(user.filter(|_| api == Api::GetRoleCredentials)),
             issued_by: share(caller),
-            // No two calls share these.
-            request_id: view.named(Column::RequestId, row).map(Arc::from),
-            shared_event_id: view.named(Column::SharedEventId, row).map(Arc::from),
-            place: view.place(row).kept(texts),
+            request_id: view.named(Column::RequestId, row).map(EventId::from),
+            shared_event_id: view.named(Column::SharedEventId, row).map(EventId::from),
+            place: view.place(row).packed(texts),
         })
     }
 
@@ -215,9 +215,9 @@ impl Creation {
     }
 
     /// The ids that two records of one call may share.
-    fn ids(&self) -> [Option<&str>; 3] {
-        let event_id = self.place.event_id.as_deref().filter(|id| !id.is_empty());
-        [self.shared_event_id.as_deref(), self.request_id.as_deref(), event_id]
+    fn ids(&self) -> [Option<&EventId>; 3] {
+        let event_id = self.place.event_id.as_ref().filter(|id| !id.is_empty());
+        [self.shared_event_id.as_ref(), self.request_id.as_ref(), event_id]
     }
 }
 

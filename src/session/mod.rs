@@ -2,8 +2,9 @@
 //!
 //! [`resolve`] goes once over the columns of the loaded events, batch by batch, and
 //! looks into the JSON of those calls only that make a session. Then it fills the late
-//! columns `origin_verdict`, `origin_event_id` and `origin_principal`, and yields
-//! [`Sessions`]: who made which session, and the tables `sessions` and `users`.
+//! columns `origin_verdict`, `origin_event_id` and `origin_principal`, and yields the
+//! table `users`. [`sessions_of`] yields [`Sessions`]: who made which session, and the
+//! table `sessions`, for which more has to be kept of each.
 //!
 //! A session is joined to the call that made it by the access key that the call
 //! issued; where that is not in the log, by principal id and creation time. What it
@@ -17,6 +18,7 @@
 //! [`MAX_DEPTH`] calls.
 
 mod creation;
+mod numbers;
 mod origin;
 mod scan;
 mod sessions;
@@ -29,6 +31,7 @@ mod view;
 use std::cmp::Ordering;
 use std::sync::Arc;
 
+use crate::event::EventId;
 use crate::frame::Texts;
 use crate::schema::Kind;
 use crate::time::EventTime;
@@ -98,18 +101,21 @@ pub enum Cell {
     Time(EventTime),
 }
 
-/// Where an event stands, and which it is; its texts are its own or those of a batch.
+/// Where an event stands, and which it is; its texts are its own or those of a batch, and its id is a text as these or not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct EventPlace<T = Arc<str>> {
+pub struct EventPlace<T = Arc<str>, I = T> {
     /// `object` of the event.
     pub object: T,
     /// `record_index` of the event.
     pub record_index: u64,
     /// `event_id`.
-    pub event_id: Option<T>,
+    pub event_id: Option<I>,
     /// `event_time`.
     pub time: Option<EventTime>,
 }
+
+/// An event's place in as little room as it takes.
+pub(crate) type Packed = EventPlace<Arc<str>, EventId>;
 
 /// The columns of the table of that name, if it can be made.
 pub fn columns_of(table: &str) -> Option<&'static [StateColumn]> {
@@ -121,6 +127,16 @@ pub fn columns_of(table: &str) -> Option<&'static [StateColumn]> {
 }
 
 impl EventPlace<&str> {
+    /// The same for very many events.
+    fn packed(&self, texts: &mut Texts) -> Packed {
+        EventPlace {
+            object: texts.share(self.object),
+            record_index: self.record_index,
+            event_id: self.event_id.map(EventId::from),
+            time: self.time,
+        }
+    }
+
     /// The same with texts that outlive the batch.
     fn kept(&self, texts: &mut Texts) -> EventPlace {
         EventPlace {
@@ -133,7 +149,19 @@ impl EventPlace<&str> {
     }
 }
 
-impl<T: Ord> EventPlace<T> {
+impl Packed {
+    /// The same with a text for its id.
+    fn unpacked(&self) -> EventPlace {
+        EventPlace {
+            object: self.object.clone(),
+            record_index: self.record_index,
+            event_id: self.event_id.as_ref().map(|id| id.to_string().into()),
+            time: self.time,
+        }
+    }
+}
+
+impl<T: Ord, I: Ord> EventPlace<T, I> {
     /// The total order of events: by time (those without one last), id and place.
     pub(crate) fn order(&self, other: &Self) -> Ordering {
         (self.time.is_none(), self.time).cmp(&(other.time.is_none(), other.time)).then_with(|| self.tie(other))

@@ -1,15 +1,14 @@
 //! [`Sessions`]: each temporary session joined to the call that made it, and the chains that come of it.
 
-use std::collections::BTreeSet;
-use std::collections::hash_map::Entry;
-use std::hash::Hash;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
-use polars::prelude::{DataFrame, IdxCa, IdxSize, IntoColumn as _, NamedFrom as _, NewChunkedArray as _, PlSmallStr, PolarsResult, Series};
+use polars::prelude::{DataFrame, IdxCa, IdxSize, IntoColumn as _, NewChunkedArray as _, PlSmallStr, PolarsResult, StringChunked};
 use rayon::prelude::*;
 
 use super::creation::{Creation, Verdict};
-use super::scan::{Id, Kept, Part, SESSION_OF, Told, Use, number, scan, session_of};
+use super::numbers::{Numbers, Places};
+use super::scan::{Id, Kept, Part, SESSION_OF, Told, Whole, number, scan, session_of};
 use super::sign_in::{SignIns, Step};
 use super::users::{Acting, Change, Name, Users};
 use super::view::{COLUMNS, View, index};
@@ -38,19 +37,17 @@ const SHRINK_EVERY: usize = 1 << 16;
 pub struct Sessions {
     pub(super) list: Vec<Session>,
     pub(super) creations: Vec<Creation>,
-    by_key: Map<Arc<str>, u32>,
-    by_principal: Map<(Arc<str>, i64), u32>,
-    nameless: Option<u32>,
+    by_id: Numbers,
     pub(super) users: Users,
 }
 
 /// One temporary session.
 #[derive(Debug)]
 pub(super) struct Session {
-    pub(super) key: Option<Arc<str>>,
+    pub(super) id: Id<Arc<str>>,
     pub(super) principal: Option<Arc<str>>,
-    /// Its events; nothing where it was issued and not used.
-    pub(super) used: Option<Used>,
+    /// Its events; nothing where it was issued and not used, or nobody asks.
+    pub(super) used: Option<Box<Used>>,
     pub(super) made_by: Option<MadeBy>,
     pub(super) origin: Origin,
 }
@@ -92,9 +89,8 @@ pub(super) struct Origin {
 /// # Errors
 /// [`Error::Frame`] where the table engine fails.
 pub fn resolve(events: &mut EventFrame) -> Result<Users, Error> {
-    let sessions = sessions_of(events)?;
-    let outcomes = Outcomes::new(&sessions)?;
-    events.fill(&SESSION_OF, &ORIGIN, |_, batch| Ok(outcomes.of_rows(&View::new(batch)?)?))?;
+    let sessions = gather(events, false)?;
+    events.fill(&SESSION_OF, &ORIGIN, |_, batch| Ok(sessions.origins(&View::new(batch)?)?))?;
     Ok(sessions.users)
 }
 
@@ -103,14 +99,18 @@ pub fn resolve(events: &mut EventFrame) -> Result<Users, Error> {
 /// # Errors
 /// [`Error::Frame`] where the table engine fails.
 pub fn sessions_of(events: &EventFrame) -> Result<Sessions, Error> {
-    let all = events.fold(&COLUMNS, Merged::default(), |_, batch| Ok(scan(&View::new(batch)?)), Merged::add)?;
+    gather(events, true)
+}
+
+fn gather(events: &EventFrame, wholly: bool) -> Result<Sessions, Error> {
+    let all = events.fold(&COLUMNS, Merged::default(), |_, batch| Ok(scan(&View::new(batch)?, wholly)), Merged::add)?;
     Ok(all.join())
 }
 
 /// What all batches tell.
 #[derive(Debug, Default)]
 struct Merged {
-    numbers: Map<Id<Arc<str>>, u32>,
+    numbers: Numbers,
     sessions: Vec<Kept>,
     creations: Vec<Creation>,
     steps: Vec<Step>,
@@ -123,19 +123,17 @@ impl Merged {
     fn add(&mut self, part: Part) {
         let mut numbers = Vec::with_capacity(part.sessions.len());
         for (id, used) in part.sessions {
-            numbers.push(match self.numbers.entry(id) {
-                Entry::Occupied(known) => {
-                    if let Some((_, known)) = self.sessions.get_mut(index(*known.get())) {
-                        known.merge(used);
-                    }
-                    *known.get()
-                }
-                Entry::Vacant(slot) => {
-                    let number = number(self.sessions.len());
-                    self.sessions.push((slot.key().clone(), used));
-                    *slot.insert(number)
-                }
-            });
+            let id_of = |number: u32| self.sessions.get(index(number)).map(|(id, _)| id.as_text());
+            let known = self.numbers.find(&id.as_text(), id_of);
+            let number = known.unwrap_or_else(|| number(self.sessions.len()));
+            if known.is_none() {
+                self.numbers.add(&id.as_text(), number, id_of);
+            }
+            match self.sessions.get_mut(index(number)) {
+                Some((_, known)) => known.merge(used),
+                None => self.sessions.push((id, used)),
+            }
+            numbers.push(number);
         }
         self.creations.extend(part.creations.into_iter().map(|mut creation| {
             creation.caller = creation.caller.and_then(|caller| numbers.get(index(caller)).copied());
@@ -153,7 +151,7 @@ impl Merged {
         drop(self.numbers);
         let mut creations = self.creations;
         // The batches' order is not to matter; a record of the caller's own account names the session that called.
-        creations.sort_by(|left, right| {
+        creations.sort_unstable_by(|left, right| {
             (left.caller.is_none(), left.caller_key.is_none())
                 .cmp(&(right.caller.is_none(), right.caller_key.is_none()))
                 .then_with(|| left.place.order(&right.place))
@@ -164,11 +162,21 @@ impl Merged {
                 creation.caller_mfa = sign_ins.verdict(user, time);
             }
         }
-        let by_key = grouped(&creations, |creation| creation.issued_key.as_deref());
-        let by_principal = grouped(&creations, |creation| creation.principal_id.as_deref().zip(creation.place.time.map(EventTime::micros)));
+        let key_of = |place: u32| creations.get(index(place))?.issued_key.as_deref();
+        let by_key = Places::of(creations.len(), key_of);
+        let made_with = |key: &str, first: Option<EventTime>| {
+            #[expect(clippy::redundant_closure, reason = "the calls' keys live longer than the one that is looked for")]
+            let place = by_key.find(&key, |place| key_of(place));
+            made_by(&creations, by_key.from(place), first)
+        };
+        let pair_of = |place: u32| {
+            let creation = creations.get(index(place))?;
+            creation.principal_id.as_deref().zip(creation.place.time.map(EventTime::micros))
+        };
+        let by_principal = Places::of(creations.len(), pair_of);
         // Judged once, as many sessions may share a principal and a second; these calls have one time, so the first stands for all.
-        let by_principal: Map<(&str, i64), MadeBy> =
-            by_principal.iter().filter_map(|(pair, places)| Some((*pair, made_by(&creations, places, None)?))).collect();
+        let judged = by_principal.shared().filter_map(|places| made_by(&creations, places, None));
+        let disputed: HashSet<u32> = judged.filter(|made_by| made_by.disputed).map(|made_by| made_by.creation).collect();
 
         let mut all = Sessions { users: Users::new(self.users, self.changes), ..Sessions::default() };
         let mut texts = Texts::default();
@@ -180,28 +188,30 @@ impl Merged {
             if kept.len().is_multiple_of(SHRINK_EVERY) {
                 kept.shrink_to_fit();
             }
-            let not_before = used.first.time;
+            let not_before = used.first_time;
             let issued = match &id {
-                Id::Key(key) => by_key.get(key.as_ref()).and_then(|places| made_by(&creations, places, not_before)),
+                Id::Key(key) => made_with(key, not_before),
                 _ => None,
             };
             let fallback = || {
-                let (principal_id, created) = used.told.pair.as_ref()?;
-                let made_by = *by_principal.get(&(principal_id.as_ref(), *created))?;
-                creations.get(index(made_by.creation)).filter(|creation| in_time(creation, not_before)).map(|_| made_by)
+                let (_, (principal_id, created)) = used.named.as_ref()?;
+                #[expect(clippy::redundant_closure, reason = "the calls' keys live longer than the one that is looked for")]
+                let creation = by_principal.find(&(principal_id.as_ref(), *created), |place| pair_of(place))?;
+                let made = creations.get(index(creation)).filter(|made| in_time(made, not_before));
+                made.map(|_| MadeBy { creation, disputed: disputed.contains(&creation) })
             };
             let made_by = issued.or_else(fallback);
-            let principal = used.told.principal.clone().map(|text| texts.share(text));
-            all.add(id, principal, Some(Used::new(used, &mut texts)), made_by);
+            let principal = used.whole.as_ref().and_then(|whole| whole.told.principal.clone()).map(|text| texts.share(text));
+            let used = used.whole.map(|whole| Box::new(Used::new(*whole, &mut texts)));
+            all.add(id, principal, used, made_by);
         }
         for key in creations.iter().filter_map(|creation| creation.issued_key.as_deref()) {
-            if !all.by_key.contains_key(key) {
-                let made_by = by_key.get(key).and_then(|places| made_by(&creations, places, None));
+            if all.number(Id::Key(key)).is_none() {
+                let made_by = made_with(key, None);
                 let principal = made_by.and_then(|made_by| creations.get(index(made_by.creation))?.principal.as_deref());
                 all.add(Id::Key(Arc::from(key)), principal.map(|text| texts.share(text)), None, made_by);
             }
         }
-        drop((by_key, by_principal));
         all.creations = creations;
         let origins: Vec<Origin> = (0..number(all.list.len())).into_par_iter().map(|session| all.origin(session)).collect();
         for (session, origin) in all.list.iter_mut().zip(origins) {
@@ -211,21 +221,10 @@ impl Merged {
     }
 }
 
-/// The places of creations by what tells them apart; those that tell it not are left out.
-fn grouped<'c, K: Hash + Eq>(creations: &'c [Creation], key: impl Fn(&'c Creation) -> Option<K>) -> Map<K, Vec<u32>> {
-    let mut groups: Map<K, Vec<u32>> = Map::default();
-    for (place, creation) in (0..).zip(creations) {
-        if let Some(key) = key(creation) {
-            groups.entry(key).or_default().push(place);
-        }
-    }
-    groups
-}
-
 /// The call among those at `places` that made a session, of which the first event was at `first`.
-fn made_by(creations: &[Creation], places: &[u32], first: Option<EventTime>) -> Option<MadeBy> {
-    let known = |place: &u32| creations.get(index(*place)).filter(|creation| in_time(creation, first)).map(|creation| (*place, creation));
-    let mut candidates = places.iter().filter_map(known);
+fn made_by(creations: &[Creation], places: impl Iterator<Item = u32>, first: Option<EventTime>) -> Option<MadeBy> {
+    let known = |place: u32| creations.get(index(place)).filter(|creation| in_time(creation, first)).map(|creation| (place, creation));
+    let mut candidates = places.filter_map(known);
     let (place, best) = candidates.next()?;
     Some(MadeBy { creation: place, disputed: candidates.any(|(_, other)| !best.agrees(other)) })
 }
@@ -236,7 +235,7 @@ fn in_time(creation: &Creation, first: Option<EventTime>) -> bool {
 }
 
 impl Used {
-    fn new(used: Use<Arc<str>>, texts: &mut Texts) -> Self {
+    fn new(used: Whole<Arc<str>>, texts: &mut Texts) -> Self {
         let addresses = used.addresses();
         let Told { account, name, kind, .. } = used.told;
         let (account, name) = (account.map(|text| texts.share(text)), name.map(|text| texts.share(text)));
@@ -245,29 +244,15 @@ impl Used {
 }
 
 impl Sessions {
-    fn add(&mut self, id: Id<Arc<str>>, principal: Option<Arc<str>>, used: Option<Used>, made_by: Option<MadeBy>) {
-        let place = number(self.list.len());
-        let mut key = None;
-        match id {
-            Id::Key(text) => {
-                self.by_key.insert(text.clone(), place);
-                key = Some(text);
-            }
-            Id::Principal(principal_id, created) => {
-                self.by_principal.insert((principal_id, created), place);
-            }
-            Id::Nameless => self.nameless = Some(place),
-        }
+    fn add(&mut self, id: Id<Arc<str>>, principal: Option<Arc<str>>, used: Option<Box<Used>>, made_by: Option<MadeBy>) {
+        let list = &self.list;
+        self.by_id.add(&id.as_text(), number(list.len()), |number| list.get(index(number)).map(|session| session.id.as_text()));
         let origin = Origin { verdict: Verdict::NotInLog, creation: None, depth: 0 };
-        self.list.push(Session { key, principal, used, made_by, origin });
+        self.list.push(Session { id, principal, used, made_by, origin });
     }
 
     fn number(&self, id: Id<&str>) -> Option<u32> {
-        match id {
-            Id::Key(key) => self.by_key.get(key).copied(),
-            Id::Principal(principal_id, created) => self.by_principal.get(&(Arc::from(principal_id), created)).copied(),
-            Id::Nameless => self.nameless,
-        }
+        self.by_id.find(&id, |number| self.list.get(index(number)).map(|session| session.id.as_text()))
     }
 
     /// Follows a session back, and judges it by the first call on the way that says something about MFA.
@@ -326,7 +311,7 @@ impl Sessions {
     pub fn descendants(&self, from: &str) -> BTreeSet<&str> {
         let mut made: Map<u32, Vec<u32>> = Map::default();
         let mut calls: Map<u32, Vec<u32>> = Map::default();
-        let mut sessions: Vec<u32> = self.by_key.get(from).copied().into_iter().collect();
+        let mut sessions: Vec<u32> = self.number(Id::Key(from)).into_iter().collect();
         let mut creations = Vec::new();
         for (place, session) in (0..).zip(&self.list) {
             if let Some(made_by) = session.made_by {
@@ -348,7 +333,7 @@ impl Sessions {
         let mut keys = BTreeSet::new();
         loop {
             if let Some(session) = sessions.pop() {
-                keys.extend(self.list.get(index(session)).and_then(|session| session.key.as_deref()));
+                keys.extend(self.list.get(index(session)).and_then(|session| session.id.key()));
                 creations.extend(calls.remove(&session).unwrap_or_default());
             } else if let Some(creation) = creations.pop() {
                 sessions.extend(made.remove(&creation).unwrap_or_default());
@@ -372,47 +357,22 @@ impl Sessions {
     pub fn into_users(self) -> Users {
         self.users
     }
-}
 
-/// The three late columns, for sessions that are known.
-struct Outcomes<'s> {
-    sessions: &'s Sessions,
-    /// A row for each outcome that differs.
-    columns: DataFrame,
-    /// The row of each session.
-    rows: Vec<IdxSize>,
-}
-
-impl<'s> Outcomes<'s> {
-    fn new(sessions: &'s Sessions) -> PolarsResult<Self> {
-        let mut known: Map<(Verdict, Option<u32>), IdxSize> = Map::default();
-        let mut rows = Vec::with_capacity(sessions.list.len());
-        let (mut verdicts, mut event_ids, mut principals) = (Vec::new(), Vec::new(), Vec::new());
-        for Session { origin, .. } in &sessions.list {
-            rows.push(*known.entry((origin.verdict, origin.creation)).or_insert_with(|| {
-                let creation = origin.creation.and_then(|place| sessions.creations.get(index(place)));
-                verdicts.push(Some(origin.verdict.name()));
-                event_ids.push(creation.and_then(|creation| creation.place.event_id.as_deref()));
-                principals.push(creation.and_then(|creation| creation.issued_by.as_deref()));
-                number(verdicts.len() - 1)
-            }));
-        }
-        let height = verdicts.len();
-        let column = |column: Column, values: Vec<Option<&str>>| Series::new(PlSmallStr::from_static(column.name()), values).into_column();
-        let columns = vec![
-            column(Column::OriginVerdict, verdicts),
-            column(Column::OriginEventId, event_ids),
-            column(Column::OriginPrincipal, principals),
-        ];
-        Ok(Self { sessions, columns: DataFrame::new(height, columns)?, rows })
-    }
-
-    /// The columns of a batch; `None` where it has no event of a temporary session.
-    fn of_rows(&self, view: &View) -> PolarsResult<Option<DataFrame>> {
+    /// The three late columns of a batch; `None` where it has no event of a temporary session.
+    fn origins(&self, view: &View) -> PolarsResult<Option<DataFrame>> {
+        // A row for each outcome that differs.
+        let (mut outcomes, mut numbers): (Vec<Outcome>, Map<Outcome, IdxSize>) = (Vec::new(), Map::default());
+        let mut of_session = |id: Id<&str>| {
+            let origin = self.list.get(index(self.number(id)?))?.origin;
+            let outcome = (origin.verdict, origin.creation);
+            Some(*numbers.entry(outcome).or_insert_with(|| {
+                outcomes.push(outcome);
+                number(outcomes.len() - 1)
+            }))
+        };
         let mut known: Map<Id<&str>, Option<IdxSize>> = Map::default();
         let mut last: Option<(Id<&str>, Option<IdxSize>)> = None;
-        let of_session = |id: Id<&str>| self.rows.get(index(self.sessions.number(id)?)).copied();
-        let of_row = |row: u32| {
+        let mut of_row = |row: u32| {
             let id = session_of(view, row)?;
             let outcome = match last {
                 // Events of one session often follow each other.
@@ -422,10 +382,24 @@ impl<'s> Outcomes<'s> {
             last = Some((id, outcome));
             outcome
         };
-        let rows: Vec<Option<IdxSize>> = (0..view.rows()).map(of_row).collect();
+        let rows: Vec<Option<IdxSize>> = (0..view.rows()).map(&mut of_row).collect();
         if rows.iter().all(Option::is_none) {
             return Ok(None);
         }
-        self.columns.take(&IdxCa::from_iter_options(PlSmallStr::EMPTY, rows.into_iter())).map(Some)
+        let creations = || outcomes.iter().map(|(_, creation)| self.creations.get(index((*creation)?)));
+        let verdicts: StringChunked = outcomes.iter().map(|(verdict, _)| Some(verdict.name())).collect();
+        let event_ids: StringChunked = creations().map(|made| Some(made?.place.event_id.as_ref()?.to_string())).collect();
+        let principals: StringChunked = creations().map(|made| made?.issued_by.as_deref()).collect();
+        let named = |column: Column, values: StringChunked| values.with_name(PlSmallStr::from_static(column.name())).into_column();
+        let columns = vec![
+            named(Column::OriginVerdict, verdicts),
+            named(Column::OriginEventId, event_ids),
+            named(Column::OriginPrincipal, principals),
+        ];
+        let columns = DataFrame::new(outcomes.len(), columns)?;
+        columns.take(&IdxCa::from_iter_options(PlSmallStr::EMPTY, rows.into_iter())).map(Some)
     }
 }
+
+/// What is said of a session's origin: the verdict, and the place of the first call.
+type Outcome = (Verdict, Option<u32>);

@@ -6,13 +6,15 @@ use std::sync::Arc;
 
 use bumpalo::Bump;
 
-use super::EventPlace;
 use super::creation::Creation;
 use super::sign_in::Step;
 use super::users::{Acting, Change, Name, acting, kept_name};
 use super::view::{Service, View, index};
+use super::{EventPlace, keep_first_time};
+use crate::event::EventId;
 use crate::frame::{Map, Texts};
 use crate::schema::Column;
+use crate::time::EventTime;
 
 /// Addresses of a session that are told apart.
 pub(super) const MAX_ADDRESSES: usize = 1_000;
@@ -30,12 +32,21 @@ pub(super) enum Id<T> {
 
 /// The events of a session.
 #[derive(Debug)]
-pub(super) struct Use<T> {
+pub(super) struct Use<T, I = T> {
+    /// The time of the first event that has one.
+    pub(super) first_time: Option<EventTime>,
+    /// The first event that names the principal id and the creation time, and these.
+    pub(super) named: Option<(EventPlace<T, I>, (T, i64))>,
+    /// What only the table `sessions` and who asks about sessions need.
+    pub(super) whole: Option<Box<Whole<T>>>,
+}
+
+/// All that is kept of the events of a session.
+#[derive(Debug)]
+pub(super) struct Whole<T> {
     pub(super) first: EventPlace<T>,
     pub(super) last: EventPlace<T>,
-    /// The first event that names the principal and the creation time.
-    named: Option<EventPlace<T>>,
-    /// What that event tells, or the first one where there is none.
+    /// What the first event tells that names principal id and creation time, or the first one where there is none.
     pub(super) told: Told<T>,
     pub(super) events: u64,
     /// Most sessions come from one address.
@@ -47,8 +58,6 @@ pub(super) struct Use<T> {
 /// What an event tells of its session.
 #[derive(Debug, Clone)]
 pub(super) struct Told<T> {
-    /// The principal id and the creation time.
-    pub(super) pair: Option<(T, i64)>,
     pub(super) principal: Option<T>,
     pub(super) account: Option<T>,
     /// The name that was given to the session.
@@ -58,7 +67,7 @@ pub(super) struct Told<T> {
 }
 
 /// A session, and how it was used, with texts that outlive the batch.
-pub(super) type Kept = (Id<Arc<str>>, Use<Arc<str>>);
+pub(super) type Kept = (Id<Arc<str>>, Use<Arc<str>, EventId>);
 
 /// What one batch tells.
 #[derive(Debug, Default)]
@@ -69,6 +78,24 @@ pub(super) struct Part {
     pub(super) steps: Vec<Step>,
     pub(super) users: Map<Name<Arc<str>>, Acting<Arc<str>>>,
     pub(super) changes: Vec<Change>,
+}
+
+impl Id<Arc<str>> {
+    pub(super) fn as_text(&self) -> Id<&str> {
+        match self {
+            Self::Key(key) => Id::Key(key),
+            Self::Principal(principal_id, created) => Id::Principal(principal_id, *created),
+            Self::Nameless => Id::Nameless,
+        }
+    }
+
+    /// The access key id, where it is known.
+    pub(super) fn key(&self) -> Option<&str> {
+        match self {
+            Self::Key(key) => Some(key),
+            Self::Principal(..) | Self::Nameless => None,
+        }
+    }
 }
 
 impl Id<&str> {
@@ -82,13 +109,65 @@ impl Id<&str> {
 }
 
 impl<'v> Use<&'v str> {
-    fn new(view: &'v View, row: u32) -> Self {
-        let (place, told) = (view.place(row), Told::new(view, row));
-        Self { first: place, last: place, named: None, told, events: 0, address: None, other_addresses: None }
+    fn new(view: &'v View, row: u32, wholly: bool) -> Self {
+        Self { first_time: None, named: None, whole: wholly.then(|| Box::new(Whole::new(view, row))) }
     }
 
     fn add(&mut self, view: &'v View, row: u32) {
         let place = view.place(row);
+        keep_first_time(&mut self.first_time, place.time);
+        let mut tells = false;
+        if self.named.is_none_or(|(named, _)| place.is_before(&named))
+            && let Some(pair) = named_pair(view, row)
+        {
+            self.named = Some((place, pair));
+            tells = true;
+        }
+        if let Some(whole) = &mut self.whole {
+            let is_first = whole.add(view, row, place);
+            if tells || is_first && self.named.is_none() {
+                whole.told = Told::new(view, row);
+            }
+        }
+    }
+
+    fn kept(self, texts: &mut Texts) -> Use<Arc<str>, EventId> {
+        let mut kept =
+            |(place, (principal_id, created)): (EventPlace<&str>, (&str, i64))| (place.packed(texts), (texts.share(principal_id), created));
+        Use { first_time: self.first_time, named: self.named.map(&mut kept), whole: self.whole.map(|whole| Box::new(whole.kept(texts))) }
+    }
+}
+
+impl<T: Ord + Hash, I: Ord> Use<T, I> {
+    /// Adds what another batch tells of the same session.
+    pub(super) fn merge(&mut self, other: Self) {
+        keep_first_time(&mut self.first_time, other.first_time);
+        let is_earlier = match (&self.whole, &other.whole) {
+            (Some(known), Some(other)) => other.first.is_before(&known.first),
+            _ => false,
+        };
+        let other_tells = match (&self.named, &other.named) {
+            (Some((known, _)), Some((other, _))) => other.is_before(known),
+            (None, None) => is_earlier,
+            (known, _) => known.is_none(),
+        };
+        if other_tells {
+            self.named = other.named;
+        }
+        if let (Some(known), Some(other)) = (&mut self.whole, other.whole) {
+            known.merge(*other, other_tells);
+        }
+    }
+}
+
+impl<'v> Whole<&'v str> {
+    fn new(view: &'v View, row: u32) -> Self {
+        let (place, told) = (view.place(row), Told::new(view, row));
+        Self { first: place, last: place, told, events: 0, address: None, other_addresses: None }
+    }
+
+    /// Adds an event; yields whether it comes before the others.
+    fn add(&mut self, view: &'v View, row: u32, place: EventPlace<&'v str>) -> bool {
         self.events += 1;
         if place.is_after(&self.last) {
             self.last = place;
@@ -97,12 +176,6 @@ impl<'v> Use<&'v str> {
         if is_first {
             self.first = place;
         }
-        if self.named.is_none_or(|named| place.is_before(&named)) && named_pair(view, row).is_some() {
-            self.named = Some(place);
-            self.told = Told::new(view, row);
-        } else if is_first && self.named.is_none() {
-            self.told = Told::new(view, row);
-        }
         // The names of services stand in the same field.
         if let Some(address) = view.text(Column::SourceIpAddress, row)
             && self.address != Some(address)
@@ -110,28 +183,27 @@ impl<'v> Use<&'v str> {
         {
             self.add_address(address);
         }
+        is_first
     }
 
-    fn kept(self, texts: &mut Texts) -> Use<Arc<str>> {
-        let pair = self.told.pair.map(|(principal_id, created)| (texts.share(principal_id), created));
+    fn kept(self, texts: &mut Texts) -> Whole<Arc<str>> {
         let mut share = |text: Option<&str>| text.map(|text| texts.share(text));
         let (principal, account, name) = (share(self.told.principal), share(self.told.account), share(self.told.name));
         let address = share(self.address);
         let first = self.first.kept(texts);
-        Use {
-            told: Told { pair, principal, account, name, kind: self.told.kind },
+        Whole {
+            told: Told { principal, account, name, kind: self.told.kind },
             address,
             other_addresses: self.other_addresses.map(|others| Box::new(others.into_iter().map(|address| texts.share(address)).collect())),
             // Often they are one event, of which one copy is enough.
             last: if self.last == self.first { first.clone() } else { self.last.kept(texts) },
-            named: self.named.map(|named| if named == self.first { first.clone() } else { named.kept(texts) }),
             first,
             events: self.events,
         }
     }
 }
 
-impl<T: Ord + Hash> Use<T> {
+impl<T: Ord + Hash> Whole<T> {
     fn add_address(&mut self, address: T) {
         match &self.address {
             None => self.address = Some(address),
@@ -145,16 +217,9 @@ impl<T: Ord + Hash> Use<T> {
         }
     }
 
-    /// Adds what another batch tells of the same session.
-    pub(super) fn merge(&mut self, other: Self) {
+    fn merge(&mut self, other: Self, other_tells: bool) {
         self.events += other.events;
-        let other_tells = match (&self.named, &other.named) {
-            (Some(known), Some(other)) => other.is_before(known),
-            (None, None) => other.first.is_before(&self.first),
-            (known, _) => known.is_none(),
-        };
         if other_tells {
-            self.named = other.named;
             self.told = other.told;
         }
         if other.first.is_before(&self.first) {
@@ -180,7 +245,6 @@ impl<'v> Told<&'v str> {
         let after_colon = || view.text(Column::UserPrincipalId, row)?.split_once(':').map(|(_, name)| name);
         let is = |kind: &str| view.same(Column::UserType, row, kind);
         Self {
-            pair: named_pair(view, row),
             principal: view.text(Column::Principal, row),
             account: view.account(row),
             name: view.named(Column::SessionName, row).or_else(after_colon),
@@ -197,8 +261,8 @@ impl<'v> Told<&'v str> {
     }
 }
 
-/// Goes through the events of a batch.
-pub(super) fn scan(view: &View) -> Part {
+/// Goes through the events of a batch; all is kept of their sessions where they are wanted `wholly`.
+pub(super) fn scan(view: &View, wholly: bool) -> Part {
     let mut part = Part::default();
     let mut sessions: Vec<(Id<&str>, Use<&str>)> = Vec::new();
     let mut numbers: Map<Id<&str>, u32> = Map::default();
@@ -213,7 +277,7 @@ pub(super) fn scan(view: &View) -> Part {
                 // Events of one session often follow each other.
                 Some((known, number)) if known == id => number,
                 _ => *numbers.entry(id).or_insert_with(|| {
-                    sessions.push((id, Use::new(view, row)));
+                    sessions.push((id, Use::new(view, row, wholly)));
                     number(sessions.len() - 1)
                 }),
             };

@@ -30,7 +30,7 @@ pub const SESSION_COLUMNS: &[StateColumn] = &[
 pub(super) fn rows(all: &Sessions) -> Vec<StateRow> {
     let mut sessions: Vec<(Option<EventTime>, &str, &Session)> = Vec::new();
     for session in &all.list {
-        let Some(key) = session.key.as_deref() else { continue };
+        let Some(key) = session.id.key() else { continue };
         let issued = creation(all, session).and_then(|creation| creation.place.time);
         let first = session.used.as_ref().and_then(|used| used.first.time);
         sessions.push((issued.into_iter().chain(first).min(), key, session));
@@ -45,7 +45,7 @@ fn creation<'s>(all: &'s Sessions, session: &Session) -> Option<&'s Creation> {
 
 fn row(all: &Sessions, key: &str, session: &Session) -> StateRow {
     let made = creation(all, session);
-    let used = session.used.as_ref();
+    let used = session.used.as_deref();
     let account = used.and_then(|used| used.account.as_deref()).or_else(|| made?.account_id.as_deref());
     let origin = session.origin.creation.and_then(|place| all.creations.get(index(place)));
     let cells = vec![
@@ -54,7 +54,7 @@ fn row(all: &Sessions, key: &str, session: &Session) -> StateRow {
         Cell::text(session.principal.as_deref()),
         Cell::text(used.and_then(|used| used.name.as_deref()).or_else(|| made?.session_name.as_deref())),
         Cell::text(Some(kind(made, used))),
-        Cell::text(made.and_then(|made| made.place.event_id.as_deref())),
+        made.and_then(|made| made.place.event_id.as_ref()).map_or(Cell::Null, |id| Cell::Text(id.to_string())),
         Cell::time(made.and_then(|made| made.place.time)),
         Cell::text(made.and_then(|made| made.issued_by.as_deref())),
         Cell::text(Some(session.origin.verdict.name())),
@@ -65,8 +65,9 @@ fn row(all: &Sessions, key: &str, session: &Session) -> StateRow {
         Cell::count(used.map_or(0, |used| used.events)),
         Cell::count(used.map_or(0, |used| used.addresses)),
     ];
-    let events = made.map(|made| &made.place).into_iter().chain(used.into_iter().flat_map(|used| [&used.first, &used.last]));
-    StateRow { cells, evidence: evidence(events.cloned()), snapshots: Vec::new() }
+    let ends = used.into_iter().flat_map(|used| [&used.first, &used.last]).cloned();
+    let events = made.map(|made| made.place.unpacked()).into_iter().chain(ends);
+    StateRow { cells, evidence: evidence(events), snapshots: Vec::new() }
 }
 
 fn kind(made: Option<&Creation>, used: Option<&Used>) -> &'static str {

@@ -125,9 +125,9 @@ impl Log {
         row(&self.users.table(), name)
     }
 
-    fn chain(&self, key: &str) -> Vec<&str> {
+    fn chain(&self, key: &str) -> Vec<String> {
         let calls = self.sessions.chain(Some(key), None, None);
-        calls.into_iter().filter_map(|creation| creation.place.event_id.as_deref()).collect()
+        calls.into_iter().filter_map(|creation| creation.place.event_id.as_ref()).map(ToString::to_string).collect()
     }
 
     fn descendants(&self, from: &str) -> Vec<&str> {

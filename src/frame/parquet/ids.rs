@@ -7,7 +7,7 @@ use polars_arrow::bitmap::{Bitmap, MutableBitmap};
 
 use super::bits::visit_set;
 use super::texts::nulls;
-use super::uuid;
+use crate::event::uuid;
 
 /// The texts of a column, each in one of two columns.
 #[derive(Debug)]

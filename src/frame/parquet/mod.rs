@@ -18,7 +18,6 @@ mod read;
 #[cfg(test)]
 mod tests;
 mod texts;
-mod uuid;
 mod write;
 
 use std::path::Path;

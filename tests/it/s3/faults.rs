@@ -15,29 +15,50 @@ use trailsift::report;
 use trailsift::source::s3::{self, Asked, Limits, S3Url, Settings};
 use trailsift::source::{Opener, Source};
 
-use super::proxy::{ALL_FAULTS, FAULTS, Plan, Proxy};
+use super::proxy::{ALL_FAULTS, FAULTS, Fault, Plan, Proxy};
 use super::server::Server;
 use super::{ENVIRONMENT, as_on_disk, assert_same, endpoint, logs, refusal, run, settings, text};
 use crate::support::{Folder, check_ledger, trailsift};
 
+/// A bucket `flaky` of 2,000 logs behind a proxy, and the folder that it was made from.
+struct Flaky {
+    folder: Folder,
+    proxy: Proxy,
+    faults: &'static [Fault],
+    _server: Server,
+}
+
+impl Flaky {
+    /// Of a hundred requests five fail in each of those ways; nothing where there is no server.
+    fn start(faults: &'static [Fault]) -> Option<Self> {
+        let mut server = Server::start()?;
+        let folder = logs("eu-west-1", 2_000);
+        server.load("flaky", folder.path(), "", false);
+        let proxy = Proxy::start(server.port, Plan { percent: 5, faults, ..Plan::default() });
+        Some(Self { folder, proxy, faults, _server: server })
+    }
+
+    /// Holds an answer about the bucket to that about the folder, and sees that each way to fail was met.
+    fn assert_same(&self, in_bucket: &str, on_disk: &Value) {
+        let found: Value = serde_json::from_str(&as_on_disk(in_bucket, "flaky", self.folder.path())).expect("JSON");
+        check_ledger(&found);
+        assert_eq!(found["ledger"]["objects"], json!({"listed": 2_000, "read": 2_000, "skipped": 0, "problems": 0}));
+        assert!(!on_disk["findings"].as_array().expect("findings").is_empty());
+        assert_same(&found, on_disk, "detect");
+        let faults = self.proxy.seen.faults.lock().expect("no panic").clone();
+        println!("faults: {faults:?}");
+        assert!(faults.len() == self.faults.len() && faults.values().all(|count| *count > 50), "{faults:?}");
+    }
+}
+
 #[test]
 fn where_a_network_fails_nothing_is_lost_and_nothing_comes_twice() {
-    let Some(mut server) = Server::start() else { return };
-    let folder = logs("eu-west-1", 2_000);
-    server.load("flaky", folder.path(), "", false);
-    let proxy = Proxy::start(server.port, Plan { percent: 5, faults: FAULTS, ..Plan::default() });
-    let in_bucket = run(proxy.port, &["detect", "s3://flaky/AWSLogs", "--format", "json"]).expect(0);
-    let on_disk = trailsift(["detect", text(folder.path()), "--format", "json"]).expect(0);
-    assert_eq!(on_disk.json()["ledger"]["objects"]["read"], 2_000);
-    assert!(!on_disk.json()["findings"].as_array().expect("findings").is_empty());
-    let found: Value = serde_json::from_str(&as_on_disk(&in_bucket.stdout, "flaky", folder.path())).expect("JSON");
-    check_ledger(&found);
-    assert_same(&found, &on_disk.json(), "detect");
-    let faults = proxy.seen.faults.lock().expect("no panic").clone();
-    println!("faults: {faults:?}");
-    assert!(faults.len() == FAULTS.len() && faults.values().all(|count| *count > 50), "{faults:?}");
+    let Some(flaky) = Flaky::start(FAULTS) else { return };
+    let in_bucket = run(flaky.proxy.port, &["detect", "s3://flaky/AWSLogs", "--format", "json"]).expect(0);
+    let on_disk = trailsift(["detect", text(flaky.folder.path()), "--format", "json"]).expect(0);
+    flaky.assert_same(&in_bucket.stdout, &on_disk.json());
     // Nothing but reads is ever sent.
-    assert!(proxy.seen.heads.lock().expect("no panic").iter().all(|head| head.starts_with("GET ")));
+    assert!(flaky.proxy.seen.heads.lock().expect("no panic").iter().all(|head| head.starts_with("GET ")));
 }
 
 /// The document of `detect`, made with the library.
@@ -50,25 +71,15 @@ fn detect(source: &Path, s3: Settings) -> String {
 
 #[test]
 fn where_a_network_also_falls_silent_the_answer_is_the_same() {
-    let Some(mut server) = Server::start() else { return };
-    let folder = logs("eu-west-1", 2_000);
-    server.load("flaky", folder.path(), "", false);
-    let proxy = Proxy::start(server.port, Plan { percent: 5, faults: ALL_FAULTS, ..Plan::default() });
+    let Some(flaky) = Flaky::start(ALL_FAULTS) else { return };
     // Of 2,000 objects none is to fail by chance: one in five requests does, and as many once more on a busy machine.
     let limits =
         Limits { requests: 64, read: Duration::from_secs(1), backoff: Duration::from_millis(200), attempts: 16, ..Limits::default() };
     let start = Instant::now();
-    let in_bucket = detect(Path::new("s3://flaky/AWSLogs"), settings(proxy.port, limits));
+    let in_bucket = detect(Path::new("s3://flaky/AWSLogs"), settings(flaky.proxy.port, limits));
     println!("read in {:?}", start.elapsed());
-    let on_disk = detect(folder.path(), Settings::default());
-    let parse = |text: &str| serde_json::from_str::<Value>(text).expect("JSON");
-    let found = parse(&as_on_disk(&in_bucket, "flaky", folder.path()));
-    check_ledger(&found);
-    assert_eq!(found["ledger"]["objects"], json!({"listed": 2_000, "read": 2_000, "skipped": 0, "problems": 0}));
-    assert_same(&found, &parse(&on_disk), "detect");
-    let faults = proxy.seen.faults.lock().expect("no panic").clone();
-    println!("faults: {faults:?}");
-    assert!(faults.len() == ALL_FAULTS.len() && faults.values().all(|count| *count > 50), "{faults:?}");
+    let on_disk = detect(flaky.folder.path(), Settings::default());
+    flaky.assert_same(&in_bucket, &serde_json::from_str(&on_disk).expect("JSON"));
 }
 
 #[test]

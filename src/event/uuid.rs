@@ -1,7 +1,7 @@
 //! UUIDs as sixteen bytes: their texts have thirty-six, of which no compression takes away half.
 
 /// The bytes of a UUID that is written as AWS writes them: in small letters, with hyphens.
-pub(super) fn parse(text: &[u8]) -> Option<[u8; 16]> {
+pub(crate) fn parse(text: &[u8]) -> Option<[u8; 16]> {
     let text: &[u8; 36] = text.try_into().ok()?;
     let part = |start: usize| text.get(start..).and_then(<[u8]>::first_chunk::<4>);
     let hyphens = [8, 13, 18, 23].iter().all(|place| text.get(*place) == Some(&b'-'));
@@ -14,7 +14,7 @@ pub(super) fn parse(text: &[u8]) -> Option<[u8; 16]> {
 }
 
 /// The text of a UUID.
-pub(super) fn text(uuid: [u8; 16]) -> [u8; 36] {
+pub(crate) fn text(uuid: [u8; 16]) -> [u8; 36] {
     let mut text = [b'-'; 36];
     let (words, _) = uuid.as_chunks::<4>();
     for (word, starts) in words.iter().zip([[0, 4], [9, 14], [19, 24], [28, 32]]) {
