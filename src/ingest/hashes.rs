@@ -38,7 +38,9 @@ pub fn hash(objects: &[Object], options: &Options, progress: &Progress) -> Resul
     };
     let done = pool(options)?.install(|| units.par_iter().enumerate().map(hash_unit).collect::<Vec<_>>());
     let mut reports = Vec::with_capacity(objects.len());
-    done.into_iter().for_each(|unit| reports.extend(unit));
+    for unit in done {
+        reports.extend(unit);
+    }
     Ok(reports)
 }
 

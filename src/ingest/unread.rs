@@ -1,5 +1,6 @@
 //! [`Unread`]: objects that a filter leaves unread, as their names show that no record in them can pass it.
 
+#[cfg(feature = "s3")]
 use std::collections::BTreeSet;
 
 use crate::frame::Filter;

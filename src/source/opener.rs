@@ -63,10 +63,10 @@ impl Opener {
         {
             return Ok(Box::new(fetched?));
         }
-        match &object.location {
-            Location::Path(path) => Ok(Box::new(self.folder.open(path)?)),
-            _ => open(object),
+        if let Location::Path(path) = &object.location {
+            return Ok(Box::new(self.folder.open(path)?));
         }
+        open(object)
     }
 }
 
