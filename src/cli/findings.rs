@@ -77,10 +77,10 @@ impl Found {
     }
 
     /// Writes the findings in the form that was asked for; `summary` writes the one for people, and `document` makes the JSON.
-    pub(crate) fn write<D: Serialize>(
-        &self,
+    pub(crate) fn write<'s, D: Serialize>(
+        &'s self,
         output: &Output,
-        document: impl FnOnce(&Detections) -> D,
+        document: impl FnOnce(&'s Detections) -> D,
         summary: impl FnOnce(&mut dyn Write) -> io::Result<()>,
     ) -> Result<()> {
         let findings = &self.detections.findings;

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::drift::life::{Moment, life};
 use crate::case::{self, Case, Replay, Verified};
 use crate::completeness::{Completeness, Silence};
-use crate::detect::{self, Detections, EvidenceKind, Integrity};
+use crate::detect::{self, Detections, EvidenceKind, Finding, Integrity, RuleStatus, RuleTable, Suppressed};
 use crate::digest::Verification;
 use crate::iam::drift::{Coverage, Evidence, Gap, Item, Launch};
 use crate::iam::kind::Kind;
@@ -14,10 +14,16 @@ use crate::problem::{Ledger, Problem};
 use crate::time::TimeRange;
 
 /// The document of `detect`.
-pub fn detect(case: &Case, detections: &Detections) -> Value {
-    let mut document = document("detect", &case.ledger);
-    add_detections(&mut document, detections);
-    Value::Object(document)
+pub fn detect<'d>(case: &Case, detections: &'d Detections) -> impl Serialize + use<'d> {
+    Detect { head: document("detect", &case.ledger), detections: DetectionsPart::new(detections) }
+}
+
+#[derive(Serialize)]
+struct Detect<'d> {
+    #[serde(flatten)]
+    head: Map<String, Value>,
+    #[serde(flatten)]
+    detections: DetectionsPart<'d>,
 }
 
 /// The document of `drift`, with those of `items`, and the lives of entities.
@@ -69,17 +75,15 @@ pub fn drift_items<'d>(case: &'d Case, items: impl IntoIterator<Item = &'d Item>
 }
 
 /// The document of `investigate`.
-pub fn investigate<'d>(case: &'d Case, replay: &'d Replay, detections: &Detections) -> impl Serialize + use<'d> {
+pub fn investigate<'d>(case: &'d Case, replay: &'d Replay, detections: &'d Detections) -> impl Serialize + use<'d> {
     let mut head = document("investigate", &case.ledger);
     head.insert("coverage".to_owned(), coverage(&case.coverage));
-    let mut rest = Map::new();
-    add_detections(&mut rest, detections);
     Investigate {
         head,
         integrity: case.integrity.as_ref().and_then(|integrity| integrity.verification.as_ref()),
         completeness: case.completeness.as_ref().map(completeness),
         drift: DriftPart::new(replay, drift_items(case, &replay.drift.items)),
-        rest,
+        detections: DetectionsPart::new(detections),
     }
 }
 
@@ -91,7 +95,7 @@ struct Investigate<'d> {
     completeness: Option<Value>,
     drift: DriftPart<'d>,
     #[serde(flatten)]
-    rest: Map<String, Value>,
+    detections: DetectionsPart<'d>,
 }
 
 /// The document of `verify`.
@@ -99,7 +103,6 @@ pub fn verify(verified: &Verified) -> impl Serialize {
     Verify { head: document("verify", &verified.ledger), verification: &verified.verification }
 }
 
-/// The one document that is as long as the input.
 #[derive(Serialize)]
 struct Verify<'v> {
     #[serde(flatten)]
@@ -265,10 +268,27 @@ pub fn coverage(coverage: &case::Coverage) -> Value {
     })
 }
 
-fn add_detections(document: &mut Map<String, Value>, detections: &Detections) {
-    let tables: Map<String, Value> = detections.tables.iter().map(|table| (table.rule_id.clone(), json!(table.rows))).collect();
-    document.insert("findings".to_owned(), json!(detections.findings));
-    document.insert("tables".to_owned(), Value::Object(tables));
-    document.insert("rules".to_owned(), json!(detections.rules));
-    document.insert("suppressed".to_owned(), json!(detections.suppressed));
+/// What the rules found. It may be as long as the log, so that it is written as it is met.
+#[derive(Serialize)]
+struct DetectionsPart<'d> {
+    findings: &'d [Finding],
+    tables: RuleTables<'d>,
+    rules: &'d [RuleStatus],
+    suppressed: &'d [Suppressed],
+}
+
+impl<'d> DetectionsPart<'d> {
+    fn new(detections: &'d Detections) -> Self {
+        let Detections { findings, tables, rules, suppressed, seen: _ } = detections;
+        Self { findings, tables: RuleTables(tables), rules, suppressed }
+    }
+}
+
+/// The rows of `table` rules, by rule.
+struct RuleTables<'d>(&'d [RuleTable]);
+
+impl Serialize for RuleTables<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|table| (&table.rule_id, &table.rows)))
+    }
 }

@@ -66,7 +66,7 @@ fn detect(source: &Path, s3: Settings) -> String {
     let scope = Scope { sources: vec![Source::parse(source).expect("a source")], s3, ..Scope::default() };
     let case = Case::read(scope, &Progress::default(), |_| Ok(Store::default())).expect("read");
     let detections = case.detect(&Catalog::builtin().expect("rules")).expect("detected");
-    report::json::detect(&case, &detections).to_string()
+    serde_json::to_string(&report::json::detect(&case, &detections)).expect("JSON")
 }
 
 #[test]
