@@ -40,7 +40,7 @@ impl Tail {
 }
 
 impl From<Cow<'_, str>> for Tail {
-    /// Takes what [`tail_of`] yields.
+    /// Takes a tail as text, as it was read off a path or key.
     fn from(tail: Cow<'_, str>) -> Self {
         Self(tail.into())
     }
