@@ -129,6 +129,19 @@ fn stages(criterion: &mut Criterion) {
                 }
             });
         });
+        group.bench_function(format!("inflate and hash, two at once ({unit})"), |bench| {
+            let (mut scratches, mut outs) = (<[Scratch; 2]>::default(), [Vec::new(), Vec::new()]);
+            let ([of_left, of_right], [left_out, right_out]) = (&mut scratches, &mut outs);
+            bench.iter(|| {
+                for pair in corpus.stored.chunks(2) {
+                    let [left, right] = [pair.first(), pair.last()].map(|stored| stored.map_or(&[][..], Vec::as_slice));
+                    let mut left = Inflate::new(left, of_left, Budget::default());
+                    let mut right = Inflate::new(right, of_right, Budget::default());
+                    Inflate::fill_both([(&mut left, left_out), (&mut right, right_out)], usize::MAX);
+                    black_box((left.finish(), right.finish()));
+                }
+            });
+        });
         group.bench_function(format!("hash ({unit})"), |bench| {
             bench.iter(|| corpus.texts.iter().map(|text| digest(&SHA256, text.as_bytes()).as_ref().len()).sum::<usize>());
         });

@@ -85,6 +85,11 @@ impl Digest {
     /// # Source
     /// `CloudTrail` User Guide, "`CloudTrail` digest file structure".
     pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Box<Self>, Reason> {
+        Self::of_content(bytes, None, limits)
+    }
+
+    /// What [`parse`](Self::parse) does, with the hash of the bytes where it was taken before.
+    pub(crate) fn of_content(bytes: &[u8], sha256: Option<Sha256>, limits: &Limits) -> Result<Box<Self>, Reason> {
         if bytes.len() > limits.digest_bytes {
             return Err(Reason::OverLimit);
         }
@@ -95,7 +100,7 @@ impl Digest {
         if scanner.skip_space().is_some() {
             return Err(Reason::BadJson);
         }
-        fields.into_digest(Sha256::of(bytes)).map(Box::new).ok_or(Reason::MissingField)
+        fields.into_digest(sha256.unwrap_or_else(|| Sha256::of(bytes))).map(Box::new).ok_or(Reason::MissingField)
     }
 
     /// The start of its window.

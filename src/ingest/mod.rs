@@ -3,9 +3,10 @@
 //! Objects are taken in the order of their names, in units of about equal size;
 //! a unit is one task, so that small files share a batch and large ones are
 //! spread over all cores. What comes out is in the order of the objects, whatever
-//! the number of threads. A thread holds one object's window at a time.
+//! the number of threads. A thread holds one object's window at a time, or those of two small ones.
 
 mod hashes;
+mod lane;
 mod object;
 mod part;
 mod revisit;
@@ -24,6 +25,7 @@ pub use unread::Unread;
 use crate::error::Error;
 use crate::frame::{Batch, BatchBuilder, Filter, Held, Store};
 use crate::source::{Budget, Object, Opener, Openers};
+use lane::pairs;
 use object::Worker;
 
 /// How the ingester is to work.
@@ -52,6 +54,17 @@ pub struct Progress {
     pub stored_bytes: AtomicU64,
     /// Records met.
     pub records: AtomicU64,
+}
+
+impl Progress {
+    /// Counts objects that are done with.
+    fn add(&self, objects: &[Object], reports: &[ObjectReport]) {
+        for (object, report) in objects.iter().zip(reports) {
+            self.objects.fetch_add(1, Ordering::Relaxed);
+            self.stored_bytes.fetch_add(object.size, Ordering::Relaxed);
+            self.records.fetch_add(report.seen, Ordering::Relaxed);
+        }
+    }
 }
 
 /// What the ingester made of the objects.
@@ -157,12 +170,10 @@ fn read_objects(
     let mut worker = Worker::default();
     let mut builder = BatchBuilder::default();
     let mut reports = Vec::with_capacity(objects.len());
-    for object in objects {
-        let report = worker.read(object, &mut opener, options, &mut builder, keeper)?;
-        progress.objects.fetch_add(1, Ordering::Relaxed);
-        progress.stored_bytes.fetch_add(object.size, Ordering::Relaxed);
-        progress.records.fetch_add(report.seen, Ordering::Relaxed);
-        reports.push(report);
+    for pair in pairs(objects) {
+        let read = worker.read(pair, &mut opener, options, &mut builder, keeper)?;
+        progress.add(pair, &read);
+        reports.extend(read);
     }
     keeper.keep(builder.finish()?)?;
     Ok(reports)

@@ -7,6 +7,7 @@ use bumpalo::Bump;
 use rayon::prelude::{IntoParallelIterator as _, ParallelIterator as _};
 
 use super::hashes::digest_of;
+use super::lane::{Begun, Lane, begin};
 use super::part::{Loader, Part};
 use super::{Keeper, Options};
 use crate::digest::{Digest, Reason};
@@ -15,7 +16,7 @@ use crate::event::csv;
 use crate::event::envelope::{Broken, Piece, Walker};
 use crate::frame::{Batch, BatchBuilder};
 use crate::problem::{Place, Problem, ProblemKind};
-use crate::source::gzip::{Damage, Inflate, Scratch, Summary};
+use crate::source::gzip::{Damage, Inflate, Summary};
 use crate::source::{Object, Opener, disk};
 use crate::time::EventTime;
 
@@ -96,8 +97,7 @@ impl ObjectReport {
 /// What a thread keeps from object to object.
 #[derive(Debug, Default)]
 pub(super) struct Worker {
-    scratch: Scratch,
-    window: Vec<u8>,
+    lanes: [Lane; 2],
     arena: Bump,
 }
 
@@ -109,41 +109,45 @@ const PIECE_BYTES: usize = 8 << 20;
 const HEAD_BYTES: usize = 1 << 20;
 
 impl Worker {
+    /// Reads one object, or two that are begun together, and says of each what became of it.
     pub(super) fn read(
         &mut self,
-        object: &Object,
+        objects: &[Object],
         opener: &mut Opener,
         options: &Options,
         builder: &mut BatchBuilder,
         keeper: &mut Keeper<'_>,
-    ) -> Result<ObjectReport, Error> {
-        let reader = match opener.open_next(object) {
-            Ok(reader) => reader,
-            Err(cause) => return Ok(ObjectReport::failed(object, ProblemKind::Unreadable, crate::error::plain_cause(&cause))),
-        };
-        self.arena.reset();
-        let mut stream = Inflate::new(reader, &mut self.scratch, options.budget);
+    ) -> Result<Vec<ObjectReport>, Error> {
+        let arena = &mut self.arena;
+        let begun = begin(objects, &mut self.lanes, opener, options.budget).into_iter();
+        begun.map(|begun| begun.map_or_else(Ok, |begun| begun.read(arena, options, builder, keeper))).collect()
+    }
+}
+
+impl Begun<'_, '_> {
+    fn read(self, arena: &mut Bump, options: &Options, builder: &mut BatchBuilder, keeper: &mut Keeper<'_>) -> Result<ObjectReport, Error> {
+        let Self { object, mut stream, window, mut more } = self;
+        arena.reset();
         let mut batches = Vec::new();
         let mut loader = Loader { object, options, part: Part::default(), builder, batches: &mut batches, repaired: false, failure: None };
-        let mut more = stream.fill(&mut self.window, WINDOW_BYTES);
-        let digest = if options.digests { digest_of(object, &self.window, more) } else { None };
-        let first_bytes: Vec<u8> = self.window.iter().copied().take(SNIFF_BYTES).collect();
+        let digest = if options.digests { digest_of(object, window, more, stream.hash_of_whole()) } else { None };
+        let first_bytes: Vec<u8> = window.iter().copied().take(SNIFF_BYTES).collect();
         let packed = archive(&first_bytes).is_some();
         let mut walker = if packed { Walker::at_no_json() } else { Walker::default() };
         let mut broken = None;
         if packed {
             // What an archive holds may look like lines of records, with its own bytes between them.
         } else if more {
-            more = read_windows(&mut stream, &mut self.window, &mut walker, &mut loader, keeper)?;
+            more = read_windows(&mut stream, window, &mut walker, &mut loader, keeper)?;
         } else {
-            let (text, _) = text_of(&mut self.window, true, &mut loader.repaired);
-            walker.walk(text, true, &self.arena, &mut loader);
+            let (text, _) = text_of(window, true, &mut loader.repaired);
+            walker.walk(text, true, arena, &mut loader);
         }
         if walker.is_csv() {
             let limit = usize::try_from(options.budget.whole_bytes).unwrap_or(usize::MAX);
-            more = more && stream.fill(&mut self.window, limit);
-            let (text, _) = text_of(&mut self.window, true, &mut loader.repaired);
-            broken = csv::walk(text, &self.arena, &mut loader).1;
+            more = more && stream.fill(window, limit);
+            let (text, _) = text_of(window, true, &mut loader.repaired);
+            broken = csv::walk(text, arena, &mut loader).1;
             if more {
                 let message = format!("a CSV download of more than {limit} bytes; the rows after them are not read");
                 broken = Some(Broken { index: 0, offset: options.budget.whole_bytes, kind: ProblemKind::Limit, message });
@@ -158,9 +162,9 @@ impl Worker {
             (true, None) => 0,
         };
         while more && wanted > 0 {
-            self.window.clear();
-            more = stream.fill(&mut self.window, WINDOW_BYTES);
-            wanted = wanted.saturating_sub(u64::try_from(self.window.len()).unwrap_or(u64::MAX));
+            window.clear();
+            more = stream.fill(window, WINDOW_BYTES);
+            wanted = wanted.saturating_sub(u64::try_from(window.len()).unwrap_or(u64::MAX));
         }
         if let Some(error) = loader.failure.take() {
             return Err(error.into());

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use aws_lc_rs::digest::{Digest, SHA256, digest};
+use aws_lc_rs::digest::{Context, Digest, SHA256, digest};
 
 /// A SHA-256, as 32 bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -12,6 +12,28 @@ impl Sha256 {
     /// The hash of `bytes`.
     pub fn of(bytes: &[u8]) -> Self {
         Self::from_digest(digest(&SHA256, bytes))
+    }
+
+    /// The hashes of two contents.
+    ///
+    /// Each step of this hash needs the one before, so that a processor with instructions for it waits most of the time.
+    /// Given a block of one content and a block of the other in turn, it works on one while it waits for the other:
+    /// as far as both go, this takes three quarters of the time (`cargo bench --bench pipeline -- "inflate and hash"`).
+    pub(super) fn of_both(contents: [&[u8]; 2]) -> [Self; 2] {
+        if !has_instructions() {
+            return contents.map(Self::of);
+        }
+        let [left, right] = contents.map(|content| content.as_chunks::<BLOCK_BYTES>().0);
+        let [mut of_left, mut of_right] = [Context::new(&SHA256), Context::new(&SHA256)];
+        for (left, right) in left.iter().zip(right) {
+            of_left.update(left);
+            of_right.update(right);
+        }
+        let both = left.len().min(right.len()) * BLOCK_BYTES;
+        let [left, right] = contents.map(|content| content.get(both..).unwrap_or_default());
+        of_left.update(left);
+        of_right.update(right);
+        [of_left, of_right].map(|hash| Self::from_digest(hash.finish()))
     }
 
     /// The hash that 64 hex digits of any case stand for.
@@ -45,6 +67,21 @@ impl fmt::Debug for Sha256 {
         fmt::Display::fmt(self, f)
     }
 }
+
+/// Whether the processor has instructions for SHA-256. Without them a hash keeps it busy by itself, and blocks one by one
+/// only cost time.
+fn has_instructions() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    let has = std::arch::is_x86_feature_detected!("sha");
+    #[cfg(target_arch = "aarch64")]
+    let has = std::arch::is_aarch64_feature_detected!("sha2");
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    let has = false;
+    has
+}
+
+/// Bytes that SHA-256 takes in one step (FIPS 180-4, section 1).
+const BLOCK_BYTES: usize = 64;
 
 /// The SHA-256 of bytes, in lower-case hex.
 pub fn sha256_hex(bytes: &[u8]) -> String {
@@ -90,5 +127,17 @@ mod tests {
         assert_eq!(hash, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
         assert_eq!(Sha256::from_hex(&hash.to_uppercase()), Some(Sha256::of(b"abc")));
         assert_eq!((unhex("abc"), unhex("é0"), Sha256::from_hex("00")), (None, None, None));
+    }
+
+    #[test]
+    fn two_at_once_are_hashed_as_one_after_the_other() {
+        let bytes: Vec<u8> = (0..1_000_u32).flat_map(u32::to_le_bytes).collect();
+        let lengths = [0, 1, 55, 56, 63, 64, 65, 127, 128, 129, 1_000, 4_000];
+        for left in lengths {
+            for right in lengths {
+                let contents = [&bytes[..left], &bytes[bytes.len() - right..]];
+                assert_eq!(Sha256::of_both(contents), contents.map(Sha256::of), "{left} and {right} bytes");
+            }
+        }
     }
 }
