@@ -52,6 +52,8 @@ pub struct EvidenceList {
     objects: Vec<(Arc<str>, Integrity)>,
     events: Vec<EventPiece>,
     others: Vec<Evidence>,
+    /// Whether events have an id in common, as copies of one event have.
+    repeats_ids: bool,
 }
 
 /// An event that a finding rests on.
@@ -71,7 +73,7 @@ impl EvidenceList {
         others: Vec<Evidence>,
         objects: &mut Texts,
     ) -> Self {
-        let mut list = Self { objects: Vec::new(), events: Vec::with_capacity(events.len()), others };
+        let mut list = Self { objects: Vec::new(), events: Vec::with_capacity(events.len()), others, repeats_ids: false };
         let mut numbers: Map<&str, u32> = Map::default();
         for (object, record_index, event_id) in events {
             let number = *numbers.entry(object).or_insert_with(|| {
@@ -82,7 +84,10 @@ impl EvidenceList {
             list.events.push(EventPiece { event_id, record_number, object: number });
         }
         list.objects.shrink_to_fit();
-        list
+        let mut known = HashSet::with_capacity(list.events.len());
+        let repeats_ids = !list.all_ids().all(|id| known.insert(id));
+        drop(known);
+        Self { repeats_ids, ..list }
     }
 
     /// Puts in what the digests say of each object that events stand in.
@@ -137,7 +142,11 @@ impl EvidenceList {
     /// The ids of the events, each once.
     pub fn event_ids(&self) -> impl Iterator<Item = &EventId> {
         let mut known = HashSet::new();
-        self.events.iter().filter_map(|event| event.event_id.as_ref()).filter(move |id| known.insert(*id))
+        self.all_ids().filter(move |id| !self.repeats_ids || known.insert(*id))
+    }
+
+    fn all_ids(&self) -> impl Iterator<Item = &EventId> {
+        self.events.iter().filter_map(|event| event.event_id.as_ref())
     }
 
     /// What is said of each object that a piece stands in.

@@ -13,17 +13,18 @@ use crate::iam::kind::Kind;
 use crate::problem::{Ledger, Problem};
 use crate::time::TimeRange;
 
-/// The document of `detect`.
-pub fn detect<'d>(case: &Case, detections: &'d Detections) -> impl Serialize + use<'d> {
-    Detect { head: document("detect", &case.ledger), detections: DetectionsPart::new(detections) }
-}
-
+/// What all documents begin with, and what a command answers, in one object.
 #[derive(Serialize)]
-struct Detect<'d> {
+struct Document<B> {
     #[serde(flatten)]
     head: Map<String, Value>,
     #[serde(flatten)]
-    detections: DetectionsPart<'d>,
+    body: B,
+}
+
+/// The document of `detect`.
+pub fn detect<'d>(case: &Case, detections: &'d Detections) -> impl Serialize + use<'d> {
+    Document { head: document("detect", &case.ledger), body: DetectionsPart::new(detections) }
 }
 
 /// The document of `drift`, with those of `items`, and the lives of entities.
@@ -100,15 +101,7 @@ struct Investigate<'d> {
 
 /// The document of `verify`.
 pub fn verify(verified: &Verified) -> impl Serialize {
-    Verify { head: document("verify", &verified.ledger), verification: &verified.verification }
-}
-
-#[derive(Serialize)]
-struct Verify<'v> {
-    #[serde(flatten)]
-    head: Map<String, Value>,
-    #[serde(flatten)]
-    verification: &'v Verification,
+    Document { head: document("verify", &verified.ledger), body: &verified.verification }
 }
 
 /// The document of a command whose answer is rows.

@@ -41,22 +41,11 @@ pub fn list(sources: &[&Path], budget: &Budget) -> Result<Listing, Error> {
         list_source(source, &mut found)?;
     }
     found.objects.sort_by(|a, b| a.object.name.cmp(&b.object.name));
-    let Found { objects, mut listing, folders, has_aliases, .. } = found;
-    if !has_aliases {
-        listing.objects = objects.into_iter().map(|listed| listed.object).collect();
-        return Ok(listing);
+    if found.has_aliases {
+        found.drop_aliases();
     }
-    // The canonical path tells files apart that several links or several sources lead to; the first name stays.
-    let mut seen = HashSet::new();
-    for listed in objects {
-        // As one text: a path would be hashed part by part.
-        if seen.insert(listed.canonical(&folders).into_os_string()) {
-            listing.objects.push(listed.object);
-        } else {
-            let reason = "the same file as one already listed".to_owned();
-            listing.skipped.push(Skipped { object: listed.object.name, reason });
-        }
-    }
+    let Found { objects, mut listing, .. } = found;
+    listing.objects = objects.into_iter().map(|listed| listed.object).collect();
     Ok(listing)
 }
 
@@ -71,6 +60,23 @@ struct Found {
     canonical: HashSet<PathBuf>,
     /// Whether a file may have two names: there is a link to one, or one was given by itself.
     has_aliases: bool,
+}
+
+impl Found {
+    /// Passes over files that have an earlier name too. The canonical path tells files apart that several links or several
+    /// sources lead to.
+    fn drop_aliases(&mut self) {
+        let mut seen = HashSet::new();
+        for listed in std::mem::take(&mut self.objects) {
+            // As one text: a path would be hashed part by part.
+            if seen.insert(listed.canonical(&self.folders).into_os_string()) {
+                self.objects.push(listed);
+            } else {
+                let reason = "the same file as one already listed".to_owned();
+                self.listing.skipped.push(Skipped { object: listed.object.name, reason });
+            }
+        }
+    }
 }
 
 /// A file, and whether its name is a link.
