@@ -33,6 +33,7 @@ pub mod schema;
 pub mod session;
 pub mod severity;
 pub mod source;
+mod spool;
 pub mod summary;
 pub mod time;
 pub mod timeline;

@@ -10,7 +10,8 @@ use crate::detect;
 use crate::error::Error;
 use crate::iam::change::iam_events;
 use crate::iam::drift::{Drift, Gap, drift};
-use crate::iam::event::IamEvent;
+use crate::iam::events::IamEvents;
+use crate::iam::snapshot::pages;
 use crate::iam::tables;
 use crate::session::StateTable;
 use crate::source::ObjectKey;
@@ -19,8 +20,8 @@ use crate::time::{EventTime, TimeRange, joined};
 /// What replay of the log yields.
 #[derive(Debug)]
 pub struct Replay {
-    /// The events that were replayed, in the order of time, id and place.
-    pub events: Vec<IamEvent>,
+    /// The events that were replayed.
+    pub events: IamEvents,
     /// What changed.
     pub drift: Drift,
     /// When the log is known to lack something of identities.
@@ -49,7 +50,7 @@ impl Case {
     /// # Errors
     /// Those of reading events.
     pub fn change_table(&self) -> Result<StateTable, Error> {
-        self.replay().map(|replay| tables::changes(&replay.events, &replay.drift))
+        self.replay().and_then(|replay| tables::changes(&replay.events, &replay.drift))
     }
 
     /// The table `drift`.
@@ -82,12 +83,13 @@ impl Replay {
         setup.trusted_accounts.extend(own_accounts(&case.scope, named, &case.coverage));
         let windows = case.integrity.as_ref().map(Windows::of).unwrap_or_default();
         (setup.gaps, setup.verified) = (windows.gaps(), windows.verified(&case.coverage.accounts));
+        let pages = pages(&scanned.events)?;
         for snapshots in [&mut setup.baselines, &mut setup.later] {
-            *snapshots = std::mem::take(snapshots).into_iter().map(|snapshot| snapshot.timed_by(&scanned.events)).collect();
+            *snapshots = std::mem::take(snapshots).into_iter().map(|snapshot| snapshot.timed_by(&pages)).collect();
         }
         let ledger = &case.ledger;
         setup.has_all_events = ledger.is_clean() && ledger.filtered.objects == 0 && ledger.filtered.records == 0;
-        let drift = drift(&scanned.events, &setup);
+        let drift = drift(&scanned.events, &setup)?;
         let mut gaps = [setup.gaps, drift.gaps.clone()].concat();
         gaps.sort_by(|left, right| {
             (left.range.since, left.range.until, &left.reason).cmp(&(right.range.since, right.range.until, &right.reason))

@@ -43,14 +43,16 @@ pub(crate) fn run(args: &DriftArgs) -> Result<Exit> {
         write_graph(path, replay)?;
     }
     match session.output.format {
-        Format::Json => session.output.write_document(&json::drift(&case, replay, &shown, &args.entity))?,
+        Format::Json => session.output.write_document(&json::drift(&case, replay, &shown, &args.entity)?)?,
         Format::Jsonl => session.output.write(|out| write_jsonl(out, &items()))?,
         Format::Csv => {
             session.output.write_csv(&FIELDS.map(str::to_owned), &items().iter().map(json::DriftItem::row).collect::<Vec<_>>())?;
         }
         Format::Table => {
             let screen = session.output.screen();
-            session.output.write(|out| write_table(out, &case, replay, &shown, args, &screen))?;
+            let live = |entity| Ok((entity, life(&replay.drift.items, &replay.events, entity)?));
+            let lives = args.entity.iter().map(String::as_str).map(live).collect::<Result<Vec<_>, Error>>()?;
+            session.output.write(|out| write_table(out, &case, replay, &shown, &lives, &screen))?;
         }
     }
     if case.scope.drift.baselines.is_empty() && case.scope.drift.t0.is_none() {
@@ -86,9 +88,16 @@ fn write_graph(path: &Path, replay: &Replay) -> Result<(), Error> {
     write_file(path, |out| out.write_all(text.as_bytes()))
 }
 
-fn write_table(out: &mut dyn Write, case: &Case, replay: &Replay, shown: &[&Item], args: &DriftArgs, screen: &Screen) -> io::Result<()> {
+fn write_table(
+    out: &mut dyn Write,
+    case: &Case,
+    replay: &Replay,
+    shown: &[&Item],
+    lives: &[(&str, Vec<Moment<'_>>)],
+    screen: &Screen,
+) -> io::Result<()> {
     let width = screen.width.unwrap_or(usize::MAX);
-    if args.entity.is_empty() {
+    if lives.is_empty() {
         for text in headline(&replay.drift).into_iter().chain(replay.gaps.iter().map(gap)) {
             paragraph(out, &text, width)?;
         }
@@ -97,15 +106,14 @@ fn write_table(out: &mut dyn Write, case: &Case, replay: &Replay, shown: &[&Item
             grid(case, shown, screen).write(out, screen)?;
         }
     }
-    for entity in &args.entity {
-        let moments = life(&replay.drift.items, &replay.events, entity);
+    for (entity, moments) in lives {
         line(out, &format!("{entity}: {}", count(number(moments.len()), "line")))?;
         if !moments.is_empty() {
-            life_grid(&moments, screen).write(out, screen)?;
+            life_grid(moments, screen).write(out, screen)?;
         }
     }
     let left_out = replay.drift.items.len() - shown.len();
-    if left_out > 0 && args.entity.is_empty() {
+    if left_out > 0 && lives.is_empty() {
         line(out, &format!("{} that --net leaves out", count(number(left_out), "item")))?;
     }
     Ok(())

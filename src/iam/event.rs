@@ -80,13 +80,6 @@ impl IamEvent {
         }
     }
 
-    /// The texts that other events are likely to have too.
-    pub(super) fn common_texts(&mut self) -> impl Iterator<Item = &mut Arc<str>> {
-        let always =
-            [&mut self.event_source, &mut self.event_name, &mut self.recipient_account_id, &mut self.aws_region, &mut self.place.object];
-        always.into_iter().chain(&mut self.source_ip_address).chain(&mut self.user_agent)
-    }
-
     pub(super) fn request(&self) -> Parameters {
         Parameters::parse(self.request_parameters.as_deref())
     }

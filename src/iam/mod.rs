@@ -13,6 +13,7 @@ pub mod change;
 pub mod drift;
 pub mod entity;
 pub mod event;
+pub mod events;
 pub mod graph;
 pub mod kind;
 mod late;

@@ -11,9 +11,11 @@ use super::change::{Subject, attempted, is_operation};
 use super::drift::{Caller, Documents, Drift, Evidence, Item, Launch, StatementDiff, is_wanted};
 use super::entity::{EntityKind, EntityRef};
 use super::event::IamEvent;
+use super::events::IamEvents;
 use super::kind::Risk;
 use super::policy::Rank;
 use super::state::{Entity, EntityId, State};
+use crate::error::Error;
 use crate::schema::Kind;
 use crate::session::{Cell, EventPlace, SnapshotPlace, StateColumn, StateRow, StateTable, column};
 
@@ -109,7 +111,10 @@ pub const STATE_COLUMNS: &[StateColumn] = &[
 ///
 /// # Shape
 /// A row a call of [`CHANGE_COLUMNS`]; calls that failed are there too.
-pub fn changes(events: &[IamEvent], drift: &Drift) -> StateTable {
+///
+/// # Errors
+/// Those of reading events.
+pub fn changes(events: &IamEvents, drift: &Drift) -> Result<StateTable, Error> {
     // By their places, as edited records may share an id.
     let mut items: BTreeMap<(&str, Option<u64>), Vec<&Item>> = BTreeMap::new();
     for item in &drift.items {
@@ -132,7 +137,8 @@ pub fn changes(events: &[IamEvent], drift: &Drift) -> StateTable {
         let items = items.get(&(&*event.place.object, event.place.record_index));
         change_row(event, items.map_or(&[], Vec::as_slice), launch, &drift.state)
     };
-    StateTable { name: "iam_changes", columns: CHANGE_COLUMNS, rows: events.iter().filter_map(row).collect() }
+    let rows = events.iter().filter_map(|event| event.map(|event| row(&event)).transpose()).collect::<Result<_, _>>()?;
+    Ok(StateTable { name: "iam_changes", columns: CHANGE_COLUMNS, rows })
 }
 
 /// The items of drift, in the order of replay.

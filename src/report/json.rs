@@ -8,6 +8,7 @@ use crate::case::{self, Case, Replay, Verified};
 use crate::completeness::{Completeness, Silence};
 use crate::detect::{self, Detections, EvidenceKind, Finding, Integrity, RuleStatus, RuleTable, Suppressed};
 use crate::digest::Verification;
+use crate::error::Error;
 use crate::iam::drift::{Coverage, Evidence, Gap, Item, Launch};
 use crate::iam::kind::Kind;
 use crate::problem::{Ledger, Problem};
@@ -28,12 +29,18 @@ pub fn detect<'d>(case: &Case, detections: &'d Detections) -> impl Serialize + u
 }
 
 /// The document of `drift`, with those of `items`, and the lives of entities.
-pub fn drift<'d>(case: &'d Case, replay: &'d Replay, items: &[&'d Item], entities: &[String]) -> impl Serialize + use<'d> {
-    let moments = |entity: &String| -> Value { life(&replay.drift.items, &replay.events, entity).iter().map(Moment::to_json).collect() };
-    let lives = entities.iter().map(|entity| json!({"entity": entity, "moments": moments(entity)})).collect();
+///
+/// # Errors
+/// Those of reading events.
+pub fn drift<'d>(case: &'d Case, replay: &'d Replay, items: &[&'d Item], entities: &[String]) -> Result<impl Serialize + use<'d>, Error> {
+    let life = |entity: &String| {
+        let moments: Value = life(&replay.drift.items, &replay.events, entity)?.iter().map(Moment::to_json).collect();
+        Ok(json!({"entity": entity, "moments": moments}))
+    };
+    let lives = entities.iter().map(life).collect::<Result<_, Error>>()?;
     let items = drift_items(case, items.iter().copied());
     let rest = Map::from_iter([("lives".to_owned(), lives)]);
-    DriftDocument { head: document("drift", &case.ledger), drift: DriftPart::new(replay, items), rest }
+    Ok(DriftDocument { head: document("drift", &case.ledger), drift: DriftPart::new(replay, items), rest })
 }
 
 #[derive(Serialize)]

@@ -64,6 +64,7 @@ mod tests {
     use super::*;
     use crate::iam::drift::{Setup, drift};
     use crate::iam::event::IamEvent;
+    use crate::iam::events::IamEvents;
     use crate::problem::Place;
 
     fn event() -> IamEvent {
@@ -109,7 +110,11 @@ mod tests {
     }
 
     fn item(evidence: Option<(&str, u64)>, time: &str) -> Item {
-        let mut item = drift(&[event()], &Setup::default()).items.pop().expect("an item");
+        let mut item = drift(&IamEvents::of([event()]).expect("it fits in memory"), &Setup::default())
+            .expect("nothing is read from a file")
+            .items
+            .pop()
+            .expect("an item");
         let record =
             |(object, index): (&str, u64)| Evidence::Record { object: object.into(), record_index: Some(index), event_id: "e".into() };
         let snapshot = Evidence::Snapshot { file: "s.json".into(), pointer: "".into() };

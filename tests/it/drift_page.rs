@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 use trailsift::iam::drift::{Drift, Gap, Setup, drift};
 use trailsift::iam::event::{Actor, IamEvent};
+use trailsift::iam::events::IamEvents;
 use trailsift::iam::graph::{Edge, Graph, Means, Node, Party};
 use trailsift::iam::snapshot::{Reading, Snapshot};
 use trailsift::problem::Place;
@@ -60,7 +61,7 @@ fn hostile_drift() -> Drift {
     let gap = Gap { range: TimeRange { since: None, until: None }, reason: HOSTILE[0].to_owned() };
     let setup =
         Setup { baselines: vec![taken("06:00:00", &[])], later: vec![taken("18:00:00", &users)], gaps: vec![gap], ..Setup::default() };
-    drift(&events, &setup)
+    drift(&IamEvents::of(events).expect("they fit in memory"), &setup).expect("nothing is read from a file")
 }
 
 fn graph() -> Graph {

@@ -10,19 +10,20 @@ use polars::prelude::{BooleanChunked, DataFrame, Int64Chunked, PolarsResult, Str
 
 use super::super::drift::is_wanted;
 use super::super::event::{Actor, IamEvent};
+use super::super::events::IamEvents;
 use super::super::snapshot::Snapshot;
 use super::witness::Sought;
 use crate::error::Error;
-use crate::frame::{EventFrame, Map, Once, Texts};
+use crate::frame::{EventFrame, Map, Texts};
 use crate::problem::Place;
 use crate::schema::Column;
 use crate::time::EventTime;
 
 /// What [`iam_events`] found.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub struct Scanned {
-    /// Calls that replay takes, and of all others those that show who was there; in the order of time, id and place.
-    pub events: Vec<IamEvent>,
+    /// Calls that replay takes, and of all others those that show who was there.
+    pub events: IamEvents,
     /// Calls that were left out, as no time of theirs could be read.
     pub untimed: u64,
 }
@@ -34,21 +35,40 @@ pub struct Scanned {
 /// A second pass is made only where something was removed or is called used.
 ///
 /// # Errors
-/// Those of reading a batch.
+/// Those of reading a batch, and of keeping events that do not fit in memory.
 pub fn iam_events(frame: &EventFrame, later: &[Snapshot]) -> Result<Scanned, Error> {
     let each = |_, batch: &DataFrame| Ok(Part::of(&View::new(batch)?));
-    let found = frame.fold(&columns(), Found::default(), each, Found::add)?;
-    let sought = Sought::of(&found.events, later);
-    let mut events = found.events;
-    events.extend(found.sightings.into_values());
-    if !sought.is_empty() {
-        let each = |_, batch: &DataFrame| Ok(sought.in_batch(&View::new(batch)?));
-        events.extend(frame.fold(&columns(), BTreeMap::new(), each, add_first)?.into_values());
-    }
-    events.sort_by(|left, right| order(left).cmp(&order(right)));
+    let add = |found: &mut Result<Found, Error>, part| {
+        if let Err(error) = found.as_mut().map_or(Ok(()), |found| found.add(part)) {
+            *found = Err(error);
+        }
+    };
+    let Found { mut events, sightings, untimed } = frame.fold(&columns(), Ok(Found::default()), each, add)??;
+    let sought = Sought::of(&events, later)?;
+    let witnesses = if sought.is_empty() {
+        BTreeMap::new()
+    } else {
+        frame.fold(&columns(), BTreeMap::new(), |_, batch| Ok(sought.in_batch(&View::new(batch)?)), add_first)?
+    };
     // A call may be found for more than one reason.
-    events.dedup_by(|left, right| left.place == right.place);
-    Ok(Scanned { events, untimed: found.untimed })
+    let others = sightings.into_values().chain(witnesses.into_values()).filter(|event| !is_replayed(event));
+    for event in others.map(|event| (event.place.clone(), event)).collect::<BTreeMap<_, _>>().values() {
+        events.push(event)?;
+    }
+    events.sort()?;
+    Ok(Scanned { events, untimed })
+}
+
+/// Whether a call is taken for itself.
+fn is_replayed(event: &IamEvent) -> bool {
+    let call = (&*event.event_source, &*event.event_name);
+    is_wanted(call.0, call.1) && !is_mere_entry(call, event.request_parameters.as_deref())
+}
+
+/// Whether a call only takes on a role or a session, as every tenth call of a log does, and gives it no tags. The first
+/// of each caller is kept, and those after a change of the role ([`Sought`]).
+fn is_mere_entry((event_source, event_name): (&str, &str), request: Option<&str>) -> bool {
+    event_source == "sts.amazonaws.com" && ENTRIES.contains(&event_name) && !request.is_some_and(|request| request.contains("\"tags\""))
 }
 
 /// Keeps the first call of each number.
@@ -69,23 +89,16 @@ fn order(event: &IamEvent) -> (EventTime, &str, &Place) {
 /// What all batches so far have.
 #[derive(Debug, Default)]
 struct Found {
-    events: Vec<IamEvent>,
+    events: IamEvents,
     sightings: BTreeMap<Identity<String>, IamEvent>,
     untimed: u64,
-    /// Callers so far, and texts that many events have.
-    actors: Once<Actor>,
-    texts: Texts,
 }
 
 impl Found {
-    fn add(&mut self, part: Part) {
+    fn add(&mut self, part: Part) -> Result<(), Error> {
         self.untimed += part.untimed;
-        for mut event in part.events {
-            event.actor = self.actors.share(event.actor);
-            for text in event.common_texts() {
-                *text = self.texts.share(std::mem::take(text));
-            }
-            self.events.push(event);
+        for event in &part.events {
+            self.events.push(event)?;
         }
         for (identity, event) in part.sightings {
             match self.sightings.get(&identity) {
@@ -93,6 +106,7 @@ impl Found {
                 _ => _ = self.sightings.insert(identity, event),
             }
         }
+        Ok(())
     }
 }
 
@@ -116,7 +130,9 @@ impl Part {
         let mut first: HashMap<Identity<&str>, usize> = HashMap::new();
         for row in 0..view.rows {
             let call = (view.text(Column::EventSource, row).unwrap_or_default(), view.text(Column::EventName, row).unwrap_or_default());
-            if *wanted.entry(call).or_insert_with(|| is_wanted(call.0, call.1)) && !view.is_mere_entry(row, call) {
+            if *wanted.entry(call).or_insert_with(|| is_wanted(call.0, call.1))
+                && !is_mere_entry(call, view.text(Column::RequestParameters, row))
+            {
                 match view.event(row, &mut shared) {
                     Some(event) => part.events.push(event),
                     None => part.untimed += 1,
@@ -175,13 +191,6 @@ impl View {
     pub(super) fn order(&self, row: usize) -> (bool, Option<i64>, Option<&str>, Option<&str>, Option<i64>) {
         let time = self.times.get(row);
         (time.is_none(), time, self.text(Column::EventId, row), self.text(Column::Object, row), self.indices.get(row))
-    }
-
-    /// Whether a call only takes on a role or a session, as every tenth call of a log does, and gives it no tags. The first
-    /// of each caller is kept, and those after a change of the role ([`Sought`]).
-    fn is_mere_entry(&self, row: usize, (event_source, event_name): (&str, &str)) -> bool {
-        let has_tags = || self.text(Column::RequestParameters, row).is_some_and(|request| request.contains("\"tags\""));
-        event_source == "sts.amazonaws.com" && ENTRIES.contains(&event_name) && !has_tags()
     }
 
     /// Who made a call that came through; `None` where the record does not tell.

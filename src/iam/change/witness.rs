@@ -11,9 +11,11 @@ use serde_json::Value;
 use super::super::drift::{ENTRY_SECONDS, KEY_SECONDS, SESSION_SECONDS, USE_SECONDS};
 use super::super::entity::{EntityKey, EntityKind, EntityRef};
 use super::super::event::IamEvent;
+use super::super::events::IamEvents;
 use super::super::snapshot::Snapshot;
 use super::scan::{Shared, View};
 use super::{Effect, Subject, changes};
+use crate::error::Error;
 use crate::schema::Column;
 use crate::time::EventTime;
 
@@ -36,28 +38,30 @@ struct Span {
 
 impl Sought {
     /// What the replayed calls took away, and what later snapshots call used.
-    pub(super) fn of(events: &[IamEvent], later: &[Snapshot]) -> Self {
+    pub(super) fn of(events: &IamEvents, later: &[Snapshot]) -> Result<Self, Error> {
         let mut sought = Self::default();
         let mut number = 0;
         let mut next = |from: Option<EventTime>, to| {
             number += 1;
             from.map(|from| Span { number, from, to })
         };
-        for event in events.iter().filter(|event| REMOVALS.contains(&event.event_name.as_ref())) {
+        for event in events.named(&REMOVALS) {
+            let event = event?;
             let after = |seconds| event.event_time.plus_seconds(seconds);
             if let Some(key) = event.request().text("accessKeyId") {
                 sought.keys.entry(key.to_owned()).or_default().extend(next(after(KEY_SECONDS), None));
             }
-            for change in changes(event) {
+            for change in changes(&event) {
                 if let (Subject::Named(entity), Effect::Delete { .. }) = (change.subject, change.effect) {
                     let grace = if entity.kind == EntityKind::Role { SESSION_SECONDS } else { KEY_SECONDS };
                     sought.callers.entry(entity.key()).or_default().extend(next(after(grace), None));
                 }
             }
         }
-        for event in events.iter().filter(|event| &*event.event_name == "UpdateAssumeRolePolicy" && !event.has_failed()) {
+        for event in events.named(&["UpdateAssumeRolePolicy"]) {
+            let event = event?;
             let caller = event.actor.session_issuer.as_ref().or(event.actor.arn.as_ref());
-            if let (Some(caller), Some(role)) = (caller, event.request().text("roleName")) {
+            if let (Some(caller), Some(role), false) = (caller, event.request().text("roleName"), event.has_failed()) {
                 let until = event.event_time.plus_seconds(ENTRY_SECONDS);
                 let span = next(event.event_time.plus_seconds(-1), until);
                 sought.entries.entry((caller.to_string(), role.to_ascii_lowercase())).or_default().extend(span);
@@ -67,7 +71,7 @@ impl Sought {
             let span = next(used.time.plus_seconds(-USE_SECONDS), used.time.plus_seconds(USE_SECONDS));
             sought.callers.entry(used.principal.key()).or_default().extend(span);
         }
-        sought
+        Ok(sought)
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::super::attribute::{Attribute, Field, Value};
 use super::super::entity::{EntityKind, EntityRef};
 use super::super::event::IamEvent;
+use super::super::events::IamEvents;
 use super::super::snapshot::{Described, SLACK_SECONDS, Snapshot};
 use super::super::state::{Covered, Held, Provenance, State};
 use crate::time::EventTime;
@@ -34,11 +35,10 @@ struct Beginning {
 }
 
 impl Places {
-    /// Of events in the order of their times.
-    pub(super) fn of(baselines: &[Snapshot], events: &[&IamEvent]) -> Self {
+    pub(super) fn of(baselines: &[Snapshot], events: &IamEvents) -> Self {
         let mut last: BTreeMap<&str, EventTime> = BTreeMap::new();
-        for event in events {
-            last.insert(&event.recipient_account_id, event.event_time);
+        for (account, time) in events.accounts() {
+            last.insert(account, time);
         }
         let mut places = BTreeMap::new();
         for baseline in baselines {

@@ -7,11 +7,13 @@ use super::super::attribute::{Attribute, Field, Value};
 use super::super::change::caller;
 use super::super::entity::{EntityKey, EntityKind, EntityRef};
 use super::super::event::IamEvent;
+use super::super::events::IamEvents;
 use super::super::kind::Kind;
 use super::super::state::{Covered, Entity, EntityId, Held, Provenance, State};
 use super::Setup;
 use super::item::{Doubt, Evidence, Item, Missing};
 use super::run::Draft;
+use crate::error::Error;
 use crate::time::EventTime;
 
 /// What the checks remember over a run.
@@ -30,21 +32,22 @@ pub(super) struct Checks {
 }
 
 impl Checks {
-    pub(super) fn new(setup: &Setup, events: &[&IamEvent]) -> Self {
+    pub(super) fn new(setup: &Setup, events: &IamEvents) -> Result<Self, Error> {
         let mut uses: BTreeMap<EntityKey, Vec<(EventTime, bool)>> = BTreeMap::new();
         for used in setup.later.iter().filter(|_| setup.has_all_events).flat_map(|snapshot| &snapshot.uses) {
             uses.entry(used.principal.key()).or_default().push((used.time, false));
         }
         let mut made = BTreeMap::new();
-        for event in events.iter().filter(|event| &*event.event_name == "CreateAccessKey" && !event.has_failed()) {
-            if let Some(key) = event.response().text("accessKey.accessKeyId") {
+        for event in events.named(&["CreateAccessKey"]) {
+            let event = event?;
+            if let Some(key) = event.response().text("accessKey.accessKeyId").filter(|_| !event.has_failed()) {
                 made.entry(key.into()).or_insert(event.event_time);
             }
         }
         let described = setup.baselines.iter().flat_map(|baseline| &baseline.entities);
         let keyless =
             described.filter(|described| described.access_keys == Some((0, 0))).map(|described| described.reference.key()).collect();
-        Self { told: BTreeSet::new(), uses, heard: BTreeSet::new(), keyless, made }
+        Ok(Self { told: BTreeSet::new(), uses, heard: BTreeSet::new(), keyless, made })
     }
 
     /// When an access key was made, where the log has that.

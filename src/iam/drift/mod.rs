@@ -24,9 +24,10 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use super::change;
-use super::event::IamEvent;
+use super::events::IamEvents;
 use super::snapshot::Snapshot;
 use super::state::State;
+use crate::error::Error;
 use crate::time::{EventTime, TimeRange};
 pub use approval::{ApprovedChange, NotApprovals, read_approvals};
 pub(super) use check::{KEY_SECONDS, SESSION_SECONDS, USE_SECONDS};
@@ -118,7 +119,10 @@ pub enum Certainty {
 }
 
 /// Replays events and says what changed, by the rules of the section that each part names.
-pub fn drift(events: &[IamEvent], setup: &Setup) -> Drift {
+///
+/// # Errors
+/// Those of reading events that do not fit in memory.
+pub fn drift(events: &IamEvents, setup: &Setup) -> Result<Drift, Error> {
     run::run(events, setup)
 }
 

@@ -7,6 +7,7 @@ use super::super::attribute::{Attribute, Field, Value};
 use super::super::change::{Change, Subject};
 use super::super::entity::{EntityKind, EntityRef};
 use super::super::event::IamEvent;
+use super::super::events::IamEvents;
 use super::super::kind::Kind;
 use super::super::policy::Rank;
 use super::super::replay::{Applier, Batch, Fact, Schedule, Sorted, Step, sorted};
@@ -26,35 +27,36 @@ use super::risk::Scene;
 use super::trail::trail_gaps;
 use super::trust::TrustChange;
 use super::{Coverage, Drift, Setup};
+use crate::error::Error;
 use crate::frame::{Once, Texts};
 use crate::severity::Severity;
 use crate::time::EventTime;
 
-pub(super) fn run(events: &[IamEvent], setup: &Setup) -> Drift {
-    let Sorted { events, duplicates, mismatches } = sorted(events);
-    let mut run = Run::begin(setup, &events);
+pub(super) fn run(events: &IamEvents, setup: &Setup) -> Result<Drift, Error> {
+    let Sorted { order, duplicates, mismatches } = sorted(events)?;
+    let mut run = Run::begin(setup, events)?;
     let mut later: Vec<&Snapshot> = setup.later.iter().collect();
     later.sort_by(|left, right| (right.taken, &right.account).cmp(&(left.taken, &left.account)));
-    let mut schedule = Schedule::new(&events);
+    let mut schedule = Schedule::new(events, &order);
     let mut start = None;
     while let Some(upcoming) = schedule.upcoming() {
-        while let Some(snapshot) = later.pop_if(|snapshot| is_after(upcoming.event_time, snapshot.taken.1)) {
+        while let Some(snapshot) = later.pop_if(|snapshot| is_after(upcoming, snapshot.taken.1)) {
             run.compare(snapshot);
         }
-        if start.is_none() && setup.t0.is_none_or(|t0| upcoming.event_time > t0) {
+        if start.is_none() && setup.t0.is_none_or(|t0| upcoming > t0) {
             start = Some(run.state.clone());
         }
-        let Some(batch) = schedule.next(&run.state) else { break };
+        let Some(batch) = schedule.next(&run.state)? else { break };
         run.batch(&batch);
     }
     while let Some(snapshot) = later.pop() {
         run.compare(snapshot);
     }
     run.checks.unseen(setup, &mut run.items);
-    let gaps = trail_gaps(&events);
+    let gaps = trail_gaps(events, &order)?;
     let Run { items, launches, tracks, state, coverage, noops, .. } = run;
     let (items, approved_not_observed) = finish(items, &tracks, &state, setup, &gaps);
-    Drift {
+    Ok(Drift {
         items,
         launches: launches.into_found(),
         coverage,
@@ -65,7 +67,7 @@ pub(super) fn run(events: &[IamEvent], setup: &Setup) -> Drift {
         gaps: gaps.into_iter().map(|gap| gap.gap).collect(),
         start: start.unwrap_or_else(|| state.clone()),
         state,
-    }
+    })
 }
 
 /// Who made a step, and what was known before it.
@@ -111,7 +113,7 @@ struct Run<'r> {
 }
 
 impl<'r> Run<'r> {
-    fn begin(setup: &'r Setup, events: &[&IamEvent]) -> Self {
+    fn begin(setup: &'r Setup, events: &IamEvents) -> Result<Self, Error> {
         let mut run = Self {
             setup,
             state: State::default(),
@@ -121,7 +123,7 @@ impl<'r> Run<'r> {
             callers: Once::default(),
             confirmations: Confirmations::default(),
             tracks: Tracks::default(),
-            checks: Checks::new(setup, events),
+            checks: Checks::new(setup, events)?,
             refusals: Refusals::default(),
             coverage: Coverage::default(),
             noops: 0,
@@ -132,14 +134,14 @@ impl<'r> Run<'r> {
         for baseline in &setup.baselines {
             load(&mut run.state, baseline);
         }
-        run
+        Ok(run)
     }
 
     fn compare(&mut self, snapshot: &Snapshot) {
         compare(&self.state, snapshot, self.setup, &self.checks, &mut self.coverage, &mut self.items);
     }
 
-    fn batch(&mut self, batch: &Batch<'_>) {
+    fn batch(&mut self, batch: &Batch) {
         let first = self.items.len();
         for (event, changes) in &batch.events {
             self.event(event, changes, batch.order);

@@ -2,6 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
+use super::super::event::IamEvent;
 use super::super::event::tests::event;
 use super::super::policy::PolicyDocument;
 use super::super::snapshot::Reading;
@@ -48,6 +49,11 @@ const CASES: [&str; 30] = [
     include_str!("cases/29-swap-with-full-quota.json"),
     include_str!("cases/30-user-made-used-and-deleted-in-one-second.json"),
 ];
+
+fn drift(events: &[IamEvent], setup: &Setup) -> Drift {
+    let events = IamEvents::of(events.iter().cloned()).expect("they fit in memory");
+    super::drift(&events, setup).expect("nothing is read from a file")
+}
 
 fn snapshot(case: &Json, name: &str) -> Vec<Snapshot> {
     let read = |json: &Json| Snapshot::read(name, &json.to_string(), &Reading::default()).unwrap_or_else(|error| panic!("{name}: {error}"));

@@ -9,7 +9,9 @@ use serde_json::Value as Json;
 
 use super::super::change;
 use super::super::event::{IamEvent, Parameters};
+use super::super::events::IamEvents;
 use super::Gap;
+use crate::error::Error;
 use crate::time::{EventTime, TimeRange};
 
 /// A gap, and whose log has it.
@@ -28,17 +30,20 @@ impl TrailGap {
     }
 }
 
-/// The gaps that events tell of, which stand in the order of their times.
-pub(super) fn trail_gaps(events: &[&IamEvent]) -> Vec<TrailGap> {
+/// The gaps that events tell of, which are taken in that order.
+pub(super) fn trail_gaps(events: &IamEvents, order: &[usize]) -> Result<Vec<TrailGap>, Error> {
     let mut trails = Trails::default();
-    for event in events.iter().filter(|event| !event.has_failed()) {
+    // Most logs have no call that makes a gap, and need no further look.
+    let order = if events.names().any(|name| CALLS.contains(&name)) { order } else { &[] };
+    for place in order {
+        let Some(event) = events.get(*place)?.filter(|event| !event.has_failed()) else { continue };
         // First, as the call that ends a gap is recorded itself.
         if event.event_source.eq_ignore_ascii_case("cloudtrail.amazonaws.com") {
-            trails.call(event);
+            trails.call(&event);
         }
-        trails.heard(event);
+        trails.heard(&event);
     }
-    trails.finish()
+    Ok(trails.finish())
 }
 
 /// Whether a call may change what trails record.

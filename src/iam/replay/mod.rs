@@ -6,7 +6,6 @@ mod now;
 mod proof;
 mod ties;
 
-use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::sync::Arc;
 
@@ -16,7 +15,9 @@ use super::change::{Change, KnownDocuments, changes_with};
 use super::drift::Ordering;
 use super::entity::EntityKey;
 use super::event::{Actor, IamEvent};
+use super::events::IamEvents;
 use super::state::State;
+use crate::error::Error;
 use crate::frame::Map;
 use crate::time::EventTime;
 pub(super) use apply::{Applier, Step};
@@ -26,10 +27,11 @@ pub(super) use proof::{Proof, SETTLED_SECONDS};
 pub(super) use ties::Fact;
 use ties::{Move, causal_rank, solve};
 
-/// Events in the order of their times, each once.
+/// The order of replay, in which each event is there once.
 #[derive(Debug)]
-pub(super) struct Sorted<'e> {
-    pub(super) events: Vec<&'e IamEvent>,
+pub(super) struct Sorted {
+    /// The places of the events.
+    pub(super) order: Vec<usize>,
     /// Events that were there before, equal in all but their places.
     pub(super) duplicates: usize,
     /// Events whose id another one has with another body: account and id.
@@ -37,37 +39,58 @@ pub(super) struct Sorted<'e> {
 }
 
 /// Sorts events, and takes out what was delivered twice: overlapping trails do that.
-pub(super) fn sorted(events: &[IamEvent]) -> Sorted<'_> {
-    let mut ranked: Vec<(i8, &IamEvent)> = events.iter().map(|event| (causal_rank(event), event)).collect();
-    ranked.sort_by(|(left_rank, left), (right_rank, right)| {
-        (left.event_time, left_rank, &left.event_id, &left.recipient_account_id)
-            .cmp(&(right.event_time, right_rank, &right.event_id, &right.recipient_account_id))
-            .then_with(|| Body::of(left).cmp(&Body::of(right)))
-            .then_with(|| left.place.cmp(&right.place))
-    });
-    let (mut firsts, mut others, mut mismatches) = (Map::default(), HashSet::new(), BTreeSet::new());
-    let mut is_new: Vec<bool> = Vec::with_capacity(ranked.len());
-    for (_, event) in ranked.iter().copied() {
-        let id = (&*event.recipient_account_id, &*event.event_id);
-        // Nearly all ids are there once, and to look at a whole body takes far longer than at an id.
-        let is_first = match firsts.entry(id) {
-            Entry::Vacant(place) => {
-                place.insert(event);
-                true
-            }
-            Entry::Occupied(first) => {
-                let is_other = Body::of(first.get()) != Body::of(event) && others.insert((id.0, Body::of(event)));
-                if is_other {
-                    mismatches.insert((id.0.to_owned(), id.1.to_owned()));
-                }
-                is_other
-            }
-        };
-        is_new.push(is_first);
+pub(super) fn sorted(events: &IamEvents) -> Result<Sorted, Error> {
+    let ranks: Vec<i8> = events.names().map(causal_rank).collect();
+    let key = |place: &usize| (events.time(*place), ranks.get(*place), events.start(*place));
+    let mut places: Vec<usize> = (0..events.len()).collect();
+    places.sort_by_key(key);
+    let mut order = Vec::with_capacity(places.len());
+    for run in places.chunk_by(|left, right| key(left) == key(right)) {
+        if let [place] = run {
+            order.push(*place);
+            continue;
+        }
+        let mut read = read(events, run.iter().copied())?;
+        read.sort_by(|(_, left), (_, right)| {
+            (&left.event_id, &left.recipient_account_id)
+                .cmp(&(&right.event_id, &right.recipient_account_id))
+                .then_with(|| Body::of(left).cmp(&Body::of(right)))
+                .then_with(|| left.place.cmp(&right.place))
+        });
+        order.extend(read.into_iter().map(|(place, _)| place));
     }
-    let (all, mut is_new) = (ranked.len(), is_new.into_iter());
-    let events: Vec<&IamEvent> = ranked.into_iter().filter(|_| is_new.next() == Some(true)).map(|(_, event)| event).collect();
-    Sorted { duplicates: all - events.len(), events, mismatches: mismatches.into_iter().collect() }
+    let (repeated, mismatches) = repeated(events, &order)?;
+    let mut index = 0..;
+    order.retain(|_| index.next().is_none_or(|index| !repeated.contains(&index)));
+    Ok(Sorted { order, duplicates: repeated.len(), mismatches: mismatches.into_iter().collect() })
+}
+
+/// Which events of an order are equal to one before them, and the ids that have more than one body.
+fn repeated(events: &IamEvents, order: &[usize]) -> Result<(HashSet<usize>, BTreeSet<(String, String)>), Error> {
+    let mut identities: Vec<(Option<u64>, usize)> = order.iter().map(|place| events.identity(*place)).zip(0..).collect();
+    identities.sort_unstable();
+    let (mut repeated, mut mismatches) = (HashSet::new(), BTreeSet::new());
+    // Nearly all ids are there once, and to read a whole event takes far longer than to look at an id.
+    for alike in identities.chunk_by(|left, right| left.0 == right.0).filter(|alike| alike.len() > 1) {
+        let indices = alike.iter().map(|(_, index)| *index);
+        let read = read(events, indices.clone().filter_map(|index| order.get(index).copied()))?;
+        let (mut ids, mut bodies) = (HashSet::new(), HashSet::new());
+        for (index, (_, event)) in indices.zip(&read) {
+            let id = (&*event.recipient_account_id, &*event.event_id);
+            let is_known = !ids.insert(id);
+            if !bodies.insert((id.0, Body::of(event))) {
+                repeated.insert(index);
+            } else if is_known {
+                mismatches.insert((id.0.to_owned(), id.1.to_owned()));
+            }
+        }
+    }
+    Ok((repeated, mismatches))
+}
+
+/// Events with their places.
+fn read(events: &IamEvents, places: impl Iterator<Item = usize>) -> Result<Vec<(usize, IamEvent)>, Error> {
+    places.filter_map(|place| events.get(place).map(|event| Some((place, event?))).transpose()).collect()
 }
 
 /// All of an event but where it stands.
@@ -92,15 +115,18 @@ impl<'e> Body<'e> {
 
 /// Calls that have to do with each other, in the order in which they are to be applied.
 #[derive(Debug)]
-pub(super) struct Batch<'e> {
+pub(super) struct Batch {
     /// The events, with what they changed.
-    pub(super) events: Vec<(&'e IamEvent, Arc<[Change]>)>,
+    pub(super) events: Vec<Call>,
     pub(super) order: Ordering,
     /// What the order leaves open.
     pub(super) ambiguous: BTreeSet<Fact>,
 }
 
-/// An order for calls, by their places in the sorted list.
+/// An event, with what it changed.
+type Call = (IamEvent, Arc<[Change]>);
+
+/// An order for calls, by their indices in that of replay.
 struct Ordered {
     calls: Vec<usize>,
     order: Ordering,
@@ -109,9 +135,10 @@ struct Ordered {
 
 /// Hands out sorted events in batches, each solved over the state that those before it left.
 pub(super) struct Schedule<'e> {
-    events: &'e [&'e IamEvent],
-    /// What events changed that were read and not handed out: those of the present second, and some after it.
-    changes: Map<usize, Arc<[Change]>>,
+    events: &'e IamEvents,
+    order: &'e [usize],
+    /// The events that were read and not handed out: those of the present second, and some after it.
+    read: Map<usize, Call>,
     /// The first event that was not read.
     unread: usize,
     known: KnownDocuments,
@@ -122,27 +149,35 @@ pub(super) struct Schedule<'e> {
 }
 
 impl<'e> Schedule<'e> {
-    pub(super) fn new(events: &'e [&'e IamEvent]) -> Self {
+    pub(super) fn new(events: &'e IamEvents, order: &'e [usize]) -> Self {
         Self {
             events,
-            changes: Map::default(),
+            order,
+            read: Map::default(),
             unread: 0,
             known: KnownDocuments::default(),
-            is_done: vec![false; events.len()],
+            is_done: vec![false; order.len()],
             next: 0,
             groups: VecDeque::new(),
         }
     }
 
-    /// The first event of what comes next, before it is handed out.
-    pub(super) fn upcoming(&self) -> Option<&'e IamEvent> {
+    /// The time of the first event of what comes next, before it is handed out.
+    pub(super) fn upcoming(&self) -> Option<EventTime> {
         let waiting = self.groups.iter().flatten().copied().find(|index| !self.is_taken(*index));
-        let index = waiting.or_else(|| (self.next..self.events.len()).find(|index| !self.is_taken(*index)))?;
-        self.events.get(index).copied()
+        self.time(waiting.or_else(|| (self.next..self.order.len()).find(|index| !self.is_taken(*index)))?)
+    }
+
+    fn time(&self, index: usize) -> Option<EventTime> {
+        self.events.time(*self.order.get(index)?)
+    }
+
+    fn epoch(&self, index: usize) -> Option<i64> {
+        self.time(index).map(EventTime::epoch)
     }
 
     /// The next batch.
-    pub(super) fn next(&mut self, state: &State) -> Option<Batch<'e>> {
+    pub(super) fn next(&mut self, state: &State) -> Result<Option<Batch>, Error> {
         loop {
             if let Some(mut group) = self.groups.pop_front() {
                 group.retain(|index| !self.is_taken(*index));
@@ -150,25 +185,24 @@ impl<'e> Schedule<'e> {
                     continue;
                 }
                 let ordered = self.ordered(state, group);
-                return Some(self.taken(ordered));
+                return Ok(Some(self.taken(ordered)));
             }
-            let second = self.second();
+            let second = self.second()?;
             if second.is_empty() {
-                return None;
+                return Ok(None);
             }
             self.groups = self.grouped(state, second).into();
         }
     }
 
     /// The calls of an order, which are not handed out again.
-    fn taken(&mut self, ordered: Ordered) -> Batch<'e> {
+    fn taken(&mut self, ordered: Ordered) -> Batch {
         let Ordered { calls, order, ambiguous } = ordered;
         let mut events = Vec::with_capacity(calls.len());
         for index in calls {
-            if let (Some(done), Some(event)) = (self.is_done.get_mut(index), self.events.get(index)) {
+            if let (Some(done), Some(call)) = (self.is_done.get_mut(index), self.read.remove(&index)) {
                 *done = true;
-                let changes = self.changes.remove(&index).unwrap_or_else(|| changes_with(event, &self.known).into());
-                events.push((*event, changes));
+                events.push(call);
             }
         }
         Batch { events, order, ambiguous }
@@ -179,31 +213,35 @@ impl<'e> Schedule<'e> {
     }
 
     /// The events of the next second.
-    fn second(&mut self) -> Vec<usize> {
-        let Some(first) = self.events.get(self.next) else { return Vec::new() };
+    fn second(&mut self) -> Result<Vec<usize>, Error> {
         let start = self.next;
-        let all = self.events.iter().skip(start).take_while(|event| event.event_time.epoch() == first.event_time.epoch()).count();
-        self.next += all;
-        self.read_ahead();
-        (start..self.next).collect()
+        let first = self.epoch(start);
+        self.next = (start..self.order.len()).find(|index| self.epoch(*index) != first).unwrap_or(self.order.len());
+        self.read_ahead()?;
+        Ok((start..self.next).collect())
     }
 
-    /// Reads what the events of the next second changed, and those after them, side by side.
-    fn read_ahead(&mut self) {
-        if self.unread >= self.next {
-            return;
+    /// Reads the events of the next second, those that may be looked at with them, and some after these, side by side.
+    fn read_ahead(&mut self) -> Result<(), Error> {
+        if self.unread >= self.next.saturating_add(MAX_AHEAD).min(self.order.len()) {
+            return Ok(());
         }
-        let (first, end) = (self.unread, self.next.saturating_add(READ_AHEAD).min(self.events.len()));
-        let events = self.events.get(first..end).unwrap_or_default();
-        let read: Vec<Arc<[Change]>> = events.par_iter().map(|event| changes_with(event, &self.known).into()).collect();
-        for (index, changes) in (first..).zip(read).filter(|(index, _)| !self.is_taken(*index)).collect::<Vec<_>>() {
-            self.changes.entry(index).or_insert(changes);
-        }
+        let (first, end) = (self.unread, self.next.saturating_add(READ_AHEAD).min(self.order.len()));
+        let read = |place: &usize| {
+            let event = self.events.get(*place)?;
+            Ok(event.map(|event| {
+                let changes = changes_with(&event, &self.known).into();
+                (event, changes)
+            }))
+        };
+        let read: Vec<Option<Call>> = self.order.get(first..end).unwrap_or_default().par_iter().map(read).collect::<Result<_, Error>>()?;
+        self.read.extend((first..).zip(read).filter_map(|(index, call)| Some((index, call?))));
         self.unread = end;
+        Ok(())
     }
 
     /// Groups of events of which the place of one may depend on that of another; in the order of their first events.
-    fn grouped(&mut self, state: &State, second: Vec<usize>) -> Vec<Vec<usize>> {
+    fn grouped(&self, state: &State, second: Vec<usize>) -> Vec<Vec<usize>> {
         if second.len() == 1 {
             return vec![second];
         }
@@ -232,7 +270,7 @@ impl<'e> Schedule<'e> {
         groups.into_values().collect()
     }
 
-    fn ordered(&mut self, state: &State, group: Vec<usize>) -> Ordered {
+    fn ordered(&self, state: &State, group: Vec<usize>) -> Ordered {
         let plain = |calls, order| Ordered { calls, order, ambiguous: BTreeSet::new() };
         if group.len() > MAX_TIED {
             return plain(group, Ordering::SameSecond);
@@ -257,26 +295,23 @@ impl<'e> Schedule<'e> {
     }
 
     /// The group with the calls on the same entities of the seconds after it.
-    fn with_repairs(&mut self, state: &State, group: &[usize], moves: &[Move]) -> Vec<usize> {
+    fn with_repairs(&self, state: &State, group: &[usize], moves: &[Move]) -> Vec<usize> {
         let changed: BTreeSet<EntityKey> = moves.iter().flat_map(Move::changed).collect();
         let named: BTreeSet<EntityKey> = moves.iter().filter(|call| call.is_change()).flat_map(Move::named).cloned().collect();
-        let last = group.last().and_then(|index| self.events.get(*index)).map_or(0, |event| event.event_time.epoch());
-        let after = self.events.iter().enumerate().skip(self.next).take(MAX_AHEAD);
-        let near = after.take_while(|(_, event)| event.event_time.epoch().saturating_sub(last) <= REPAIR_SECONDS);
-        let near: Vec<usize> = near.map(|(index, _)| index).filter(|index| !self.is_taken(*index)).collect();
+        let last = group.last().and_then(|index| self.epoch(*index)).unwrap_or_default();
+        let after = (self.next..self.order.len()).take(MAX_AHEAD);
+        let near = after.take_while(|index| self.epoch(*index).is_some_and(|epoch| epoch.saturating_sub(last) <= REPAIR_SECONDS));
         let repairs = |index: &usize| self.moved(state, *index).is_some_and(|call| call.is_change() && call.meets(&changed, &named));
-        let found: Vec<usize> = near.into_iter().filter(repairs).collect();
-        group.iter().copied().chain(found).collect()
+        group.iter().copied().chain(near.filter(repairs)).collect()
     }
 
-    fn all_moved(&mut self, state: &State, calls: &[usize]) -> Vec<Move> {
+    fn all_moved(&self, state: &State, calls: &[usize]) -> Vec<Move> {
         calls.iter().filter_map(|index| self.moved(state, *index)).collect()
     }
 
-    fn moved(&mut self, state: &State, index: usize) -> Option<Move> {
-        let event = *self.events.get(index)?;
-        // Documents are costly to read, and what a call changed does not depend on the state.
-        let changes = self.changes.entry(index).or_insert_with(|| changes_with(event, &self.known).into());
+    /// An event that was read and not handed out.
+    fn moved(&self, state: &State, index: usize) -> Option<Move> {
+        let (event, changes) = self.read.get(&index)?;
         Some(Move::of(state, event, changes.clone()))
     }
 }
@@ -320,7 +355,7 @@ const REPAIR_SECONDS: i64 = 5;
 /// their names. The longest such run in a published set of real events has 6.
 const MAX_TIED: usize = 64;
 
-/// Events whose changes are read before their second comes.
+/// Events that are read before their second comes; no fewer than those that are looked at for repairs.
 const READ_AHEAD: usize = 4_096;
 
 /// Events that are looked at for repairs.

@@ -20,10 +20,11 @@ fn call(second: u32, id: &str, name: &str, request: Json) -> IamEvent {
 /// The names of the calls in the order of replay, with how sure it is; and the violations.
 #[expect(clippy::needless_pass_by_value, reason = "tests write values where they are used")]
 fn replayed(events: Vec<IamEvent>) -> (Vec<String>, usize) {
-    let Sorted { events, .. } = sorted(&events);
-    let (mut state, mut schedule) = (State::default(), Schedule::new(&events));
+    let events = IamEvents::of(events).expect("they fit in memory");
+    let Sorted { order, .. } = sorted(&events).expect("nothing is read from a file");
+    let (mut state, mut schedule) = (State::default(), Schedule::new(&events, &order));
     let (mut names, mut violations) = (Vec::new(), 0);
-    while let Some(batch) = schedule.next(&state) {
+    while let Some(batch) = schedule.next(&state).expect("nothing is read from a file") {
         for (event, changes) in &batch.events {
             names.push(format!("{} {:?}{}", event.event_id, batch.order, if batch.ambiguous.is_empty() { "" } else { " open" }));
             for change in changes.iter() {
@@ -327,6 +328,6 @@ fn a_crowded_second_takes_bounded_time() {
 fn events_that_differ_under_one_id_are_told() {
     let (one, other) = (call(1, "e", "CreateRole", role("a")), call(1, "e", "CreateRole", role("b")));
     let events = [one.clone(), other, one];
-    let found = sorted(&events);
-    assert_eq!((found.events.len(), found.duplicates, found.mismatches), (2, 1, vec![("111122223333".to_owned(), "e".to_owned())]));
+    let found = sorted(&IamEvents::of(events).expect("they fit in memory")).expect("nothing is read from a file");
+    assert_eq!((found.order.len(), found.duplicates, found.mismatches), (2, 1, vec![("111122223333".to_owned(), "e".to_owned())]));
 }

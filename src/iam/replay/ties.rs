@@ -153,8 +153,7 @@ pub(super) fn solve(state: &State, moves: &[Move]) -> Option<Order> {
 
 /// What a rule over names puts first among calls of one second: what makes parents, what makes and uses children,
 /// what takes them away, and what deletes parents.
-pub(super) fn causal_rank(event: &IamEvent) -> i8 {
-    let name = &*event.event_name;
+pub(super) fn causal_rank(name: &str) -> i8 {
     let begins = |words: &[&str]| words.iter().any(|word| name.starts_with(word));
     match name {
         "CreateUser" | "CreateRole" | "CreateGroup" | "CreatePolicy" | "CreateInstanceProfile" => -1,

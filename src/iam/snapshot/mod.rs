@@ -17,6 +17,7 @@ use super::attribute::{Attribute, Field, Value};
 use super::entity::{EntityKey, EntityKind, EntityRef};
 use crate::time::EventTime;
 pub(super) use when::SLACK_SECONDS;
+pub use when::pages;
 
 /// The entities of one account, as they were while a snapshot was taken.
 #[derive(Debug, Clone)]

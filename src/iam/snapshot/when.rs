@@ -6,8 +6,18 @@ use serde_json::Value as Json;
 
 use super::super::entity::EntityKind;
 use super::super::event::IamEvent;
+use super::super::events::IamEvents;
 use super::Snapshot;
+use crate::error::Error;
 use crate::time::EventTime;
+
+/// The calls of a log that may have taken snapshots, for [`Snapshot::timed_by`].
+///
+/// # Errors
+/// Those of reading events.
+pub fn pages(events: &IamEvents) -> Result<Vec<IamEvent>, Error> {
+    events.named(&[TAKES_SNAPSHOT]).collect()
+}
 
 /// The pages of one answer.
 struct Taking<'e> {

@@ -1,15 +1,18 @@
 //! The life of one entity: what was done to it, what it did, and where others named it.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 
 use super::super::text::{count, number};
 use super::notes::notes;
 use super::words::{key, mark, sentence};
+use crate::error::Error;
 use crate::iam::drift::{Documents, Item};
 use crate::iam::entity::EntityRef;
 use crate::iam::event::IamEvent;
+use crate::iam::events::IamEvents;
 use crate::iam::kind::Kind;
 use crate::time::EventTime;
 
@@ -29,7 +32,7 @@ pub struct Moment<'d> {
     /// The item; `None` of calls that changed nothing.
     pub item: Option<&'d Item>,
     /// The first event.
-    pub event_id: Option<&'d str>,
+    pub event_id: Option<Arc<str>>,
     /// How many calls it stands for.
     pub calls: u64,
     /// The time of the last of them.
@@ -80,13 +83,16 @@ impl Moment<'_> {
 /// The life of an entity, by its ARN or printed key, in the order of time: all items that have to do with it, and its calls
 /// among the events that changed nothing, of which those that follow on each other with one name are one line.
 /// A user or group that was renamed is followed back and forth. What a use by a snapshot has no time comes last.
-pub fn life<'d>(items: &'d [Item], events: &'d [IamEvent], entity: &str) -> Vec<Moment<'d>> {
+///
+/// # Errors
+/// Those of reading events.
+pub fn life<'d>(items: &'d [Item], events: &IamEvents, entity: &str) -> Result<Vec<Moment<'d>>, Error> {
     let names = Names::of(items, entity);
     let of_item = |(place, item): (usize, &'d Item)| Some(moment(item, names.part(place, item)?));
     let mut moments: Vec<Moment<'d>> = items.iter().enumerate().filter_map(of_item).collect();
-    moments.extend(calls(events, &moments, &names));
+    moments.extend(calls(events, &moments, &names)?);
     moments.sort_by_key(|moment| (moment.time.is_none(), moment.time));
-    moments
+    Ok(moments)
 }
 
 fn moment(item: &Item, part: Part) -> Moment<'_> {
@@ -97,7 +103,7 @@ fn moment(item: &Item, part: Part) -> Moment<'_> {
         text: sentence(item),
         notes: notes(item),
         item: Some(item),
-        event_id: item.event_id.as_deref(),
+        event_id: item.event_id.clone(),
         calls: 1,
         until: item.event_time,
     }
@@ -205,22 +211,21 @@ fn same(left: &str, right: &str) -> bool {
 }
 
 /// The calls of an entity that no item tells of, in the order of time.
-fn calls<'d>(events: &'d [IamEvent], told: &[Moment<'d>], names: &Names) -> Vec<Moment<'d>> {
-    let told: BTreeSet<&str> = told.iter().filter_map(|moment| moment.event_id).collect();
+fn calls(events: &IamEvents, told: &[Moment<'_>], names: &Names) -> Result<Vec<Moment<'static>>, Error> {
+    let told: BTreeSet<&str> = told.iter().filter_map(|moment| moment.event_id.as_deref()).collect();
     // Without items in between, a name is the entity's if it ever was.
     let ever = |name: &str| names.later.iter().chain(&names.former).any(|(known, _)| same(known, name));
-    let is_its = |event: &&IamEvent| {
+    let is_its = |event: &IamEvent| {
         [&event.actor.arn, &event.actor.session_issuer].into_iter().flatten().any(|name| ever(name)) && !told.contains(&*event.event_id)
     };
-    let mut own: Vec<&IamEvent> = events.iter().filter(is_its).collect();
-    own.sort_by(|left, right| (left.event_time, &left.event_id).cmp(&(right.event_time, &right.event_id)));
-    let alike = |left: &&IamEvent, right: &&IamEvent| {
+    let own: Vec<IamEvent> = events.iter().filter(|event| event.as_ref().is_ok_and(is_its) || event.is_err()).collect::<Result<_, _>>()?;
+    let alike = |left: &IamEvent, right: &IamEvent| {
         (&left.event_source, &left.event_name, &left.error_code) == (&right.event_source, &right.event_name, &right.error_code)
     };
-    own.chunk_by(alike).filter_map(called).collect()
+    Ok(own.chunk_by(alike).filter_map(called).collect())
 }
 
-fn called<'d>(run: &[&'d IamEvent]) -> Option<Moment<'d>> {
+fn called(run: &[IamEvent]) -> Option<Moment<'static>> {
     let (first, last) = (run.first()?, run.last()?);
     let calls = number(run.len());
     let times = if calls == 1 { String::new() } else { format!(", {}", count(calls, "time")) };
@@ -232,7 +237,7 @@ fn called<'d>(run: &[&'d IamEvent]) -> Option<Moment<'d>> {
         text: format!("called {} of {}{times}{failed}", first.event_name, first.event_source),
         notes: Vec::new(),
         item: None,
-        event_id: Some(&first.event_id),
+        event_id: Some(first.event_id.clone()),
         calls,
         until: Some(last.event_time),
     })
@@ -260,7 +265,11 @@ mod tests {
                 moment.text
             )
         };
-        life(items, events, entity).iter().map(line).collect::<Vec<_>>().join("\n")
+        life(items, &kept(events), entity).expect("events are read").iter().map(line).collect::<Vec<_>>().join("\n")
+    }
+
+    fn kept(events: &[IamEvent]) -> IamEvents {
+        IamEvents::of(events.iter().cloned()).expect("they fit in memory")
     }
 
     fn at(mut item: Item, time: &str, entity: &str) -> Item {
@@ -335,7 +344,7 @@ mod tests {
             at(made(Kind::TagChanged, "tags[a]", json!(null), json!("b")), "13:00:00", &named("new")),
         ];
         let times = |name: &str| {
-            let life = life(&items, &[], &named(name));
+            let life = life(&items, &kept(&[]), &named(name)).expect("there are no events to read");
             let hour = |moment: &Moment<'_>| moment.time.map(|time| time.to_string().get(11..13).unwrap_or_default().to_owned());
             life.iter().map(|moment| hour(moment).unwrap_or_default() + moment.mark).collect::<Vec<_>>()
         };
@@ -346,7 +355,7 @@ mod tests {
     #[test]
     fn json_has_the_item_beside_the_words() {
         let items = [at(made(Kind::UserCreated, "exists", json!(false), json!(true)), "10:00:00", BOB)];
-        let json = life(&items, &[], BOB).first().map(Moment::to_json).expect("a moment");
+        let json = life(&items, &kept(&[]), BOB).expect("there are no events to read").first().map(Moment::to_json).expect("a moment");
         assert_eq!((&json["part"], &json["text"]), (&json!("changed"), &json!("user/mallory created user/bob")));
         assert_eq!(json["item"]["kind"], json!("user_created"));
     }
