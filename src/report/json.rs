@@ -38,19 +38,15 @@ pub fn drift<'d>(case: &'d Case, replay: &'d Replay, items: &[&'d Item], entitie
         Ok(json!({"entity": entity, "moments": moments}))
     };
     let lives = entities.iter().map(life).collect::<Result<_, Error>>()?;
-    let items = drift_items(case, items.iter().copied());
-    let rest = Map::from_iter([("lives".to_owned(), lives)]);
-    Ok(DriftDocument { head: document("drift", &case.ledger), drift: DriftPart::new(replay, items), rest })
+    let drift = DriftPart::new(replay, drift_items(case, items.iter().copied()));
+    Ok(Document { head: document("drift", &case.ledger), body: DriftAndLives { drift, lives } })
 }
 
 #[derive(Serialize)]
-struct DriftDocument<'d> {
-    #[serde(flatten)]
-    head: Map<String, Value>,
+struct DriftAndLives<'d> {
     #[serde(flatten)]
     drift: DriftPart<'d>,
-    #[serde(flatten)]
-    rest: Map<String, Value>,
+    lives: Value,
 }
 
 /// An item of drift, with what the digests say of its evidence.

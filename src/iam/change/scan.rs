@@ -158,24 +158,24 @@ pub(super) struct View {
     times: Int64Chunked,
     indices: Int64Chunked,
     mfa: BooleanChunked,
-    /// In the order of [`TEXTS`].
+    /// In the order of [`texts`].
     texts: Vec<StringChunked>,
 }
 
 impl View {
     fn new(batch: &DataFrame) -> PolarsResult<Self> {
-        let text = |column: &Column| batch.column(column.name())?.str().cloned();
+        let text = |column: Column| batch.column(column.name())?.str().cloned();
         Ok(Self {
             rows: batch.height(),
             times: batch.column(Column::EventTime.name())?.datetime()?.physical().clone(),
             indices: batch.column(Column::RecordIndex.name())?.i64()?.clone(),
             mfa: batch.column(Column::SessionMfaAuthenticated.name())?.bool()?.clone(),
-            texts: TEXTS.iter().map(text).collect::<PolarsResult<_>>()?,
+            texts: texts().map(text).collect::<PolarsResult<_>>()?,
         })
     }
 
     pub(super) fn text(&self, column: Column, row: usize) -> Option<&str> {
-        let place = TEXTS.iter().position(|known| *known == column)?;
+        let place = texts().position(|known| known == column)?;
         self.texts.get(place)?.get(row)
     }
 
@@ -270,7 +270,12 @@ const ENTRIES: [&str; 4] = ["AssumeRole", "AssumeRoleWithSAML", "AssumeRoleWithW
 
 /// The columns that are looked at.
 fn columns() -> Vec<Column> {
-    [Column::EventTime, Column::RecordIndex, Column::SessionMfaAuthenticated].into_iter().chain(TEXTS).collect()
+    [Column::EventTime, Column::RecordIndex, Column::SessionMfaAuthenticated].into_iter().chain(texts()).collect()
+}
+
+/// The columns that are texts.
+fn texts() -> impl Iterator<Item = Column> {
+    TEXTS.into_iter().chain(ACTORS)
 }
 
 /// The columns of a caller that are texts.
@@ -286,7 +291,8 @@ const ACTORS: [Column; 9] = [
     Column::UserOnBehalfOfId,
 ];
 
-const TEXTS: [Column; 23] = [
+/// The other columns that are texts.
+const TEXTS: [Column; 14] = [
     Column::EventSource,
     Column::EventName,
     Column::EventId,
@@ -299,15 +305,6 @@ const TEXTS: [Column; 23] = [
     Column::RequestParameters,
     Column::ResponseElements,
     Column::MfaUsed,
-    Column::UserType,
-    Column::UserArn,
-    Column::UserAccountId,
-    Column::UserPrincipalId,
-    Column::UserName,
-    Column::UserAccessKeyId,
-    Column::IssuerArn,
-    Column::UserInvokedBy,
-    Column::UserOnBehalfOfId,
     Column::RecordSha256,
     Column::Object,
 ];
