@@ -99,6 +99,11 @@ pub(crate) fn decoded<'b, T: Deserialize<'b>>(bytes: &'b [u8]) -> Result<T, Erro
     postcard::from_bytes(bytes).map_err(|cause| failed(READ, io::Error::other(cause)))
 }
 
+/// The error of a value that is not what was added.
+pub(crate) fn spoiled() -> Error {
+    failed(READ, io::ErrorKind::InvalidData.into())
+}
+
 fn count(bytes: &[u8]) -> u64 {
     u64::try_from(bytes.len()).unwrap_or(u64::MAX)
 }

@@ -58,7 +58,7 @@ impl Case {
     /// # Errors
     /// Those of reading events.
     pub fn drift_table(&self) -> Result<StateTable, Error> {
-        self.replay().map(|replay| tables::drift(&replay.drift))
+        self.replay().and_then(|replay| tables::drift(&replay.drift))
     }
 
     /// The table `iam_state`.
@@ -66,7 +66,7 @@ impl Case {
     /// # Errors
     /// Those of reading events.
     pub fn iam_state_table(&self) -> Result<StateTable, Error> {
-        self.replay().map(|replay| tables::state(&replay.drift))
+        self.replay().and_then(|replay| tables::state(&replay.drift))
     }
 
     /// What the digests say of the object that a piece of evidence stands in.

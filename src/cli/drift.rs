@@ -12,7 +12,7 @@ use trailsift::iam::graph::Graph;
 use trailsift::report::drift::dot::dot;
 use trailsift::report::drift::groups::{Line, groups, headline};
 use trailsift::report::drift::life::{Moment, life};
-use trailsift::report::json;
+use trailsift::report::json::{self, DriftItems};
 use trailsift::report::text::short_principal;
 use trailsift::time::EventTime;
 
@@ -20,7 +20,7 @@ use super::args::{DriftArgs, FailOn, Format};
 use super::exit::Exit;
 use super::findings::WIDE_ENOUGH;
 use super::keys::Keys;
-use super::output::{check_target, line, write_file, write_jsonl};
+use super::output::{check_target, line, write_file, write_json};
 use super::session::Session;
 use super::table::{Column, Cut, Grid, Screen};
 use super::text::{count, number, thousands, wrap};
@@ -37,22 +37,28 @@ pub(crate) fn run(args: &DriftArgs) -> Result<Exit> {
     display.stage("replaying identities");
     let replay = case.replay()?;
     drop(display);
-    let shown: Vec<&Item> = replay.drift.items.iter().filter(|item| is_asked(item, args)).collect();
-    let items = || json::drift_items(&case, shown.iter().copied());
+    let is_shown = |item: &Item| is_asked(item, args);
+    let items = DriftItems::new(&case, &replay.drift.items, &is_shown);
     if let Some(path) = &args.graph {
         write_graph(path, replay)?;
     }
     match session.output.format {
-        Format::Json => session.output.write_document(&json::drift(&case, replay, &shown, &args.entity)?)?,
-        Format::Jsonl => session.output.write(|out| write_jsonl(out, &items()))?,
+        Format::Json => session.output.write_document(&json::drift(replay, items, &args.entity)?)?,
+        Format::Jsonl => session.output.write(|out| items.iter().try_for_each(|item| write_json(out, &item.map_err(io::Error::other)?)))?,
         Format::Csv => {
-            session.output.write_csv(&FIELDS.map(str::to_owned), &items().iter().map(json::DriftItem::row).collect::<Vec<_>>())?;
+            session.output.write_csv(
+                &FIELDS.map(str::to_owned),
+                &items.iter().map(|item| item.map(|item| item.row())).collect::<Result<Vec<_>, _>>()?,
+            )?;
         }
         Format::Table => {
             let screen = session.output.screen();
-            let live = |entity| Ok((entity, life(&replay.drift.items, &replay.events, entity)?));
+            let all = replay.drift.items.all()?;
+            let shown: Vec<&Item> = all.iter().filter(|item| is_shown(item)).collect();
+            let head = headline(&replay.drift)?;
+            let live = |entity| Ok((entity, life(&all, &replay.events, entity)?));
             let lives = args.entity.iter().map(String::as_str).map(live).collect::<Result<Vec<_>, Error>>()?;
-            session.output.write(|out| write_table(out, &case, replay, &shown, &lives, &screen))?;
+            session.output.write(|out| write_table(out, &case, replay, (&head, &shown), &lives, &screen))?;
         }
     }
     if case.scope.drift.baselines.is_empty() && case.scope.drift.t0.is_none() {
@@ -62,8 +68,17 @@ pub(crate) fn run(args: &DriftArgs) -> Result<Exit> {
     if replay.untimed > 0 {
         session.messages.say(&format!("{} without a time not replayed", count(replay.untimed, "call")));
     }
-    let alert = matches!(args.run.fail_on, Some(FailOn::Severity(level)) if replay.drift.items.iter().any(|item| item.approved_by.is_none() && item.severity >= level));
+    let alert = match args.run.fail_on {
+        Some(FailOn::Severity(level)) => has_any(replay, |item| item.approved_by.is_none() && item.severity >= level)?,
+        _ => false,
+    };
     Ok(session.end(&case, alert, true, "-v, or --format json")?)
+}
+
+/// Whether there is such an item.
+pub(crate) fn has_any(replay: &Replay, is_such: impl Fn(&Item) -> bool) -> Result<bool, Error> {
+    let mut such = replay.drift.items.iter().filter(|item| item.as_ref().map_or(true, &is_such));
+    such.next().transpose().map(|item| item.is_some())
 }
 
 /// Whether the flags let an item be seen; what the log does not explain has no end to be compared with.
@@ -92,13 +107,13 @@ fn write_table(
     out: &mut dyn Write,
     case: &Case,
     replay: &Replay,
-    shown: &[&Item],
+    (head, shown): (&[String], &[&Item]),
     lives: &[(&str, Vec<Moment<'_>>)],
     screen: &Screen,
 ) -> io::Result<()> {
     let width = screen.width.unwrap_or(usize::MAX);
     if lives.is_empty() {
-        for text in headline(&replay.drift).into_iter().chain(replay.gaps.iter().map(gap)) {
+        for text in head.iter().cloned().chain(replay.gaps.iter().map(gap)) {
             paragraph(out, &text, width)?;
         }
         line(out, "")?;
@@ -182,8 +197,8 @@ fn evidence(case: &Case, item: &Item) -> &'static str {
 }
 
 /// What changed in identities, for the summary of a case.
-pub(crate) fn summary(replay: &Replay) -> String {
-    headline(&replay.drift).join(" ")
+pub(crate) fn summary(replay: &Replay) -> Result<String, Error> {
+    headline(&replay.drift).map(|lines| lines.join(" "))
 }
 
 /// The fields of an item, in the order of their columns.

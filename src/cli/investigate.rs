@@ -16,6 +16,7 @@ use trailsift::query;
 use trailsift::report;
 use trailsift::report::build::{Run, Sources};
 use trailsift::report::drift::section::DriftSources;
+use trailsift::report::json::DriftItems;
 use trailsift::report::model::Report;
 use trailsift::report::raw::ShownRecords;
 use trailsift::time::EventTime;
@@ -72,7 +73,7 @@ pub(crate) fn run(args: &InvestigateArgs) -> Result<Exit> {
     let all = case.detect(&catalog)?;
     display.stage("replaying identities");
     let replay = case.replay()?;
-    let items = report::json::drift_items(&case, &replay.drift.items);
+    let items = DriftItems::new(&case, &replay.drift.items, &|_| true).iter().collect::<Result<Vec<_>, _>>()?;
     display.stage("writing the case");
     let evidence = Pieces::of(&all.findings);
     let problems = problems(&case.ledger);
@@ -122,7 +123,7 @@ pub(crate) fn run(args: &InvestigateArgs) -> Result<Exit> {
         catalog: &catalog,
         case: &case,
         found: &found,
-        drift: drift::summary(replay),
+        drift: drift::summary(replay)?,
     };
     found.write(&session.output, |detections| report::json::investigate(&case, replay, detections), |out| summary.write(out))?;
     findings::say_tables(session.messages, session.output.format, &found);

@@ -15,6 +15,7 @@ use trailsift::source::{Object, Source};
 use trailsift::time::EventTime;
 
 use super::args::{AwsArgs, CompareArgs, FailOn, FilterArgs, LogArgs, OutputArgs, RunArgs, TrustArgs};
+use super::drift::has_any;
 use super::exit::Exit;
 use super::findings;
 use super::input;
@@ -131,7 +132,7 @@ impl Session {
         let alert = alert
             || match self.run.fail_on {
                 Some(FailOn::Invalid) => worst == Some(Severity::Error),
-                Some(FailOn::Drift) => case.replay()?.drift.items.iter().any(|item| item.approved_by.is_none()),
+                Some(FailOn::Drift) => has_any(case.replay()?, |item| item.approved_by.is_none())?,
                 Some(FailOn::Severity(_)) | None => false,
             };
         Ok(Exit::of(alert, self.run.allow_problems || (whole && ledger.is_clean() && worst_text.is_none())))

@@ -38,7 +38,8 @@ impl Listing for Wanted {
 
     fn rows(&self, case: &Case, findings: &[Finding]) -> Result<Vec<Line>, Error> {
         let entries = timeline(&case.events, findings, case.sessions()?, self)?;
-        let moments = with_drift(entries, &case.replay()?.drift.items).into_iter();
+        let items = case.replay()?.drift.items.all()?;
+        let moments = with_drift(entries, &items).into_iter();
         // Where only some events are asked for, only what changed with them is.
         let line = |moment: Moment<'_>| Line {
             time: moment.event_time(),

@@ -1,13 +1,14 @@
 //! Attributes of entities, and the values that replay holds for them.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value as Json;
 
-use super::policy::{Document, PolicyDocument, Rank};
+use super::policy::{Document, PolicyDocument, Rank, StoredDocument};
 
 /// How the absence and the presence of a field are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -245,6 +246,48 @@ pub enum Written {
     Word(&'static Json),
     /// All else.
     Plain(Box<Json>),
+}
+
+/// A value as it is kept outside of memory.
+#[derive(Serialize, Deserialize)]
+pub(super) enum StoredValue<'v> {
+    #[serde(borrow)]
+    Document(StoredDocument<'v>),
+    Null,
+    Flag(bool),
+    /// JSON text.
+    Plain(Cow<'v, str>),
+}
+
+impl Written {
+    pub(super) fn stored(&self) -> StoredValue<'_> {
+        match self {
+            Self::Document(document) => StoredValue::Document(document.stored()),
+            Self::Word(json) => word(json),
+            Self::Plain(json) => word(json),
+        }
+    }
+}
+
+fn word(json: &Json) -> StoredValue<'static> {
+    match json {
+        Json::Null => StoredValue::Null,
+        Json::Bool(flag) => StoredValue::Flag(*flag),
+        other => StoredValue::Plain(other.to_string().into()),
+    }
+}
+
+impl From<StoredValue<'_>> for Written {
+    fn from(stored: StoredValue<'_>) -> Self {
+        match stored {
+            StoredValue::Document(document) => Self::Document(Arc::new(document.into())),
+            StoredValue::Null => Self::Word(&NULL),
+            StoredValue::Flag(false) => Self::Word(&FALSE),
+            StoredValue::Flag(true) => Self::Word(&TRUE),
+            // It was written from JSON, so that it can be read.
+            StoredValue::Plain(text) => Self::Plain(Box::new(serde_json::from_str(&text).unwrap_or_default())),
+        }
+    }
 }
 
 impl Deref for Written {

@@ -1,14 +1,13 @@
 //! [`IamEvents`]: the recorded calls of a log, most of what they say outside of memory.
 
-use std::hash::{BuildHasher as _, Hash};
-use std::sync::Arc;
+use std::hash::BuildHasher as _;
 
 use foldhash::quality::RandomState;
 use serde::{Deserialize, Serialize};
 
+use super::codes::Codes;
 use super::event::{Actor, IamEvent};
 use crate::error::Error;
-use crate::frame::Map;
 use crate::problem::Place;
 use crate::spool::{Span, Spool, decoded};
 use crate::time::EventTime;
@@ -124,7 +123,7 @@ impl IamEvents {
 
     /// Those that have one of these names.
     pub(super) fn named(&self, names: &[&str]) -> impl Iterator<Item = Result<IamEvent, Error>> + use<'_> {
-        let codes: Vec<u32> = names.iter().filter_map(|name| self.texts.codes.get(*name).copied()).collect();
+        let codes: Vec<u32> = names.iter().filter_map(|name| self.texts.known(name)).collect();
         self.entries.iter().filter(move |entry| codes.contains(&entry.name)).map(|entry| self.read(entry))
     }
 
@@ -207,35 +206,6 @@ struct Stored<'e> {
     mfa_used: Option<bool>,
     record_index: Option<u64>,
     offset: Option<u64>,
-}
-
-/// Equal values, each with its number.
-#[derive(Debug)]
-struct Codes<T: ?Sized> {
-    codes: Map<Arc<T>, u32>,
-    all: Vec<Arc<T>>,
-}
-
-impl<T: ?Sized> Default for Codes<T> {
-    fn default() -> Self {
-        Self { codes: Map::default(), all: Vec::new() }
-    }
-}
-
-impl<T: Eq + Hash + ?Sized> Codes<T> {
-    fn code(&mut self, value: &Arc<T>) -> u32 {
-        if let Some(code) = self.codes.get(&**value) {
-            return *code;
-        }
-        let code = u32::try_from(self.all.len()).unwrap_or(u32::MAX);
-        self.all.push(value.clone());
-        self.codes.insert(value.clone(), code);
-        code
-    }
-
-    fn get(&self, code: u32) -> Option<&Arc<T>> {
-        self.all.get(usize::try_from(code).ok()?)
-    }
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@
 
 pub mod attribute;
 pub mod change;
+mod codes;
 pub mod drift;
 pub mod entity;
 pub mod event;

@@ -113,11 +113,12 @@ pub const STATE_COLUMNS: &[StateColumn] = &[
 /// A row a call of [`CHANGE_COLUMNS`]; calls that failed are there too.
 ///
 /// # Errors
-/// Those of reading events.
+/// Those of reading events and items.
 pub fn changes(events: &IamEvents, drift: &Drift) -> Result<StateTable, Error> {
     // By their places, as edited records may share an id.
     let mut items: BTreeMap<(&str, Option<u64>), Vec<&Item>> = BTreeMap::new();
-    for item in &drift.items {
+    let all = drift.items.all()?;
+    for item in &all {
         for evidence in &item.evidence {
             if let Evidence::Record { object, record_index, .. } = evidence {
                 items.entry((object, *record_index)).or_default().push(item);
@@ -145,17 +146,25 @@ pub fn changes(events: &IamEvents, drift: &Drift) -> Result<StateTable, Error> {
 ///
 /// # Shape
 /// A row an item of [`DRIFT_COLUMNS`].
-pub fn drift(drift: &Drift) -> StateTable {
-    StateTable { name: "drift", columns: DRIFT_COLUMNS, rows: drift.items.iter().map(drift_row).collect() }
+///
+/// # Errors
+/// Those of reading items.
+pub fn drift(drift: &Drift) -> Result<StateTable, Error> {
+    let rows = drift.items.iter().map(|item| item.map(|item| drift_row(&item))).collect::<Result<_, _>>()?;
+    Ok(StateTable { name: "drift", columns: DRIFT_COLUMNS, rows })
 }
 
 /// Whoever can hold rights and is there at the end, in the order of account and name.
 ///
 /// # Shape
 /// A row an entity of [`STATE_COLUMNS`].
-pub fn state(drift: &Drift) -> StateTable {
+///
+/// # Errors
+/// Those of reading items.
+pub fn state(drift: &Drift) -> Result<StateTable, Error> {
+    let all = drift.items.all()?;
     let mut items: BTreeMap<&str, Vec<&Item>> = BTreeMap::new();
-    for item in &drift.items {
+    for item in &all {
         items.entry(&item.entity).or_default().push(item);
     }
     let there = drift.state.entities().filter(|(_, entity)| entity.exists() != Some(false) && is_holder(entity.reference.kind));
@@ -166,7 +175,7 @@ pub fn state(drift: &Drift) -> StateTable {
         })
         .collect();
     rows.sort_by(|left, right| left.0.cmp(&right.0));
-    StateTable { name: "iam_state", columns: STATE_COLUMNS, rows: rows.into_iter().map(|(_, row)| row).collect() }
+    Ok(StateTable { name: "iam_state", columns: STATE_COLUMNS, rows: rows.into_iter().map(|(_, row)| row).collect() })
 }
 
 /// A row; `None` for a call that only shows who is there.

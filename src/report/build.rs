@@ -74,7 +74,7 @@ impl Report {
         Ok(Self {
             head: head(case, run),
             summary: verdict(case, detections),
-            drift: drift.map(|drift| DriftSection::new(&drift, &activity)),
+            drift: drift.map(|drift| DriftSection::new(&drift, &activity)).transpose()?,
             activity,
             integrity: integrity::section(case),
             completeness: case.completeness.iter().flat_map(integrity::completeness_lines).map(|line| Text::whole(&line)).collect(),

@@ -1,5 +1,8 @@
 //! The JSON documents, one a command, each with its schema and the ledger.
 
+use std::fmt;
+
+use serde::ser::{Error as _, SerializeSeq as _};
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
@@ -9,7 +12,7 @@ use crate::completeness::{Completeness, Silence};
 use crate::detect::{self, Detections, EvidenceKind, Finding, Integrity, RuleStatus, RuleTable, Suppressed};
 use crate::digest::Verification;
 use crate::error::Error;
-use crate::iam::drift::{Coverage, Evidence, Gap, Item, Launch};
+use crate::iam::drift::{Coverage, Evidence, Gap, Item, Items, Launch};
 use crate::iam::kind::Kind;
 use crate::problem::{Ledger, Problem};
 use crate::time::TimeRange;
@@ -32,14 +35,15 @@ pub fn detect<'d>(case: &Case, detections: &'d Detections) -> impl Serialize + u
 ///
 /// # Errors
 /// Those of reading events.
-pub fn drift<'d>(case: &'d Case, replay: &'d Replay, items: &[&'d Item], entities: &[String]) -> Result<impl Serialize + use<'d>, Error> {
+pub fn drift<'d>(replay: &'d Replay, items: DriftItems<'d>, entities: &[String]) -> Result<impl Serialize + use<'d>, Error> {
+    let all = if entities.is_empty() { Vec::new() } else { replay.drift.items.all()? };
     let life = |entity: &String| {
-        let moments: Value = life(&replay.drift.items, &replay.events, entity)?.iter().map(Moment::to_json).collect();
+        let moments: Value = life(&all, &replay.events, entity)?.iter().map(Moment::to_json).collect();
         Ok(json!({"entity": entity, "moments": moments}))
     };
     let lives = entities.iter().map(life).collect::<Result<_, Error>>()?;
-    let drift = DriftPart::new(replay, drift_items(case, items.iter().copied()));
-    Ok(Document { head: document("drift", &case.ledger), body: DriftAndLives { drift, lives } })
+    let head = document("drift", &items.case.ledger);
+    Ok(Document { head, body: DriftAndLives { drift: DriftPart::new(replay, items)?, lives } })
 }
 
 #[derive(Serialize)]
@@ -53,7 +57,7 @@ struct DriftAndLives<'d> {
 #[derive(Debug)]
 pub struct DriftItem<'d> {
     case: &'d Case,
-    item: &'d Item,
+    item: Item,
 }
 
 impl DriftItem<'_> {
@@ -73,22 +77,57 @@ impl Serialize for DriftItem<'_> {
     }
 }
 
-/// Items of drift, to be written.
-pub fn drift_items<'d>(case: &'d Case, items: impl IntoIterator<Item = &'d Item>) -> Vec<DriftItem<'d>> {
-    items.into_iter().map(|item| DriftItem { case, item }).collect()
+/// Items of drift, to be written: each is read when it is its turn.
+#[derive(Clone, Copy)]
+pub struct DriftItems<'d> {
+    case: &'d Case,
+    items: &'d Items,
+    is_asked: &'d dyn Fn(&Item) -> bool,
+}
+
+impl fmt::Debug for DriftItems<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DriftItems").field("items", self.items).finish_non_exhaustive()
+    }
+}
+
+impl<'d> DriftItems<'d> {
+    /// Those that are asked for.
+    pub fn new(case: &'d Case, items: &'d Items, is_asked: &'d dyn Fn(&Item) -> bool) -> Self {
+        Self { case, items, is_asked }
+    }
+
+    /// One after another.
+    pub fn iter(self) -> impl Iterator<Item = Result<DriftItem<'d>, Error>> {
+        let asked = self.items.iter().filter(move |item| item.as_ref().map_or(true, self.is_asked));
+        asked.map(move |item| Ok(DriftItem { case: self.case, item: item? }))
+    }
+}
+
+impl Serialize for DriftItems<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut list = serializer.serialize_seq(None)?;
+        for item in self.iter() {
+            list.serialize_element(&item.map_err(S::Error::custom)?)?;
+        }
+        list.end()
+    }
 }
 
 /// The document of `investigate`.
-pub fn investigate<'d>(case: &'d Case, replay: &'d Replay, detections: &'d Detections) -> impl Serialize + use<'d> {
+///
+/// # Errors
+/// Those of reading items.
+pub fn investigate<'d>(case: &'d Case, replay: &'d Replay, detections: &'d Detections) -> Result<impl Serialize + use<'d>, Error> {
     let mut head = document("investigate", &case.ledger);
     head.insert("coverage".to_owned(), coverage(&case.coverage));
-    Investigate {
+    Ok(Investigate {
         head,
         integrity: case.integrity.as_ref().and_then(|integrity| integrity.verification.as_ref()),
         completeness: case.completeness.as_ref().map(completeness),
-        drift: DriftPart::new(replay, drift_items(case, &replay.drift.items)),
+        drift: DriftPart::new(replay, DriftItems::new(case, &replay.drift.items, &|_| true))?,
         detections: DetectionsPart::new(detections),
-    }
+    })
 }
 
 #[derive(Serialize)]
@@ -152,15 +191,20 @@ fn document(command: &str, books: &Ledger) -> Map<String, Value> {
 struct DriftPart<'d> {
     #[serde(flatten)]
     head: Map<String, Value>,
-    items: Vec<DriftItem<'d>>,
+    items: DriftItems<'d>,
     #[serde(flatten)]
     rest: Map<String, Value>,
 }
 
 impl<'d> DriftPart<'d> {
-    fn new(replay: &Replay, items: Vec<DriftItem<'d>>) -> Self {
+    fn new(replay: &Replay, items: DriftItems<'d>) -> Result<Self, Error> {
         let Replay { drift, gaps, verified, untimed, .. } = replay;
-        let count = |kinds: &[Kind]| items.iter().filter(|item| kinds.contains(&item.item.kind)).count();
+        let (mut contradictions, mut unseen) = (0_usize, 0_usize);
+        for item in items.iter() {
+            let kind = item?.item.kind;
+            contradictions += usize::from(CONTRADICTIONS.contains(&kind));
+            unseen += usize::from(kind == Kind::UnexplainedChange);
+        }
         let range =
             |range: &TimeRange| json!({"from": range.since.map(|time| time.to_string()), "to": range.until.map(|time| time.to_string())});
         let gap = |gap: &Gap| {
@@ -187,8 +231,8 @@ impl<'d> DriftPart<'d> {
             ("verified", verified.iter().map(range).collect()),
         ];
         let rest = [
-            ("contradictions", count(&CONTRADICTIONS).into()),
-            ("unexplained", count(&[Kind::UnexplainedChange]).into()),
+            ("contradictions", contradictions.into()),
+            ("unexplained", unseen.into()),
             ("noop", drift.noops.into()),
             ("duplicate_mismatches", drift.duplicate_mismatches.iter().map(pair).collect()),
             ("approved_not_observed", json!(drift.approved_not_observed)),
@@ -196,7 +240,7 @@ impl<'d> DriftPart<'d> {
             ("untimed", (*untimed).into()),
         ];
         let named = |(name, value): (&str, Value)| (name.to_owned(), value);
-        Self { head: head.into_iter().map(named).collect(), items, rest: rest.into_iter().map(named).collect() }
+        Ok(Self { head: head.into_iter().map(named).collect(), items, rest: rest.into_iter().map(named).collect() })
     }
 }
 

@@ -113,6 +113,8 @@ mod tests {
         let mut item = drift(&IamEvents::of([event()]).expect("it fits in memory"), &Setup::default())
             .expect("nothing is read from a file")
             .items
+            .all()
+            .expect("it is read")
             .pop()
             .expect("an item");
         let record =

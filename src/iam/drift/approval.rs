@@ -92,11 +92,23 @@ impl ApprovedChange {
     }
 }
 
-/// Marks the items that were approved, and those that nearly were; yields the ids of changes that were not seen.
-pub(super) fn approve(items: &mut [Item], approved: &[ApprovedChange]) -> Vec<String> {
-    let mut used = vec![0_usize; approved.len()];
-    for item in items.iter_mut().filter(|item| item.actor_arn().is_some()) {
-        for (change, used) in approved.iter().zip(&mut used) {
+/// Which of the approved changes were seen.
+pub(super) struct Approvals<'a> {
+    approved: &'a [ApprovedChange],
+    used: Vec<usize>,
+}
+
+impl<'a> Approvals<'a> {
+    pub(super) fn new(approved: &'a [ApprovedChange]) -> Self {
+        Self { approved, used: vec![0; approved.len()] }
+    }
+
+    /// Marks an item that was approved, or nearly was; items come in the order of replay.
+    pub(super) fn mark(&mut self, item: &mut Item) {
+        if item.actor_arn().is_none() {
+            return;
+        }
+        for (change, used) in self.approved.iter().zip(&mut self.used) {
             if !change.covers(item) {
                 continue;
             }
@@ -110,8 +122,12 @@ pub(super) fn approve(items: &mut [Item], approved: &[ApprovedChange]) -> Vec<St
             item.near_miss.get_or_insert_with(|| change.written.change_id.clone());
         }
     }
-    let unused = approved.iter().zip(used).filter(|(_, used)| *used == 0);
-    unused.map(|(change, _)| change.written.change_id.to_string()).collect()
+
+    /// The ids of changes that were not seen.
+    pub(super) fn not_observed(self) -> Vec<String> {
+        let unused = self.approved.iter().zip(self.used).filter(|(_, used)| *used == 0);
+        unused.map(|(change, _)| change.written.change_id.to_string()).collect()
+    }
 }
 
 fn canonical(document: &Json) -> Option<String> {

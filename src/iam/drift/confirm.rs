@@ -21,6 +21,8 @@ pub(super) struct Confirmations {
     refused: BTreeMap<[Arc<str>; 3], EventTime>,
     /// N17: sessions of root users were allowed.
     root_sessions: Vec<usize>,
+    /// What was found: the call that shows the use, by the item's place.
+    confirmed: BTreeMap<usize, Arc<str>>,
 }
 
 impl Confirmations {
@@ -39,13 +41,15 @@ impl Confirmations {
         }
     }
 
+    /// The calls that were found, by the places of the items whose use they show.
+    pub(super) fn into_confirmed(self) -> BTreeMap<usize, Arc<str>> {
+        self.confirmed
+    }
+
     /// Looks whether an event is such a call.
-    pub(super) fn event(&mut self, state: &State, event: &IamEvent, items: &mut [Draft]) {
-        let mut confirm = |place: usize| {
-            if let Some(draft) = items.get_mut(place) {
-                draft.item.confirmed_by.get_or_insert_with(|| event.event_id.clone());
-            }
-        };
+    pub(super) fn event(&mut self, state: &State, event: &IamEvent) {
+        let confirmed = &mut self.confirmed;
+        let mut confirm = |place: usize| _ = confirmed.entry(place).or_insert_with(|| event.event_id.clone());
         if event.has_failed() {
             let is_refusal = event.error_code.as_deref().is_some_and(|code| code.contains("AccessDenied") || code.contains("Unauthorized"));
             if is_refusal && self.refused.len() < MAX_REFUSED {

@@ -38,6 +38,14 @@ impl Documents {
         (before.is_some() || after.is_some()).then_some(Self { before, after })
     }
 
+    pub(super) const fn between(before: Option<Arc<Document>>, after: Option<Arc<Document>>) -> Self {
+        Self { before, after }
+    }
+
+    pub(super) const fn both(&self) -> [Option<&Arc<Document>>; 2] {
+        [self.before.as_ref(), self.after.as_ref()]
+    }
+
     /// What differs.
     pub fn diff(&self) -> StatementDiff {
         let read = |statement: &RawValue| serde_json::from_str(statement.get()).unwrap_or_default();

@@ -1,6 +1,6 @@
 //! What can be said of items only when all of them are known.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::Value as Json;
@@ -8,11 +8,13 @@ use serde_json::Value as Json;
 use super::super::attribute::{Attribute, Field, Value};
 use super::super::kind::{Kind, Risk};
 use super::super::state::{EntityId, State};
-use super::approval::approve;
+use super::approval::Approvals;
 use super::item::Item;
+use super::items::Items;
 use super::run::Draft;
 use super::trail::TrailGap;
 use super::{Certainty, Setup};
+use crate::error::Error;
 use crate::frame::Map;
 use crate::severity::Severity;
 use crate::time::{EventTime, TimeRange};
@@ -43,77 +45,108 @@ impl Track {
 /// All of them, by entity and attribute.
 pub(super) type Tracks = Map<(EntityId, Attribute), Track>;
 
-/// The items as they are reported, and the approved changes that were not seen.
-pub(super) fn finish(
-    mut drafts: Vec<Draft>,
-    tracks: &Tracks,
-    state: &State,
-    setup: &Setup,
-    trail_gaps: &[TrailGap],
-) -> (Vec<Item>, Vec<String>) {
-    mark_net(&mut drafts, tracks, state);
-    mark_mfa_resets(&mut drafts);
-    mark_trusted_providers(&mut drafts, state);
-    let mut items: Vec<Item> = drafts.into_iter().map(|draft| draft.item).collect();
-    let not_observed = approve(&mut items, &setup.approved);
-    for item in items.iter_mut().filter(|item| item.risk == Risk::LogIntegrity) {
-        judge(item, setup, trail_gaps);
+/// Items that were found, outside of memory but for what is needed to finish them.
+#[derive(Debug, Default)]
+pub(super) struct Drafts {
+    items: Items,
+    /// What each is about.
+    keys: Vec<Option<(EntityId, Attribute)>>,
+    resets: MfaResets,
+}
+
+impl Drafts {
+    pub(super) const fn len(&self) -> usize {
+        self.keys.len()
     }
-    (items, not_observed)
+
+    pub(super) fn push(&mut self, draft: Draft) -> Result<(), Error> {
+        self.resets.see(self.len(), &draft);
+        self.items.push(&draft.item)?;
+        self.keys.push(draft.key);
+        Ok(())
+    }
+
+    /// The items as they are reported, and the approved changes that were not seen.
+    pub(super) fn finish(
+        self,
+        mut confirmed: BTreeMap<usize, Arc<str>>,
+        tracks: &Tracks,
+        state: &State,
+        setup: &Setup,
+        trail_gaps: &[TrailGap],
+    ) -> Result<(Items, Vec<String>), Error> {
+        let Self { items: drafts, keys, resets } = self;
+        let (mut items, mut approvals) = (Items::default(), Approvals::new(&setup.approved));
+        for (place, (item, key)) in drafts.iter().zip(keys).enumerate() {
+            let mut item = item?;
+            if let Some(key) = key {
+                mark_net(&mut item, &key, tracks, state);
+            }
+            item.confirmed_by = confirmed.remove(&place);
+            if resets.marked.contains(&place) {
+                add_pattern(&mut item, "N03");
+            }
+            mark_trusted_provider(&mut item, state);
+            approvals.mark(&mut item);
+            if item.risk == Risk::LogIntegrity {
+                judge(&mut item, setup, trail_gaps);
+            }
+            items.push(&item)?;
+        }
+        Ok((items, approvals.not_observed()))
+    }
 }
 
 /// What ends as it began is marked, and kept: a short-lived way in is one all the same.
-fn mark_net(drafts: &mut [Draft], tracks: &Tracks, state: &State) {
-    for draft in drafts {
-        let Some(key @ (id, attribute)) = &draft.key else { continue };
-        let Some(track) = tracks.get(key) else { continue };
-        // What hangs on an entity that is gone is gone with it.
-        let is_gone = state.entity(*id).is_some_and(|entity| entity.exists() == Some(false));
-        let end = if is_gone { tracks.get(&(*id, Attribute::plain(Field::Exists))) } else { None };
-        let (last, event) = match end {
-            Some(end) if attribute.field != Field::Exists => (&Value::Absent, &end.last_event),
-            _ => (&track.last, &track.last_event),
-        };
-        let is_net = *last != track.first || matches!(last, Value::Secret | Value::Unknown | Value::Ambiguous);
-        draft.item.net = Some(is_net);
-        if !is_net && draft.item.event_id.as_deref() != Some(event) {
-            draft.item.reverted_by = Some(event.clone());
-        }
+fn mark_net(item: &mut Item, key: &(EntityId, Attribute), tracks: &Tracks, state: &State) {
+    let Some(track) = tracks.get(key) else { return };
+    let (id, attribute) = key;
+    // What hangs on an entity that is gone is gone with it.
+    let is_gone = state.entity(*id).is_some_and(|entity| entity.exists() == Some(false));
+    let end = if is_gone { tracks.get(&(*id, Attribute::plain(Field::Exists))) } else { None };
+    let (last, event) = match end {
+        Some(end) if attribute.field != Field::Exists => (&Value::Absent, &end.last_event),
+        _ => (&track.last, &track.last_event),
+    };
+    let is_net = *last != track.first || matches!(last, Value::Secret | Value::Unknown | Value::Ambiguous);
+    item.net = Some(is_net);
+    if !is_net && item.event_id.as_deref() != Some(event) {
+        item.reverted_by = Some(event.clone());
     }
 }
 
 /// N03: another one takes a user's device away, and within the hour gives the user a new one or a new password.
-fn mark_mfa_resets(drafts: &mut [Draft]) {
-    let mut taken: BTreeMap<EntityId, (usize, EventTime)> = BTreeMap::new();
-    let mut marked = Vec::new();
-    for (index, draft) in drafts.iter().enumerate() {
-        let (Some((user, _)), Some(time)) = (&draft.key, draft.item.event_time) else { continue };
+#[derive(Debug, Default)]
+struct MfaResets {
+    taken: BTreeMap<EntityId, (usize, EventTime)>,
+    /// The places of the items that are part of one.
+    marked: BTreeSet<usize>,
+}
+
+impl MfaResets {
+    /// Looks at the item that stands at a place; items come in the order of replay.
+    fn see(&mut self, place: usize, draft: &Draft) {
+        let (Some((user, _)), Some(time)) = (&draft.key, draft.item.event_time) else { return };
         match draft.item.kind {
             Kind::MfaDeactivated if draft.actor != Some(*user) => {
-                taken.insert(*user, (index, time));
+                self.taken.insert(*user, (place, time));
             }
             Kind::MfaEnabled | Kind::LoginProfileUpdated => {
-                let near = taken.get(user).filter(|(_, since)| time.epoch().saturating_sub(since.epoch()) <= RESET_SECONDS);
-                marked.extend(near.map(|(taken, _)| *taken));
-                marked.extend(near.filter(|_| draft.item.kind == Kind::MfaEnabled).map(|_| index));
+                let near = self.taken.get(user).filter(|(_, since)| time.epoch().saturating_sub(since.epoch()) <= RESET_SECONDS);
+                self.marked.extend(near.map(|(taken, _)| *taken));
+                self.marked.extend(near.filter(|_| draft.item.kind == Kind::MfaEnabled).map(|_| place));
             }
             _ => {}
-        }
-    }
-    for index in marked {
-        if let Some(draft) = drafts.get_mut(index) {
-            add_pattern(&mut draft.item, "N03");
         }
     }
 }
 
 /// N12: an identity provider is changed that a role trusts, before or later.
-fn mark_trusted_providers(drafts: &mut [Draft], state: &State) {
-    for draft in drafts.iter_mut().filter(|draft| matches!(draft.item.kind, Kind::SamlProviderUpdated | Kind::OidcProviderUpdated)) {
-        let takes_away = draft.item.attribute.starts_with("client_ids[") && *draft.item.after == Json::Bool(false);
-        if state.was_trusted(&draft.item.entity) && !takes_away {
-            add_pattern(&mut draft.item, "N12");
-        }
+fn mark_trusted_provider(item: &mut Item, state: &State) {
+    let is_provider = matches!(item.kind, Kind::SamlProviderUpdated | Kind::OidcProviderUpdated);
+    let takes_away = item.attribute.starts_with("client_ids[") && *item.after == Json::Bool(false);
+    if is_provider && state.was_trusted(&item.entity) && !takes_away {
+        add_pattern(item, "N12");
     }
 }
 

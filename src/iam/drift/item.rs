@@ -144,7 +144,7 @@ pub enum Evidence {
 }
 
 /// What makes an item less than certain.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Doubt {
     /// The entity's path was never seen, and is printed as `/`.
@@ -162,7 +162,7 @@ pub enum Doubt {
 }
 
 /// How sure the order of calls is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ordering {
     /// Its second has no other call on the same entities.

@@ -11,6 +11,7 @@ mod confirm;
 mod document;
 mod finish;
 mod item;
+mod items;
 mod launch;
 mod pattern;
 mod refused;
@@ -21,7 +22,7 @@ mod trust;
 
 use std::collections::BTreeSet;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::change;
 use super::events::IamEvents;
@@ -34,6 +35,7 @@ pub(super) use check::{KEY_SECONDS, SESSION_SECONDS, USE_SECONDS};
 pub(super) use confirm::ENTRY_SECONDS;
 pub use document::{Documents, StatementDiff};
 pub use item::{Caller, Doubt, Evidence, Item, Missing, Ordering};
+pub use items::Items;
 pub use launch::Launch;
 
 /// What events are compared with.
@@ -67,10 +69,10 @@ pub struct Gap {
 }
 
 /// Everything that was found, in the order of replay.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug)]
 pub struct Drift {
     /// The items.
-    pub items: Vec<Item>,
+    pub items: Items,
     /// Calls of other services that run something under a role.
     pub launches: Vec<Launch>,
     /// How much of the later snapshots the log explains.
@@ -105,7 +107,7 @@ pub struct Coverage {
 }
 
 /// How certain it is that an event is missing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Certainty {
     /// The log is known to lack something in that time.

@@ -18,7 +18,7 @@ use super::check::{Checks, learn};
 use super::compare::compare;
 use super::confirm::Confirmations;
 use super::document::Documents;
-use super::finish::{Track, Tracks, finish};
+use super::finish::{Drafts, Track, Tracks};
 use super::item::{Caller, Doubt, Item, Missing, Ordering};
 use super::launch::Launches;
 use super::pattern::{actor, patterns};
@@ -41,21 +41,22 @@ pub(super) fn run(events: &IamEvents, setup: &Setup) -> Result<Drift, Error> {
     let mut start = None;
     while let Some(upcoming) = schedule.upcoming() {
         while let Some(snapshot) = later.pop_if(|snapshot| is_after(upcoming, snapshot.taken.1)) {
-            run.compare(snapshot);
+            run.compare(snapshot)?;
         }
         if start.is_none() && setup.t0.is_none_or(|t0| upcoming > t0) {
             start = Some(run.state.clone());
         }
         let Some(batch) = schedule.next(&run.state)? else { break };
-        run.batch(&batch);
+        run.batch(&batch)?;
     }
     while let Some(snapshot) = later.pop() {
-        run.compare(snapshot);
+        run.compare(snapshot)?;
     }
     run.checks.unseen(setup, &mut run.items);
+    run.settle()?;
     let gaps = trail_gaps(events, &order)?;
-    let Run { items, launches, tracks, state, coverage, noops, .. } = run;
-    let (items, approved_not_observed) = finish(items, &tracks, &state, setup, &gaps);
+    let Run { drafts, confirmations, launches, tracks, state, coverage, noops, .. } = run;
+    let (items, approved_not_observed) = drafts.finish(confirmations.into_confirmed(), &tracks, &state, setup, &gaps)?;
     Ok(Drift {
         items,
         launches: launches.into_found(),
@@ -94,7 +95,10 @@ impl Draft {
 struct Run<'r> {
     setup: &'r Setup,
     state: State,
+    /// The items of the present batch.
     items: Vec<Draft>,
+    /// Those of all before it.
+    drafts: Drafts,
     launches: Launches,
     confirmations: Confirmations,
     tracks: Tracks,
@@ -118,6 +122,7 @@ impl<'r> Run<'r> {
             setup,
             state: State::default(),
             items: Vec::new(),
+            drafts: Drafts::default(),
             launches: Launches::default(),
             texts: Texts::default(),
             callers: Once::default(),
@@ -137,18 +142,24 @@ impl<'r> Run<'r> {
         Ok(run)
     }
 
-    fn compare(&mut self, snapshot: &Snapshot) {
+    fn compare(&mut self, snapshot: &Snapshot) -> Result<(), Error> {
         compare(&self.state, snapshot, self.setup, &self.checks, &mut self.coverage, &mut self.items);
+        self.settle()
     }
 
-    fn batch(&mut self, batch: &Batch) {
-        let first = self.items.len();
+    /// Puts the items away, of which nothing changes any more before the end.
+    fn settle(&mut self) -> Result<(), Error> {
+        self.items.drain(..).try_for_each(|draft| self.drafts.push(draft))
+    }
+
+    fn batch(&mut self, batch: &Batch) -> Result<(), Error> {
         for (event, changes) in &batch.events {
             self.event(event, changes, batch.order);
         }
         for fact in &batch.ambiguous {
-            self.leave_open(fact, first);
+            self.leave_open(fact);
         }
+        self.settle()
     }
 
     fn event(&mut self, event: &IamEvent, changes: &[Change], order: Ordering) {
@@ -166,7 +177,7 @@ impl<'r> Run<'r> {
         learn(&mut self.state, event, if is_before_t0 { None } else { Some(&mut self.items) });
         if !is_before_t0 {
             self.launches.event(&self.state, event, &self.setup.trusted_accounts);
-            self.confirmations.event(&self.state, event, &mut self.items);
+            self.confirmations.event(&self.state, event);
         }
         if changes.is_empty() {
             return;
@@ -190,7 +201,7 @@ impl<'r> Run<'r> {
                 }
                 let by = By { actor, rank_before, was_staged };
                 if let Some(draft) = self.draft(event, &step, &by, order, place) {
-                    self.confirmations.wait(self.items.len(), &draft);
+                    self.confirmations.wait(self.drafts.len() + self.items.len(), &draft);
                     self.items.push(draft);
                 }
             }
@@ -303,7 +314,7 @@ impl<'r> Run<'r> {
     }
 
     /// Several orders of a second work, and leave other values: the value is open until something decides it.
-    fn leave_open(&mut self, fact: &Fact, first: usize) {
+    fn leave_open(&mut self, fact: &Fact) {
         let (entity, _) = fact;
         let found = self.state.find(&EntityRef::named(entity.kind, "aws", &entity.account, &entity.name));
         let Some(id) = found.filter(|id| self.state.entity(*id).is_some_and(|entity| entity.exists() != Some(false))) else { return };
@@ -320,7 +331,7 @@ impl<'r> Run<'r> {
             if let Some(track) = self.tracks.get_mut(&key) {
                 track.leave_open();
             }
-            let last = self.items.iter_mut().skip(first).rev().find(|draft| draft.key.as_ref() == Some(&key));
+            let last = self.items.iter_mut().rev().find(|draft| draft.key.as_ref() == Some(&key));
             if let Some(draft) = last {
                 draft.item.after = Value::Ambiguous.written(&key.1);
             }

@@ -50,9 +50,28 @@ const CASES: [&str; 30] = [
     include_str!("cases/30-user-made-used-and-deleted-in-one-second.json"),
 ];
 
+/// [`super::Drift`] with its items at hand.
+#[derive(Debug, PartialEq)]
+struct Drift {
+    items: Vec<Item>,
+    launches: Vec<Launch>,
+    coverage: Coverage,
+    noops: usize,
+    duplicates: usize,
+    duplicate_mismatches: Vec<(String, String)>,
+    approved_not_observed: Vec<String>,
+    gaps: Vec<Gap>,
+    start: State,
+    state: State,
+}
+
 fn drift(events: &[IamEvent], setup: &Setup) -> Drift {
     let events = IamEvents::of(events.iter().cloned()).expect("they fit in memory");
-    super::drift(&events, setup).expect("nothing is read from a file")
+    let found = super::drift(&events, setup).expect("nothing is read from a file");
+    let super::Drift { items, launches, coverage, noops, duplicates, duplicate_mismatches, approved_not_observed, gaps, start, state } =
+        found;
+    let items = items.all().expect("nothing is read from a file");
+    Drift { items, launches, coverage, noops, duplicates, duplicate_mismatches, approved_not_observed, gaps, start, state }
 }
 
 fn snapshot(case: &Json, name: &str) -> Vec<Snapshot> {

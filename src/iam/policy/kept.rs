@@ -1,10 +1,11 @@
 //! A document as replay keeps it: as text, with what is asked of it again and again.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::OnceLock;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -40,7 +41,7 @@ struct Kept {
 }
 
 /// What conditions ask for, in lower case.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct Asked {
     tag_keys: BTreeSet<String>,
     user_names: BTreeSet<String>,
@@ -112,6 +113,47 @@ impl Document {
         let others = other.map(|other| &*other.statements).unwrap_or_default();
         let alone = self.statements.iter().filter(|own| !others.iter().any(|other| other.hash == own.hash));
         alone.filter_map(|own| serde_json::from_str(self.text().get(own.place.clone())?).ok())
+    }
+}
+
+/// A document as it is kept outside of memory.
+#[derive(Serialize, Deserialize)]
+pub(in crate::iam) struct StoredDocument<'d> {
+    text: &'d str,
+    statements: Vec<(usize, usize, [u8; 32])>,
+    hash: [u8; 32],
+    rank: Rank,
+    denies: usize,
+    asked: Option<Cow<'d, Asked>>,
+}
+
+impl Document {
+    pub(in crate::iam) fn stored(&self) -> StoredDocument<'_> {
+        let statement = |Kept { place, hash }: &Kept| (place.start, place.end, hash.bytes());
+        StoredDocument {
+            text: self.text(),
+            statements: self.statements.iter().map(statement).collect(),
+            hash: self.hash.bytes(),
+            rank: self.rank,
+            denies: self.denies,
+            asked: self.asked.as_deref().map(Cow::Borrowed),
+        }
+    }
+}
+
+impl From<StoredDocument<'_>> for Document {
+    fn from(stored: StoredDocument<'_>) -> Self {
+        let statement = |(start, end, hash)| Kept { place: start..end, hash: Sha256::from(hash) };
+        Self {
+            // It was JSON before it was kept.
+            text: RawValue::from_string(stored.text.to_owned()).unwrap_or_default(),
+            statements: stored.statements.into_iter().map(statement).collect(),
+            hash: stored.hash.into(),
+            rank: stored.rank,
+            denies: stored.denies,
+            asked: stored.asked.map(|asked| Box::new(asked.into_owned())),
+            json: OnceLock::new(),
+        }
     }
 }
 

@@ -19,6 +19,7 @@ pub(in crate::iam) use allow::Allow;
 #[cfg(test)]
 pub(in crate::iam) use canonical::tests;
 pub use kept::Document;
+pub(super) use kept::StoredDocument;
 pub use parse::{MAX_CHARACTERS, MAX_STATEMENTS, NotAPolicy};
 pub use rank::{Rank, Ranking};
 pub use trust::{Outsiders, Trust, TrustGrant};

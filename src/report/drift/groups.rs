@@ -1,11 +1,13 @@
 //! Drift by whom it is about, for the terminal.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::super::text::{count, number, short_principal, thousands};
 use super::notes::notes;
 use super::words::{change, is_contradiction, mark};
+use crate::error::Error;
 use crate::iam::drift::{Coverage, Drift, Item};
 use crate::severity::Severity;
 
@@ -57,17 +59,28 @@ impl<'d> Line<'d> {
 }
 
 /// What a report begins with: how much of the snapshots the log explains, then how many items there are of which sort.
-pub fn headline(drift: &Drift) -> Vec<String> {
+///
+/// # Errors
+/// Those of reading items.
+pub fn headline(drift: &Drift) -> Result<Vec<String>, Error> {
     let mut lines: Vec<String> = coverage(&drift.coverage).into_iter().collect();
-    let of = |wanted: &dyn Fn(&Item) -> bool| number(drift.items.iter().filter(|item| wanted(item)).count());
-    let contradictions = of(&|item| is_contradiction(item.kind));
-    let approved = of(&|item| item.approved_by.is_some());
-    let changes = of(&|item| !is_contradiction(item.kind));
+    let (mut contradictions, mut approved, mut changes) = (0, 0, 0);
+    let mut effective: BTreeSet<(Arc<str>, Arc<str>)> = BTreeSet::new();
+    for item in drift.items.iter() {
+        let item = item?;
+        approved += u64::from(item.approved_by.is_some());
+        if is_contradiction(item.kind) {
+            contradictions += 1;
+        } else {
+            changes += 1;
+            effective.extend(item.event_id.map(|event| (item.account, event)));
+        }
+    }
     lines.push(format!(
         "{}, of which {} approved, by {} that had an effect; {} left everything as it was.",
         count(changes, "change"),
         thousands(approved),
-        count(effective(drift), "event"),
+        count(number(effective.len()), "event"),
         count(number(drift.noops), "call")
     ));
     if contradictions == 0 {
@@ -85,20 +98,7 @@ pub fn headline(drift: &Drift) -> Vec<String> {
     if !drift.approved_not_observed.is_empty() {
         lines.push(format!("{} not seen.", count(number(drift.approved_not_observed.len()), "approved change")));
     }
-    lines
-}
-
-/// Events that changed something.
-fn effective(drift: &Drift) -> u64 {
-    let mut ids: Vec<(&str, &str)> = drift
-        .items
-        .iter()
-        .filter(|item| !is_contradiction(item.kind))
-        .filter_map(|item| Some((&*item.account, item.event_id.as_deref()?)))
-        .collect();
-    ids.sort_unstable();
-    ids.dedup();
-    number(ids.len())
+    Ok(lines)
 }
 
 /// How much of later snapshots the log explains; `None` where there was none.
@@ -152,7 +152,7 @@ mod tests {
         drift.coverage = Coverage { explained: 1_202, unexplained: 2, uncertain: 0, not_covered: 7 };
         drift.approved_not_observed = vec!["CHG".to_owned()];
         drift.duplicate_mismatches = vec![("111122223333".to_owned(), "e".to_owned())];
-        insta::assert_snapshot!(headline(&drift).join("\n"), @"
+        insta::assert_snapshot!(headline(&drift).expect("items are read").join("\n"), @"
         1,204 attributes compared with a later snapshot, 1,202 explained by the log, 2 not; 0 changed while the snapshot was taken, 7 not known well enough to compare.
         1 change, of which 0 approved, by 1 event that had an effect; 4 calls left everything as it was.
         Nothing in the log contradicts it.
@@ -160,7 +160,7 @@ mod tests {
         1 approved change not seen.
         ");
         drift.coverage = Coverage::default();
-        assert!(headline(&drift).first().is_some_and(|line| line.starts_with("1 change")));
+        assert!(headline(&drift).expect("items are read").first().is_some_and(|line| line.starts_with("1 change")));
     }
 
     proptest! {

@@ -12,6 +12,7 @@ use super::notes::{Explanation, evidence, explanations, notes, pattern_words};
 use super::picture::Picture;
 use super::sides::{Line, Room, sides};
 use super::words::{change, is_contradiction, mark, sentence};
+use crate::error::Error;
 use crate::iam::drift::{Drift, Gap, Item, Launch};
 use crate::iam::graph::Graph;
 use crate::severity::Severity;
@@ -153,17 +154,21 @@ pub struct StepRow {
 
 impl DriftSection {
     /// The section; the picture of times has the columns of the page's own.
-    pub fn new(sources: &DriftSources<'_>, activity: &Activity) -> Self {
+    ///
+    /// # Errors
+    /// Those of reading items.
+    pub fn new(sources: &DriftSources<'_>, activity: &Activity) -> Result<Self, Error> {
         let DriftSources { drift, gaps, graph } = *sources;
-        let mut lists = Lists::of(&drift.items);
+        let items = drift.items.all()?;
+        let mut lists = Lists::of(&items);
         lists.changes.sort_by_key(|item| Reverse(item.severity));
         lists.contradictions.sort_by_key(|item| Reverse(item.severity));
-        let groups = groups(&drift.items);
+        let groups = groups(&items);
         let told: Vec<&Group<'_>> =
             groups.iter().filter(|group| group.lines.iter().any(|line| line.item.severity > Severity::Info)).collect();
         let mut room = Room::new(ALL_VALUE_BYTES);
-        Self {
-            lines: headline(drift).iter().map(|line| Text::whole(line)).collect(),
+        Ok(Self {
+            lines: headline(drift)?.iter().map(|line| Text::whole(line)).collect(),
             gaps: gaps.iter().take(SHOWN_OTHERS).map(gap).collect(),
             more_gaps: Count::beyond(gaps.len(), SHOWN_OTHERS),
             contradictions: lists.contradictions.iter().take(SHOWN_ITEMS).map(|item| contradiction(item)).collect(),
@@ -181,7 +186,7 @@ impl DriftSection {
             more_entities: Count::beyond(told.len(), SHOWN_ENTITIES),
             lanes: lanes(activity, &told),
             picture: graph.map(Picture::of),
-        }
+        })
     }
 
     /// Whether nothing was found.
@@ -313,7 +318,7 @@ mod tests {
         #[test]
         fn no_item_is_lost(items in any_items(), times in 1_usize..40) {
             let drift = of_items(items.iter().cycle().take(items.len() * times).cloned().collect());
-            let section = DriftSection::new(&DriftSources { drift: &drift, gaps: &[], graph: None }, &activity());
+            let section = DriftSection::new(&DriftSources { drift: &drift, gaps: &[], graph: None }, &activity()).expect("items are read");
             let shown = section.contradictions.len() + section.changes.len() + section.approved.len();
             let more = section.more_contradictions.0 + section.more_changes.0 + section.more_approved.0;
             let infos: u64 = section.infos.iter().map(|(_, count)| count.0).sum();

@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 
 use super::words::{change, mark, sentence};
 use crate::iam::attribute::Value;
-use crate::iam::drift::{Caller, Coverage, Documents, Drift, Evidence, Item, Ordering};
+use crate::iam::drift::{Caller, Coverage, Documents, Drift, Evidence, Item, Items, Ordering};
 use crate::iam::graph::{Edge, Graph, Means, Node, Party};
 use crate::iam::kind::{Kind, Risk};
 use crate::iam::state::State;
@@ -57,7 +57,7 @@ fn documents(before: &Json, after: &Json) -> Option<Documents> {
 
 pub(super) fn of_items(items: Vec<Item>) -> Drift {
     Drift {
-        items,
+        items: Items::of(items).expect("they fit in memory"),
         launches: Vec::new(),
         coverage: Coverage::default(),
         noops: 4,

@@ -1,0 +1,285 @@
+//! [`Items`]: what was found, outside of memory where it is much.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::super::attribute::{StoredValue, Written};
+use super::super::codes::Codes;
+use super::super::kind::{Kind, Risk};
+use super::super::policy::{Document, StoredDocument};
+use super::Certainty;
+use super::document::Documents;
+use super::item::{Caller, Doubt, Evidence, Item, Missing, Ordering};
+use crate::error::Error;
+use crate::severity::Severity;
+use crate::spool::{Span, Spool, decoded, spoiled};
+use crate::time::EventTime;
+
+/// Items in the order of replay.
+///
+/// In memory stand their places and what many of them share; all else is read when an item is asked for.
+#[derive(Debug, Default)]
+pub struct Items {
+    spool: Spool,
+    spans: Vec<Span>,
+    texts: Codes<str>,
+    callers: Codes<Caller>,
+    traits: Codes<Traits>,
+}
+
+/// What items of one sort have in common.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Traits {
+    kind: Kind,
+    risk: Risk,
+    account: Arc<str>,
+    confidence: Vec<Doubt>,
+    severity: Severity,
+    patterns: Vec<&'static str>,
+    net: Option<bool>,
+    order: Ordering,
+}
+
+impl Items {
+    /// Keeps items.
+    ///
+    /// # Errors
+    /// Where they do not fit in memory and cannot be written to a file.
+    pub fn of(items: impl IntoIterator<Item = Item>) -> Result<Self, Error> {
+        let mut all = Self::default();
+        for item in items {
+            all.push(&item)?;
+        }
+        Ok(all)
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.spans.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.spans.is_empty()
+    }
+
+    /// Each of them, read when it is its turn.
+    pub fn iter(&self) -> impl Iterator<Item = Result<Item, Error>> + '_ {
+        self.spans.iter().map(|span| self.read(*span))
+    }
+
+    /// All of them at once, for who has to look at them again and again.
+    ///
+    /// # Errors
+    /// Where they cannot be read.
+    pub fn all(&self) -> Result<Vec<Item>, Error> {
+        self.iter().collect()
+    }
+
+    pub(super) fn push(&mut self, item: &Item) -> Result<(), Error> {
+        // Each field by its name, so that one more cannot be forgotten here.
+        let Item {
+            entity,
+            kind,
+            attribute,
+            before,
+            after,
+            by,
+            event_id,
+            risk,
+            account,
+            event_time,
+            evidence,
+            confidence,
+            severity,
+            patterns,
+            net,
+            reverted_by,
+            caused_by,
+            confirmed_by,
+            approved_by,
+            near_miss,
+            order,
+            statements,
+            missing,
+        } = item;
+        let traits = Traits {
+            kind: *kind,
+            risk: *risk,
+            account: account.clone(),
+            confidence: confidence.clone(),
+            severity: *severity,
+            patterns: patterns.clone(),
+            net: *net,
+            order: *order,
+        };
+        let stored = Stored {
+            entity: self.texts.code(entity),
+            attribute: self.texts.code(attribute),
+            traits: self.traits.code(&Arc::new(traits)),
+            by: by.as_ref().map(|by| self.callers.code(by)),
+            before: before.stored(),
+            after: after.stored(),
+            event_id: event_id.as_deref(),
+            event_time: event_time.map(EventTime::micros),
+            evidence: evidence.iter().map(|evidence| StoredEvidence::of(evidence, &mut self.texts)).collect(),
+            reverted_by: reverted_by.as_deref(),
+            caused_by: caused_by.as_deref(),
+            confirmed_by: confirmed_by.as_deref(),
+            approved_by: approved_by.as_deref(),
+            near_miss: near_miss.as_deref(),
+            statements: statements.as_ref().map(|statements| {
+                let [of_before, of_after] = statements.both();
+                [Side::of(of_before, before), Side::of(of_after, after)]
+            }),
+            missing: missing.as_deref().map(StoredMissing::of),
+        };
+        self.spans.push(self.spool.add(&stored)?);
+        Ok(())
+    }
+
+    fn read(&self, span: Span) -> Result<Item, Error> {
+        let bytes = self.spool.bytes(span)?;
+        let stored: Stored<'_> = decoded(&bytes)?;
+        let text = |code| self.texts.get(code).cloned().unwrap_or_default();
+        let traits = self.traits.get(stored.traits).ok_or_else(spoiled)?;
+        let own = |text: Option<&str>| text.map(Arc::from);
+        let (before, after) = (Written::from(stored.before), Written::from(stored.after));
+        let statements =
+            stored.statements.map(|[of_before, of_after]| Documents::between(of_before.document(&before), of_after.document(&after)));
+        Ok(Item {
+            entity: text(stored.entity),
+            kind: traits.kind,
+            attribute: text(stored.attribute),
+            by: stored.by.and_then(|code| self.callers.get(code).cloned()),
+            event_id: own(stored.event_id),
+            risk: traits.risk,
+            account: traits.account.clone(),
+            event_time: stored.event_time.and_then(EventTime::from_micros),
+            evidence: stored.evidence.into_iter().map(|evidence| evidence.read(text)).collect(),
+            confidence: traits.confidence.clone(),
+            severity: traits.severity,
+            patterns: traits.patterns.clone(),
+            net: traits.net,
+            reverted_by: own(stored.reverted_by),
+            caused_by: own(stored.caused_by),
+            confirmed_by: own(stored.confirmed_by),
+            approved_by: own(stored.approved_by),
+            near_miss: own(stored.near_miss),
+            order: traits.order,
+            statements,
+            missing: stored.missing.and_then(StoredMissing::read).map(Box::new),
+            before,
+            after,
+        })
+    }
+}
+
+/// An item as the spool has it, with what many share by its codes.
+#[derive(Serialize, Deserialize)]
+struct Stored<'i> {
+    entity: u32,
+    attribute: u32,
+    traits: u32,
+    by: Option<u32>,
+    #[serde(borrow)]
+    before: StoredValue<'i>,
+    after: StoredValue<'i>,
+    event_id: Option<&'i str>,
+    event_time: Option<i64>,
+    evidence: Vec<StoredEvidence<'i>>,
+    reverted_by: Option<&'i str>,
+    caused_by: Option<&'i str>,
+    confirmed_by: Option<&'i str>,
+    approved_by: Option<&'i str>,
+    near_miss: Option<&'i str>,
+    statements: Option<[Side<'i>; 2]>,
+    missing: Option<StoredMissing<'i>>,
+}
+
+#[derive(Serialize, Deserialize)]
+enum StoredEvidence<'i> {
+    Record { object: u32, record_index: Option<u64>, event_id: &'i str },
+    Snapshot { file: u32, pointer: &'i str },
+}
+
+impl<'i> StoredEvidence<'i> {
+    fn of(evidence: &'i Evidence, texts: &mut Codes<str>) -> Self {
+        match evidence {
+            Evidence::Record { object, record_index, event_id } => {
+                Self::Record { object: texts.code(object), record_index: *record_index, event_id }
+            }
+            Evidence::Snapshot { file, pointer } => Self::Snapshot { file: texts.code(file), pointer },
+        }
+    }
+
+    fn read(self, text: impl Fn(u32) -> Arc<str>) -> Evidence {
+        match self {
+            Self::Record { object, record_index, event_id } => {
+                Evidence::Record { object: text(object), record_index, event_id: event_id.into() }
+            }
+            Self::Snapshot { file, pointer } => Evidence::Snapshot { file: text(file), pointer: pointer.into() },
+        }
+    }
+}
+
+/// One of two documents that are compared.
+#[derive(Serialize, Deserialize)]
+enum Side<'i> {
+    Absent,
+    /// It is the item's value.
+    Value,
+    #[serde(borrow)]
+    Other(StoredDocument<'i>),
+}
+
+impl<'i> Side<'i> {
+    fn of(document: Option<&'i Arc<Document>>, value: &Written) -> Self {
+        match (document, value) {
+            (None, _) => Self::Absent,
+            (Some(document), Written::Document(value)) if Arc::ptr_eq(document, value) => Self::Value,
+            (Some(document), _) => Self::Other(document.stored()),
+        }
+    }
+
+    fn document(self, value: &Written) -> Option<Arc<Document>> {
+        match (self, value) {
+            (Self::Value, Written::Document(document)) => Some(document.clone()),
+            (Self::Other(document), _) => Some(Arc::new(document.into())),
+            (Self::Value | Self::Absent, _) => None,
+        }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredMissing<'i> {
+    since: Option<i64>,
+    until: i64,
+    contradicts: Option<&'i str>,
+    certainty: Option<Certainty>,
+    gaps: Cow<'i, [String]>,
+}
+
+impl<'i> StoredMissing<'i> {
+    fn of(missing: &'i Missing) -> Self {
+        let Missing { window: (since, until), contradicts, certainty, gaps } = missing;
+        Self {
+            since: since.map(EventTime::micros),
+            until: until.micros(),
+            contradicts: contradicts.as_deref(),
+            certainty: *certainty,
+            gaps: Cow::Borrowed(gaps),
+        }
+    }
+
+    fn read(self) -> Option<Missing> {
+        Some(Missing {
+            window: (self.since.and_then(EventTime::from_micros), EventTime::from_micros(self.until)?),
+            contradicts: self.contradicts.map(Arc::from),
+            certainty: self.certainty,
+            gaps: self.gaps.into_owned(),
+        })
+    }
+}
