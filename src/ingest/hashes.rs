@@ -53,7 +53,7 @@ fn hash_alone(object: &Object, options: &Options) -> ObjectReport {
 
 fn hash_begun(objects: &[Object], lanes: &mut [Lane; 2], opener: &mut Opener, options: &Options) -> Vec<ObjectReport> {
     let begun = begin(objects, lanes, opener, options.budget).into_iter();
-    begun.map(|begun| begun.map_or_else(|failed| failed, hash_object)).collect()
+    begun.map(|begun| begun.map_or_else(|failed| *failed, hash_object)).collect()
 }
 
 fn hash_object(begun: Begun<'_, '_>) -> ObjectReport {

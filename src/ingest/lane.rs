@@ -40,13 +40,13 @@ pub(super) fn begin<'l, 'o>(
     lanes: &'l mut [Lane; 2],
     opener: &mut Opener,
     budget: Budget,
-) -> Vec<Result<Begun<'l, 'o>, ObjectReport>> {
+) -> Vec<Result<Begun<'l, 'o>, Box<ObjectReport>>> {
     let open = |(object, lane): (&'o Object, &'l mut Lane)| match opener.open_next(object) {
         Ok(reader) => {
             let Lane { scratch, window } = lane;
             Ok(Begun { object, stream: Inflate::new(reader, scratch, budget), window, more: true })
         }
-        Err(cause) => Err(ObjectReport::failed(object, ProblemKind::Unreadable, crate::error::plain_cause(&cause))),
+        Err(cause) => Err(Box::new(ObjectReport::failed(object, ProblemKind::Unreadable, crate::error::plain_cause(&cause)))),
     };
     let mut begun: Vec<_> = objects.iter().zip(lanes).map(open).collect();
     if let [Ok(left), Ok(right)] = begun.as_mut_slice() {

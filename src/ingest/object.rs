@@ -120,7 +120,7 @@ impl Worker {
     ) -> Result<Vec<ObjectReport>, Error> {
         let arena = &mut self.arena;
         let begun = begin(objects, &mut self.lanes, opener, options.budget).into_iter();
-        begun.map(|begun| begun.map_or_else(Ok, |begun| begun.read(arena, options, builder, keeper))).collect()
+        begun.map(|begun| begun.map_or_else(|failed| Ok(*failed), |begun| begun.read(arena, options, builder, keeper))).collect()
     }
 }
 

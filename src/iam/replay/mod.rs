@@ -59,33 +59,43 @@ pub(super) fn sorted(events: &IamEvents) -> Result<Sorted, Error> {
         });
         order.extend(read.into_iter().map(|(place, _)| place));
     }
-    let (repeated, mismatches) = repeated(events, &order)?;
+    let Repeated { indices, mismatches } = Repeated::of(events, &order)?;
     let mut index = 0..;
-    order.retain(|_| index.next().is_none_or(|index| !repeated.contains(&index)));
-    Ok(Sorted { order, duplicates: repeated.len(), mismatches: mismatches.into_iter().collect() })
+    order.retain(|_| index.next().is_none_or(|index| !indices.contains(&index)));
+    Ok(Sorted { order, duplicates: indices.len(), mismatches: mismatches.into_iter().collect() })
 }
 
-/// Which events of an order are equal to one before them, and the ids that have more than one body.
-fn repeated(events: &IamEvents, order: &[usize]) -> Result<(HashSet<usize>, BTreeSet<(String, String)>), Error> {
-    let mut identities: Vec<(Option<u64>, usize)> = order.iter().map(|place| events.identity(*place)).zip(0..).collect();
-    identities.sort_unstable();
-    let (mut repeated, mut mismatches) = (HashSet::new(), BTreeSet::new());
-    // Nearly all ids are there once, and to read a whole event takes far longer than to look at an id.
-    for alike in identities.chunk_by(|left, right| left.0 == right.0).filter(|alike| alike.len() > 1) {
-        let indices = alike.iter().map(|(_, index)| *index);
-        let read = read(events, indices.clone().filter_map(|index| order.get(index).copied()))?;
-        let (mut ids, mut bodies) = (HashSet::new(), HashSet::new());
-        for (index, (_, event)) in indices.zip(&read) {
-            let id = (&*event.recipient_account_id, &*event.event_id);
-            let is_known = !ids.insert(id);
-            if !bodies.insert((id.0, Body::of(event))) {
-                repeated.insert(index);
-            } else if is_known {
-                mismatches.insert((id.0.to_owned(), id.1.to_owned()));
+/// What is more than once in an order of events.
+#[derive(Debug, Default)]
+struct Repeated {
+    /// The places in the order of events that are equal to one before them.
+    indices: HashSet<usize>,
+    /// Accounts and ids that have more than one body.
+    mismatches: BTreeSet<(String, String)>,
+}
+
+impl Repeated {
+    fn of(events: &IamEvents, order: &[usize]) -> Result<Self, Error> {
+        let mut identities: Vec<(Option<u64>, usize)> = order.iter().map(|place| events.identity(*place)).zip(0..).collect();
+        identities.sort_unstable();
+        let mut repeated = Self::default();
+        // Nearly all ids are there once, and to read a whole event takes far longer than to look at an id.
+        for alike in identities.chunk_by(|left, right| left.0 == right.0).filter(|alike| alike.len() > 1) {
+            let indices = alike.iter().map(|(_, index)| *index);
+            let read = read(events, indices.clone().filter_map(|index| order.get(index).copied()))?;
+            let (mut ids, mut bodies) = (HashSet::new(), HashSet::new());
+            for (index, (_, event)) in indices.zip(&read) {
+                let id = (&*event.recipient_account_id, &*event.event_id);
+                let is_known = !ids.insert(id);
+                if !bodies.insert((id.0, Body::of(event))) {
+                    repeated.indices.insert(index);
+                } else if is_known {
+                    repeated.mismatches.insert((id.0.to_owned(), id.1.to_owned()));
+                }
             }
         }
+        Ok(repeated)
     }
-    Ok((repeated, mismatches))
 }
 
 /// Events with their places.

@@ -18,7 +18,6 @@ fn call(second: u32, id: &str, name: &str, request: Json) -> IamEvent {
 }
 
 /// The names of the calls in the order of replay, with how sure it is; and the violations.
-#[expect(clippy::needless_pass_by_value, reason = "tests write values where they are used")]
 fn replayed(events: Vec<IamEvent>) -> (Vec<String>, usize) {
     let events = IamEvents::of(events).expect("they fit in memory");
     let Sorted { order, .. } = sorted(&events).expect("nothing is read from a file");
