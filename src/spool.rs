@@ -2,8 +2,7 @@
 
 use std::borrow::Cow;
 use std::fs::File;
-use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
-use std::sync::{Mutex, PoisonError};
+use std::io::{self, Seek as _, SeekFrom, Write as _};
 
 use serde::{Deserialize, Serialize};
 
@@ -15,13 +14,15 @@ use crate::error::Error;
 /// for temporary files, which is gone with the program however that ends. Few values never make a file.
 #[derive(Debug)]
 pub(crate) struct Spool {
-    file: Option<Mutex<File>>,
+    file: Option<File>,
     /// How many bytes the file has.
     filed: u64,
     /// The bytes after those of the file.
     tail: Vec<u8>,
     /// How long the tail may become.
     bound: usize,
+    /// Where a value is encoded before it is known to fit.
+    encoded: Vec<u8>,
 }
 
 /// Where a value stands.
@@ -40,7 +41,7 @@ impl Default for Spool {
 impl Spool {
     /// One that holds so many bytes in memory.
     const fn within(bound: usize) -> Self {
-        Self { file: None, filed: 0, tail: Vec::new(), bound }
+        Self { file: None, filed: 0, tail: Vec::new(), bound, encoded: Vec::new() }
     }
 
     /// Adds a value.
@@ -48,13 +49,16 @@ impl Spool {
     /// # Errors
     /// Where the file cannot be made or written.
     pub(crate) fn add(&mut self, value: &impl Serialize) -> Result<Span, Error> {
-        let bytes = postcard::to_stdvec(value).map_err(|cause| failed(WRITE, io::Error::other(cause)))?;
-        let len = u32::try_from(bytes.len()).map_err(|cause| failed(WRITE, io::Error::other(cause)))?;
-        if !self.tail.is_empty() && self.tail.len().saturating_add(bytes.len()) > self.bound {
+        let mut encoded = std::mem::take(&mut self.encoded);
+        encoded.clear();
+        let encoded = postcard::to_extend(value, encoded).map_err(|cause| failed(WRITE, io::Error::other(cause)))?;
+        let len = u32::try_from(encoded.len()).map_err(|cause| failed(WRITE, io::Error::other(cause)))?;
+        if !self.tail.is_empty() && self.tail.len().saturating_add(encoded.len()) > self.bound {
             self.file_tail()?;
         }
         let at = self.filed.saturating_add(count(&self.tail));
-        self.tail.extend_from_slice(&bytes);
+        self.tail.extend_from_slice(&encoded);
+        self.encoded = encoded;
         Ok(Span { at, len })
     }
 
@@ -63,32 +67,88 @@ impl Spool {
     /// # Errors
     /// Where the file cannot be read.
     pub(crate) fn bytes(&self, span: Span) -> Result<Cow<'_, [u8]>, Error> {
-        let short = || failed(READ, io::ErrorKind::UnexpectedEof.into());
-        let len = usize::try_from(span.len).map_err(|_| short())?;
-        if let Some(start) = span.at.checked_sub(self.filed) {
-            let start = usize::try_from(start).map_err(|_| short())?;
-            let bytes = start.checked_add(len).and_then(|end| self.tail.get(start..end));
-            return bytes.map(Cow::Borrowed).ok_or_else(short);
+        self.range(span.at, span.end())
+    }
+
+    /// The bytes of values that were added one after another.
+    ///
+    /// # Errors
+    /// Where the file cannot be read.
+    pub(crate) fn run(&self, spans: &[Span]) -> Result<Run<'_>, Error> {
+        let (start, end) = spans.first().zip(spans.last()).map_or((0, 0), |(first, last)| (first.at, last.end()));
+        Ok(Run { start, bytes: self.range(start, end)? })
+    }
+
+    fn range(&self, start: u64, end: u64) -> Result<Cow<'_, [u8]>, Error> {
+        let size = |bytes: u64| usize::try_from(bytes).map_err(|_| short());
+        let (of_file, of_tail) = (end.min(self.filed).saturating_sub(start), end.saturating_sub(start.max(self.filed)));
+        let begin = size(start.saturating_sub(self.filed))?;
+        let tail = begin.checked_add(size(of_tail)?).and_then(|end| self.tail.get(begin..end)).ok_or_else(short)?;
+        if of_file == 0 {
+            return Ok(Cow::Borrowed(tail));
         }
-        let mut file = self.file.as_ref().ok_or_else(short)?.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut bytes = vec![0; len];
-        file.seek(SeekFrom::Start(span.at)).and_then(|_| file.read_exact(&mut bytes)).map_err(|cause| failed(READ, cause))?;
+        let mut bytes = vec![0; size(of_file)?];
+        read_at(self.file.as_ref().ok_or_else(short)?, &mut bytes, start).map_err(|cause| failed(READ, cause))?;
+        bytes.extend_from_slice(tail);
         Ok(Cow::Owned(bytes))
     }
 
     /// Moves the tail into the file.
     fn file_tail(&mut self) -> Result<(), Error> {
-        if self.file.is_none() {
-            self.file = Some(Mutex::new(tempfile::tempfile().map_err(|cause| failed("make a file in", cause))?));
-        }
-        if let Some(file) = &mut self.file {
-            let file = file.get_mut().unwrap_or_else(PoisonError::into_inner);
-            file.seek(SeekFrom::Start(self.filed)).and_then(|_| file.write_all(&self.tail)).map_err(|cause| failed(WRITE, cause))?;
-        }
+        let mut file = match self.file.take() {
+            Some(file) => file,
+            None => tempfile::tempfile().map_err(|cause| failed("make a file in", cause))?,
+        };
+        file.seek(SeekFrom::Start(self.filed)).and_then(|_| file.write_all(&self.tail)).map_err(|cause| failed(WRITE, cause))?;
+        self.file = Some(file);
         self.filed = self.filed.saturating_add(count(&self.tail));
         self.tail.clear();
         Ok(())
     }
+}
+
+impl Span {
+    fn end(self) -> u64 {
+        self.at.saturating_add(u64::from(self.len))
+    }
+}
+
+/// The bytes of values that were added one after another.
+#[derive(Debug)]
+pub(crate) struct Run<'s> {
+    start: u64,
+    bytes: Cow<'s, [u8]>,
+}
+
+impl Run<'_> {
+    /// The bytes of one of the values, for [`decoded`].
+    ///
+    /// # Errors
+    /// Where it is none of them.
+    pub(crate) fn bytes(&self, span: Span) -> Result<&[u8], Error> {
+        let place = |at: u64| at.checked_sub(self.start).and_then(|at| usize::try_from(at).ok());
+        place(span.at).zip(place(span.end())).and_then(|(start, end)| self.bytes.get(start..end)).ok_or_else(short)
+    }
+}
+
+/// Reads bytes of a file that stand at a place; threads may do that side by side.
+#[cfg(unix)]
+fn read_at(file: &File, bytes: &mut [u8], at: u64) -> io::Result<()> {
+    std::os::unix::fs::FileExt::read_exact_at(file, bytes, at)
+}
+
+/// Reads bytes of a file that stand at a place; threads may do that side by side.
+#[cfg(windows)]
+fn read_at(file: &File, mut bytes: &mut [u8], mut at: u64) -> io::Result<()> {
+    while !bytes.is_empty() {
+        let read = std::os::windows::fs::FileExt::seek_read(file, bytes, at)?;
+        if read == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        bytes = std::mem::take(&mut bytes).get_mut(read..).unwrap_or_default();
+        at = at.saturating_add(u64::try_from(read).unwrap_or(u64::MAX));
+    }
+    Ok(())
 }
 
 /// The value that was added as these bytes.
@@ -102,6 +162,11 @@ pub(crate) fn decoded<'b, T: Deserialize<'b>>(bytes: &'b [u8]) -> Result<T, Erro
 /// The error of a value that is not what was added.
 pub(crate) fn spoiled() -> Error {
     failed(READ, io::ErrorKind::InvalidData.into())
+}
+
+/// The error of a place that holds no value.
+fn short() -> Error {
+    failed(READ, io::ErrorKind::UnexpectedEof.into())
 }
 
 fn count(bytes: &[u8]) -> u64 {
@@ -135,6 +200,15 @@ mod tests {
         for (known, span) in texts.iter().zip(&spans).rev() {
             assert_eq!(text(&spool, *span).expect("it is there"), *known);
         }
+        // Runs within the file, over its end, and within memory.
+        for length in [1, 10, 100] {
+            for (known, spans) in texts.chunks(length).zip(spans.chunks(length)) {
+                let run = spool.run(spans).expect("it is there");
+                let read = spans.iter().map(|span| decoded::<String>(run.bytes(*span).expect("a value of the run")).expect("a text"));
+                assert_eq!(read.collect::<Vec<_>>(), known);
+            }
+        }
+        assert!(spool.run(&spans[..2]).expect("it is there").bytes(spans[2]).is_err());
     }
 
     #[test]
@@ -148,7 +222,7 @@ mod tests {
     #[test]
     fn a_file_that_cannot_be_written_and_bytes_that_are_not_there_are_errors() {
         let read_only = tempfile::NamedTempFile::new().and_then(|made| File::open(made.path())).expect("a file");
-        let mut spool = Spool { file: Some(Mutex::new(read_only)), ..Spool::within(4) };
+        let mut spool = Spool { file: Some(read_only), ..Spool::within(4) };
         spool.add(&"first").expect("there is room in memory");
         let error = spool.add(&"second").expect_err("it is not writable").to_string();
         assert!(error.starts_with(WRITE), "{error}");

@@ -30,7 +30,7 @@ pub(crate) fn run(args: &DetectArgs) -> Result<Exit> {
         let tables = findings::shown_tables(&found, &catalog);
         findings::write_rule_tables(out, &tables, &catalog, &screen)
     };
-    found.write(&session.output, |detections| Ok(json::detect(&case, detections)), table)?;
+    found.write(&session.output, |detections| json::detect(&case, detections), table)?;
     findings::say_tables(session.messages, session.output.format, &found);
     findings::say_rules(session.messages, &found.detections);
     Ok(session.end(&case, found.alert, true, "-v, or --format json")?)

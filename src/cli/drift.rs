@@ -55,7 +55,7 @@ pub(crate) fn run(args: &DriftArgs) -> Result<Exit> {
             let screen = session.output.screen();
             let all = replay.drift.items.all()?;
             let shown: Vec<&Item> = all.iter().filter(|item| is_shown(item)).collect();
-            let head = headline(&replay.drift)?;
+            let head = headline(&replay.drift);
             let live = |entity| Ok((entity, life(&all, &replay.events, entity)?));
             let lives = args.entity.iter().map(String::as_str).map(live).collect::<Result<Vec<_>, Error>>()?;
             session.output.write(|out| write_table(out, &case, replay, (&head, &shown), &lives, &screen))?;
@@ -197,8 +197,8 @@ fn evidence(case: &Case, item: &Item) -> &'static str {
 }
 
 /// What changed in identities, for the summary of a case.
-pub(crate) fn summary(replay: &Replay) -> Result<String, Error> {
-    headline(&replay.drift).map(|lines| lines.join(" "))
+pub(crate) fn summary(replay: &Replay) -> String {
+    headline(&replay.drift).join(" ")
 }
 
 /// The fields of an item, in the order of their columns.

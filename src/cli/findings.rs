@@ -80,13 +80,13 @@ impl Found {
     pub(crate) fn write<'s, D: Serialize>(
         &'s self,
         output: &Output,
-        document: impl FnOnce(&'s Detections) -> Result<D, Error>,
+        document: impl FnOnce(&'s Detections) -> D,
         summary: impl FnOnce(&mut dyn Write) -> io::Result<()>,
     ) -> Result<()> {
         let findings = &self.detections.findings;
         match output.format {
             Format::Table => output.write(summary),
-            Format::Json => output.write_document(&document(&self.detections)?),
+            Format::Json => output.write_document(&document(&self.detections)),
             Format::Jsonl => match self.only_table() {
                 Some(table) => output.write(|out| write_jsonl(out, &table.rows)),
                 None => output.write(|out| write_jsonl(out, findings)),

@@ -123,7 +123,7 @@ pub(crate) fn run(args: &InvestigateArgs) -> Result<Exit> {
         catalog: &catalog,
         case: &case,
         found: &found,
-        drift: drift::summary(replay)?,
+        drift: drift::summary(replay),
     };
     found.write(&session.output, |detections| report::json::investigate(&case, replay, detections), |out| summary.write(out))?;
     findings::say_tables(session.messages, session.output.format, &found);

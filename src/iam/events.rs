@@ -5,9 +5,9 @@ use std::hash::BuildHasher as _;
 use foldhash::quality::RandomState;
 use serde::{Deserialize, Serialize};
 
-use super::codes::Codes;
 use super::event::{Actor, IamEvent};
 use crate::error::Error;
+use crate::frame::{Once, Texts};
 use crate::problem::Place;
 use crate::spool::{Span, Spool, decoded};
 use crate::time::EventTime;
@@ -19,8 +19,8 @@ use crate::time::EventTime;
 pub struct IamEvents {
     spool: Spool,
     entries: Vec<Entry>,
-    texts: Codes<str>,
-    actors: Codes<Actor>,
+    texts: Texts,
+    actors: Once<Actor>,
     hasher: RandomState,
 }
 

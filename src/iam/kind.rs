@@ -220,6 +220,21 @@ kinds! {
     UsageWithoutEvents "usage_without_events" Medium Medium ["T1562.008"] ["3.2"]
 }
 
+impl Kind {
+    /// Whether it is what the log does not explain, and no change.
+    pub const fn is_contradiction(self) -> bool {
+        matches!(
+            self,
+            Self::UnexplainedChange
+                | Self::PreconditionViolation
+                | Self::VersionGap
+                | Self::IdentityRecreated
+                | Self::ActorContradiction
+                | Self::UsageWithoutEvents
+        )
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

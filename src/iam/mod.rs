@@ -10,7 +10,6 @@
 
 pub mod attribute;
 pub mod change;
-mod codes;
 pub mod drift;
 pub mod entity;
 pub mod event;

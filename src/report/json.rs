@@ -1,8 +1,9 @@
 //! The JSON documents, one a command, each with its schema and the ledger.
 
+use std::cell::RefCell;
 use std::fmt;
 
-use serde::ser::{Error as _, SerializeSeq as _};
+use serde::ser::{Error as _, SerializeMap as _, SerializeSeq as _};
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
@@ -12,7 +13,7 @@ use crate::completeness::{Completeness, Silence};
 use crate::detect::{self, Detections, EvidenceKind, Finding, Integrity, RuleStatus, RuleTable, Suppressed};
 use crate::digest::Verification;
 use crate::error::Error;
-use crate::iam::drift::{Coverage, Evidence, Gap, Item, Items, Launch};
+use crate::iam::drift::{Counts, Coverage, Evidence, Gap, Item, Items, Launch};
 use crate::iam::kind::Kind;
 use crate::problem::{Ledger, Problem};
 use crate::time::TimeRange;
@@ -43,7 +44,7 @@ pub fn drift<'d>(replay: &'d Replay, items: DriftItems<'d>, entities: &[String])
     };
     let lives = entities.iter().map(life).collect::<Result<_, Error>>()?;
     let head = document("drift", &items.case.ledger);
-    Ok(Document { head, body: DriftAndLives { drift: DriftPart::new(replay, items)?, lives } })
+    Ok(Document { head, body: DriftAndLives { drift: DriftPart::new(replay, items), lives } })
 }
 
 #[derive(Serialize)]
@@ -104,30 +105,17 @@ impl<'d> DriftItems<'d> {
     }
 }
 
-impl Serialize for DriftItems<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut list = serializer.serialize_seq(None)?;
-        for item in self.iter() {
-            list.serialize_element(&item.map_err(S::Error::custom)?)?;
-        }
-        list.end()
-    }
-}
-
 /// The document of `investigate`.
-///
-/// # Errors
-/// Those of reading items.
-pub fn investigate<'d>(case: &'d Case, replay: &'d Replay, detections: &'d Detections) -> Result<impl Serialize + use<'d>, Error> {
+pub fn investigate<'d>(case: &'d Case, replay: &'d Replay, detections: &'d Detections) -> impl Serialize + use<'d> {
     let mut head = document("investigate", &case.ledger);
     head.insert("coverage".to_owned(), coverage(&case.coverage));
-    Ok(Investigate {
+    Investigate {
         head,
         integrity: case.integrity.as_ref().and_then(|integrity| integrity.verification.as_ref()),
         completeness: case.completeness.as_ref().map(completeness),
-        drift: DriftPart::new(replay, DriftItems::new(case, &replay.drift.items, &|_| true))?,
+        drift: DriftPart::new(replay, DriftItems::new(case, &replay.drift.items, &|_| true)),
         detections: DetectionsPart::new(detections),
-    })
+    }
 }
 
 #[derive(Serialize)]
@@ -187,24 +175,15 @@ fn document(command: &str, books: &Ledger) -> Map<String, Value> {
 }
 
 /// What `drift` says besides the ledger: first how much was compared, and what the log is known to lack.
-#[derive(Serialize)]
 struct DriftPart<'d> {
-    #[serde(flatten)]
-    head: Map<String, Value>,
+    head: [(&'static str, Value); 3],
     items: DriftItems<'d>,
-    #[serde(flatten)]
-    rest: Map<String, Value>,
+    rest: [(&'static str, Value); 5],
 }
 
 impl<'d> DriftPart<'d> {
-    fn new(replay: &Replay, items: DriftItems<'d>) -> Result<Self, Error> {
+    fn new(replay: &Replay, items: DriftItems<'d>) -> Self {
         let Replay { drift, gaps, verified, untimed, .. } = replay;
-        let (mut contradictions, mut unseen) = (0_usize, 0_usize);
-        for item in items.iter() {
-            let kind = item?.item.kind;
-            contradictions += usize::from(CONTRADICTIONS.contains(&kind));
-            unseen += usize::from(kind == Kind::UnexplainedChange);
-        }
         let range =
             |range: &TimeRange| json!({"from": range.since.map(|time| time.to_string()), "to": range.until.map(|time| time.to_string())});
         let gap = |gap: &Gap| {
@@ -231,22 +210,50 @@ impl<'d> DriftPart<'d> {
             ("verified", verified.iter().map(range).collect()),
         ];
         let rest = [
-            ("contradictions", contradictions.into()),
-            ("unexplained", unseen.into()),
             ("noop", drift.noops.into()),
             ("duplicate_mismatches", drift.duplicate_mismatches.iter().map(pair).collect()),
             ("approved_not_observed", json!(drift.approved_not_observed)),
             ("launches", drift.launches.iter().map(launch).collect()),
             ("untimed", (*untimed).into()),
         ];
-        let named = |(name, value): (&str, Value)| (name.to_owned(), value);
-        Ok(Self { head: head.into_iter().map(named).collect(), items, rest: rest.into_iter().map(named).collect() })
+        Self { head, items, rest }
     }
 }
 
-/// The kinds by which the log contradicts itself.
-const CONTRADICTIONS: [Kind; 5] =
-    [Kind::PreconditionViolation, Kind::VersionGap, Kind::IdentityRecreated, Kind::ActorContradiction, Kind::UsageWithoutEvents];
+impl Serialize for DriftPart<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { head, items, rest } = self;
+        let mut fields = serializer.serialize_map(None)?;
+        head.iter().try_for_each(|(name, value)| fields.serialize_entry(name, value))?;
+        // Those that are written are counted meanwhile.
+        let counted = Counted { items: *items, counts: RefCell::default() };
+        fields.serialize_entry("items", &counted)?;
+        let counts = counted.counts.into_inner();
+        let unseen = counts.of(|kind| kind == Kind::UnexplainedChange);
+        fields.serialize_entry("contradictions", &counts.contradictions().saturating_sub(unseen))?;
+        fields.serialize_entry("unexplained", &unseen)?;
+        rest.iter().try_for_each(|(name, value)| fields.serialize_entry(name, value))?;
+        fields.end()
+    }
+}
+
+/// Items, and how many of which sort were written.
+struct Counted<'d> {
+    items: DriftItems<'d>,
+    counts: RefCell<Counts>,
+}
+
+impl Serialize for Counted<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut list = serializer.serialize_seq(None)?;
+        for item in self.items.iter() {
+            let item = item.map_err(S::Error::custom)?;
+            self.counts.borrow_mut().add(&item.item);
+            list.serialize_element(&item)?;
+        }
+        list.end()
+    }
+}
 
 fn launch(launch: &Launch) -> Value {
     json!({

@@ -53,9 +53,7 @@ impl Sha256 {
     pub(super) fn from_digest(digest: Digest) -> Self {
         Self(digest.as_ref().try_into().unwrap_or_default())
     }
-}
 
-impl Sha256 {
     /// Its bytes.
     pub(crate) const fn bytes(self) -> [u8; 32] {
         self.0

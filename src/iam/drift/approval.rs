@@ -93,6 +93,7 @@ impl ApprovedChange {
 }
 
 /// Which of the approved changes were seen.
+#[derive(Debug)]
 pub(super) struct Approvals<'a> {
     approved: &'a [ApprovedChange],
     used: Vec<usize>,

@@ -28,7 +28,7 @@ pub(super) struct Confirmations {
 impl Confirmations {
     /// Notes an item that stands at that place.
     pub(super) fn wait(&mut self, place: usize, draft: &Draft) {
-        let (Some((entity, _)), Some(time)) = (&draft.key, draft.item.event_time) else { return };
+        let (Some((entity, _)), Some(time)) = (&draft.about, draft.item.event_time) else { return };
         for pattern in &draft.item.patterns {
             match (*pattern, draft.actor) {
                 ("R14", Some(actor)) => {

@@ -1,18 +1,21 @@
 //! [`Items`]: what was found, outside of memory where it is much.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::super::attribute::{StoredValue, Written};
-use super::super::codes::Codes;
 use super::super::kind::{Kind, Risk};
 use super::super::policy::{Document, StoredDocument};
 use super::Certainty;
 use super::document::Documents;
+use super::finish::Endings;
 use super::item::{Caller, Doubt, Evidence, Item, Missing, Ordering};
 use crate::error::Error;
+use crate::frame::{Once, Texts};
 use crate::severity::Severity;
 use crate::spool::{Span, Spool, decoded, spoiled};
 use crate::time::EventTime;
@@ -24,9 +27,53 @@ use crate::time::EventTime;
 pub struct Items {
     spool: Spool,
     spans: Vec<Span>,
-    texts: Codes<str>,
-    callers: Codes<Caller>,
-    traits: Codes<Traits>,
+    texts: Texts,
+    callers: Once<Caller>,
+    traits: Once<Traits>,
+    counts: Counts,
+    endings: Endings,
+}
+
+/// How many items of which sort there are.
+#[derive(Debug, Clone, Default)]
+pub struct Counts {
+    /// By their kinds.
+    pub kinds: BTreeMap<Kind, u64>,
+    /// Those that were approved.
+    pub approved: u64,
+    /// Events of which one is a change.
+    pub events: u64,
+    last_event: Option<(Arc<str>, Arc<str>)>,
+}
+
+impl Counts {
+    /// Counts an item; those of one event follow one another.
+    pub(crate) fn add(&mut self, item: &Item) {
+        *self.kinds.entry(item.kind).or_default() += 1;
+        self.approved += u64::from(item.approved_by.is_some());
+        if let Some(event_id) = item.event_id.as_ref().filter(|_| !item.kind.is_contradiction()) {
+            let is_last = |(account, last): &(Arc<str>, Arc<str>)| last == event_id && *account == item.account;
+            if !self.last_event.as_ref().is_some_and(is_last) {
+                self.events += 1;
+                self.last_event = Some((item.account.clone(), event_id.clone()));
+            }
+        }
+    }
+
+    /// Changes, which the log explains.
+    pub fn changes(&self) -> u64 {
+        self.of(|kind| !kind.is_contradiction())
+    }
+
+    /// What the log does not explain.
+    pub fn contradictions(&self) -> u64 {
+        self.of(Kind::is_contradiction)
+    }
+
+    /// Those of some kinds.
+    pub fn of(&self, is_asked: impl Fn(Kind) -> bool) -> u64 {
+        self.kinds.iter().filter(|(kind, _)| is_asked(**kind)).map(|(_, count)| count).sum()
+    }
 }
 
 /// What items of one sort have in common.
@@ -50,9 +97,19 @@ impl Items {
     pub fn of(items: impl IntoIterator<Item = Item>) -> Result<Self, Error> {
         let mut all = Self::default();
         for item in items {
-            all.push(&item)?;
+            all.push(&item, None)?;
         }
         Ok(all)
+    }
+
+    /// Gives them what each lacked until all were known.
+    pub(super) fn ending(self, endings: Endings) -> Self {
+        Self { endings, ..self }
+    }
+
+    /// How many of which sort there are.
+    pub const fn counts(&self) -> &Counts {
+        &self.counts
     }
 
     /// How many there are.
@@ -65,9 +122,24 @@ impl Items {
         self.spans.is_empty()
     }
 
-    /// Each of them, read when it is its turn.
+    /// Each of them; some hundred at a time are read side by side when it is their turn.
     pub fn iter(&self) -> impl Iterator<Item = Result<Item, Error>> + '_ {
-        self.spans.iter().map(|span| self.read(*span))
+        let read = |(number, spans): (usize, &[Span])| match self.spool.run(spans) {
+            Ok(run) => {
+                let read = |(place, span): (usize, &Span)| self.decoded(place, run.bytes(*span)?);
+                spans.par_iter().enumerate().map(|(place, span)| read((number * AT_ONCE + place, span))).collect()
+            }
+            Err(error) => vec![Err(error)],
+        };
+        self.spans.chunks(AT_ONCE).enumerate().flat_map(read)
+    }
+
+    /// The item that stands at a place; `None` where there is none.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    pub fn get(&self, place: usize) -> Result<Option<Item>, Error> {
+        self.spans.get(place).map(|span| self.decoded(place, &self.spool.bytes(*span)?)).transpose()
     }
 
     /// All of them at once, for who has to look at them again and again.
@@ -78,7 +150,9 @@ impl Items {
         self.iter().collect()
     }
 
-    pub(super) fn push(&mut self, item: &Item) -> Result<(), Error> {
+    /// Adds an item, with the place of the track of what it is about.
+    pub(super) fn push(&mut self, item: &Item, track: Option<usize>) -> Result<(), Error> {
+        self.counts.add(item);
         // Each field by its name, so that one more cannot be forgotten here.
         let Item {
             entity,
@@ -135,21 +209,21 @@ impl Items {
                 [Side::of(of_before, before), Side::of(of_after, after)]
             }),
             missing: missing.as_deref().map(StoredMissing::of),
+            track,
         };
         self.spans.push(self.spool.add(&stored)?);
         Ok(())
     }
 
-    fn read(&self, span: Span) -> Result<Item, Error> {
-        let bytes = self.spool.bytes(span)?;
-        let stored: Stored<'_> = decoded(&bytes)?;
+    fn decoded(&self, place: usize, bytes: &[u8]) -> Result<Item, Error> {
+        let stored: Stored<'_> = decoded(bytes)?;
         let text = |code| self.texts.get(code).cloned().unwrap_or_default();
         let traits = self.traits.get(stored.traits).ok_or_else(spoiled)?;
         let own = |text: Option<&str>| text.map(Arc::from);
         let (before, after) = (Written::from(stored.before), Written::from(stored.after));
         let statements =
             stored.statements.map(|[of_before, of_after]| Documents::between(of_before.document(&before), of_after.document(&after)));
-        Ok(Item {
+        let mut item = Item {
             entity: text(stored.entity),
             kind: traits.kind,
             attribute: text(stored.attribute),
@@ -173,9 +247,14 @@ impl Items {
             missing: stored.missing.and_then(StoredMissing::read).map(Box::new),
             before,
             after,
-        })
+        };
+        self.endings.finish(&mut item, place, stored.track);
+        Ok(item)
     }
 }
+
+/// Items that are read at once.
+const AT_ONCE: usize = 256;
 
 /// An item as the spool has it, with what many share by its codes.
 #[derive(Serialize, Deserialize)]
@@ -197,6 +276,7 @@ struct Stored<'i> {
     near_miss: Option<&'i str>,
     statements: Option<[Side<'i>; 2]>,
     missing: Option<StoredMissing<'i>>,
+    track: Option<usize>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -206,7 +286,7 @@ enum StoredEvidence<'i> {
 }
 
 impl<'i> StoredEvidence<'i> {
-    fn of(evidence: &'i Evidence, texts: &mut Codes<str>) -> Self {
+    fn of(evidence: &'i Evidence, texts: &mut Texts) -> Self {
         match evidence {
             Evidence::Record { object, record_index, event_id } => {
                 Self::Record { object: texts.code(object), record_index: *record_index, event_id }

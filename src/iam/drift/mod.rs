@@ -12,6 +12,7 @@ mod document;
 mod finish;
 mod item;
 mod items;
+mod keeper;
 mod launch;
 mod pattern;
 mod refused;
@@ -35,7 +36,7 @@ pub(super) use check::{KEY_SECONDS, SESSION_SECONDS, USE_SECONDS};
 pub(super) use confirm::ENTRY_SECONDS;
 pub use document::{Documents, StatementDiff};
 pub use item::{Caller, Doubt, Evidence, Item, Missing, Ordering};
-pub use items::Items;
+pub use items::{Counts, Items};
 pub use launch::Launch;
 
 /// What events are compared with.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::thread;
 
 use super::super::attribute::{Attribute, Field, Value};
 use super::super::change::{Change, Subject};
@@ -10,7 +11,7 @@ use super::super::event::IamEvent;
 use super::super::events::IamEvents;
 use super::super::kind::Kind;
 use super::super::policy::Rank;
-use super::super::replay::{Applier, Batch, Fact, Schedule, Sorted, Step, sorted};
+use super::super::replay::{Applier, Batch, Fact, Schedule, Sorted, Step, sorted, with_schedule};
 use super::super::snapshot::Snapshot;
 use super::super::state::{EntityId, Held, State};
 use super::begin::{Place, Places, is_after, load};
@@ -18,8 +19,9 @@ use super::check::{Checks, learn};
 use super::compare::compare;
 use super::confirm::Confirmations;
 use super::document::Documents;
-use super::finish::{Drafts, Track, Tracks};
+use super::finish::{Endings, Tracks};
 use super::item::{Caller, Doubt, Item, Missing, Ordering};
+use super::keeper::Keeper;
 use super::launch::Launches;
 use super::pattern::{actor, patterns};
 use super::refused::Refusals;
@@ -28,46 +30,33 @@ use super::trail::trail_gaps;
 use super::trust::TrustChange;
 use super::{Coverage, Drift, Setup};
 use crate::error::Error;
-use crate::frame::{Once, Texts};
 use crate::severity::Severity;
 use crate::time::EventTime;
 
 pub(super) fn run(events: &IamEvents, setup: &Setup) -> Result<Drift, Error> {
     let Sorted { order, duplicates, mismatches } = sorted(events)?;
-    let mut run = Run::begin(setup, events)?;
-    let mut later: Vec<&Snapshot> = setup.later.iter().collect();
-    later.sort_by(|left, right| (right.taken, &right.account).cmp(&(left.taken, &left.account)));
-    let mut schedule = Schedule::new(events, &order);
-    let mut start = None;
-    while let Some(upcoming) = schedule.upcoming() {
-        while let Some(snapshot) = later.pop_if(|snapshot| is_after(upcoming, snapshot.taken.1)) {
-            run.compare(snapshot)?;
-        }
-        if start.is_none() && setup.t0.is_none_or(|t0| upcoming > t0) {
-            start = Some(run.state.clone());
-        }
-        let Some(batch) = schedule.next(&run.state)? else { break };
-        run.batch(&batch)?;
-    }
-    while let Some(snapshot) = later.pop() {
-        run.compare(snapshot)?;
-    }
-    run.checks.unseen(setup, &mut run.items);
-    run.settle()?;
-    let gaps = trail_gaps(events, &order)?;
-    let Run { drafts, confirmations, launches, tracks, state, coverage, noops, .. } = run;
-    let (items, approved_not_observed) = drafts.finish(confirmations.into_confirmed(), &tracks, &state, setup, &gaps)?;
-    Ok(Drift {
-        items,
-        launches: launches.into_found(),
-        coverage,
-        noops,
-        duplicates,
-        duplicate_mismatches: mismatches,
-        approved_not_observed,
-        gaps: gaps.into_iter().map(|gap| gap.gap).collect(),
-        start: start.unwrap_or_else(|| state.clone()),
-        state,
+    thread::scope(|scope| {
+        let mut run = Run::begin(setup, events, Keeper::start(scope, setup))?;
+        let start = with_schedule(events, &order, |schedule| run.replay(schedule))?;
+        run.checks.unseen(setup, &mut run.items);
+        run.settle();
+        let gaps = trail_gaps(events, &order)?;
+        let Run { keeper, confirmations, launches, tracks, state, coverage, noops, .. } = run;
+        let endings = Endings::new(&tracks, &state, confirmations.into_confirmed(), setup);
+        let all_gaps = gaps.iter().map(|gap| gap.gap.clone()).collect();
+        let (items, approved_not_observed) = keeper.finish()?.finish(endings, gaps);
+        Ok(Drift {
+            items,
+            launches: launches.into_found(),
+            coverage,
+            noops,
+            duplicates,
+            duplicate_mismatches: mismatches,
+            approved_not_observed,
+            gaps: all_gaps,
+            start: start.unwrap_or_else(|| state.clone()),
+            state,
+        })
     })
 }
 
@@ -79,26 +68,28 @@ struct By {
 }
 
 /// An item while the run goes on, with what it is about and who did it.
+#[derive(Debug)]
 pub(super) struct Draft {
     pub(super) item: Item,
-    pub(super) key: Option<(EntityId, Attribute)>,
+    /// The entity, and the place of the track of the attribute.
+    pub(super) about: Option<(EntityId, usize)>,
     pub(super) actor: Option<EntityId>,
 }
 
 impl Draft {
     /// An item that nobody is known to have done.
     pub(super) const fn inferred(item: Item) -> Self {
-        Self { item, key: None, actor: None }
+        Self { item, about: None, actor: None }
     }
 }
 
-struct Run<'r> {
+struct Run<'s, 'r> {
     setup: &'r Setup,
     state: State,
     /// The items of the present batch.
     items: Vec<Draft>,
     /// Those of all before it.
-    drafts: Drafts,
+    keeper: Keeper<'s, 'r>,
     launches: Launches,
     confirmations: Confirmations,
     tracks: Tracks,
@@ -108,24 +99,19 @@ struct Run<'r> {
     noops: usize,
     /// The last assignment or provisioning of Identity Center, by the account it is for; empty where that is not told.
     provisioned: BTreeMap<Arc<str>, (EventTime, Arc<str>)>,
-    /// Keys of entities and paths of attributes, which many items share.
-    texts: Texts,
-    callers: Once<Caller>,
     /// Versions of policies that were made with rights, and not as the default.
     staged: BTreeSet<(EntityId, Arc<str>)>,
     places: Places,
 }
 
-impl<'r> Run<'r> {
-    fn begin(setup: &'r Setup, events: &IamEvents) -> Result<Self, Error> {
+impl<'s, 'r: 's> Run<'s, 'r> {
+    fn begin(setup: &'r Setup, events: &IamEvents, keeper: Keeper<'s, 'r>) -> Result<Self, Error> {
         let mut run = Self {
             setup,
             state: State::default(),
             items: Vec::new(),
-            drafts: Drafts::default(),
+            keeper,
             launches: Launches::default(),
-            texts: Texts::default(),
-            callers: Once::default(),
             confirmations: Confirmations::default(),
             tracks: Tracks::default(),
             checks: Checks::new(setup, events)?,
@@ -142,24 +128,45 @@ impl<'r> Run<'r> {
         Ok(run)
     }
 
-    fn compare(&mut self, snapshot: &Snapshot) -> Result<(), Error> {
+    /// Replays all calls, compares the later snapshots when their time has come, and yields the state at [`Setup::t0`].
+    fn replay(&mut self, mut schedule: Schedule<'_>) -> Result<Option<State>, Error> {
+        let mut later: Vec<&Snapshot> = self.setup.later.iter().collect();
+        later.sort_by(|left, right| (right.taken, &right.account).cmp(&(left.taken, &left.account)));
+        let mut start = None;
+        while let Some(upcoming) = schedule.upcoming() {
+            while let Some(snapshot) = later.pop_if(|snapshot| is_after(upcoming, snapshot.taken.1)) {
+                self.compare(snapshot);
+            }
+            if start.is_none() && self.setup.t0.is_none_or(|t0| upcoming > t0) {
+                start = Some(self.state.clone());
+            }
+            let Some(batch) = schedule.next(&self.state)? else { break };
+            self.batch(&batch);
+        }
+        while let Some(snapshot) = later.pop() {
+            self.compare(snapshot);
+        }
+        Ok(start)
+    }
+
+    fn compare(&mut self, snapshot: &Snapshot) {
         compare(&self.state, snapshot, self.setup, &self.checks, &mut self.coverage, &mut self.items);
-        self.settle()
+        self.settle();
     }
 
     /// Puts the items away, of which nothing changes any more before the end.
-    fn settle(&mut self) -> Result<(), Error> {
-        self.items.drain(..).try_for_each(|draft| self.drafts.push(draft))
+    fn settle(&mut self) {
+        self.keeper.keep(&mut self.items);
     }
 
-    fn batch(&mut self, batch: &Batch) -> Result<(), Error> {
+    fn batch(&mut self, batch: &Batch) {
         for (event, changes) in &batch.events {
             self.event(event, changes, batch.order);
         }
         for fact in &batch.ambiguous {
             self.leave_open(fact);
         }
-        self.settle()
+        self.settle();
     }
 
     fn event(&mut self, event: &IamEvent, changes: &[Change], order: Ordering) {
@@ -201,7 +208,7 @@ impl<'r> Run<'r> {
                 }
                 let by = By { actor, rank_before, was_staged };
                 if let Some(draft) = self.draft(event, &step, &by, order, place) {
-                    self.confirmations.wait(self.drafts.len() + self.items.len(), &draft);
+                    self.confirmations.wait(self.keeper.len() + self.items.len(), &draft);
                     self.items.push(draft);
                 }
             }
@@ -230,7 +237,7 @@ impl<'r> Run<'r> {
         let reference = &entity.reference;
         let account = if reference.account.is_empty() { event.recipient_account_id.clone() } else { reference.account.clone() };
         let (written_before, written_after) = (before.written(attribute), after.written(attribute));
-        let (key, path) = (self.texts.share(reference.to_string()), self.texts.share(attribute.to_string()));
+        let (key, path) = (reference.to_string().into(), attribute.to_string().into());
         let mut item = Item::inferred(key, account, *kind, path, written_before, written_after).revealed_by(event);
         if reference.has_assumed_path() {
             item.confidence.push(Doubt::PathAssumed);
@@ -247,7 +254,7 @@ impl<'r> Run<'r> {
         }
         let scene = Scene { state: &self.state, actor: by.actor, trusted: &self.setup.trusted_accounts, was_staged: by.was_staged };
         let risk = scene.risk(step);
-        item = item.done_by(self.callers.share(Arc::new(Caller::of(event))), risk).doubting(before, after);
+        item = item.done_by(Arc::new(Caller::of(event)), risk).doubting(before, after);
         item.patterns = patterns(&scene, event, step, risk, by.rank_before).into_iter().collect();
         item.statements = Documents::of(before, after);
         item.severity = self.severity(step, &item, by.actor, by.rank_before);
@@ -255,8 +262,8 @@ impl<'r> Run<'r> {
             item.confidence.push(Doubt::Pending);
         }
         self.tie_to_cause(event, step, &mut item);
-        self.track(step, event);
-        Some(Draft { item, key: Some((step.entity, attribute.clone())), actor: by.actor })
+        let track = self.tracks.follow(step, &event.event_id);
+        Some(Draft { item, about: Some((step.entity, track)), actor: by.actor })
     }
 
     /// The default of the kind, one step worse for the root user, for what has all rights, and without MFA.
@@ -307,12 +314,6 @@ impl<'r> Run<'r> {
         }
     }
 
-    fn track(&mut self, step: &Step, event: &IamEvent) {
-        let key = (step.entity, step.attribute.clone());
-        let event_id: Arc<str> = event.event_id.clone();
-        self.tracks.entry(key).or_insert_with(|| Track::new(step.before.clone())).follow(step.after.clone(), event_id);
-    }
-
     /// Several orders of a second work, and leave other values: the value is open until something decides it.
     fn leave_open(&mut self, fact: &Fact) {
         let (entity, _) = fact;
@@ -327,13 +328,9 @@ impl<'r> Run<'r> {
             if let Some(held) = known {
                 self.state.set(id, &attribute, Held { value: Value::Ambiguous, ..held });
             }
-            let key = (id, attribute);
-            if let Some(track) = self.tracks.get_mut(&key) {
-                track.leave_open();
-            }
-            let last = self.items.iter_mut().rev().find(|draft| draft.key.as_ref() == Some(&key));
-            if let Some(draft) = last {
-                draft.item.after = Value::Ambiguous.written(&key.1);
+            let Some(track) = self.tracks.leave_open(id, &attribute) else { continue };
+            if let Some(draft) = self.items.iter_mut().rev().find(|draft| draft.about == Some((id, track))) {
+                draft.item.after = Value::Ambiguous.written(&attribute);
             }
         }
     }

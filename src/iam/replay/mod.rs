@@ -8,6 +8,8 @@ mod ties;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
 
 use rayon::prelude::*;
 
@@ -19,6 +21,7 @@ use super::events::IamEvents;
 use super::state::State;
 use crate::error::Error;
 use crate::frame::Map;
+use crate::spool::spoiled;
 use crate::time::EventTime;
 pub(super) use apply::{Applier, Step};
 pub(super) use needs::{count, most, used};
@@ -143,15 +146,43 @@ struct Ordered {
     ambiguous: BTreeSet<Fact>,
 }
 
+/// Events that were read at once.
+type Read = Result<Vec<Call>, Error>;
+
+/// Does some work with the batches of an order, of which another thread reads the events meanwhile.
+pub(super) fn with_schedule<T>(events: &IamEvents, order: &[usize], work: impl FnOnce(Schedule<'_>) -> T) -> T {
+    let (sender, calls) = sync_channel(QUEUED);
+    thread::scope(|scope| {
+        scope.spawn(move || read_all(events, order, &sender));
+        work(Schedule::new(events, order, calls))
+    })
+}
+
+/// Reads events side by side, some at a time, until all are read or nobody wants more.
+fn read_all(events: &IamEvents, order: &[usize], sender: &SyncSender<Read>) {
+    let known = KnownDocuments::default();
+    let call = |place: &usize| {
+        let event = events.get(*place)?.ok_or_else(spoiled)?;
+        let changes = changes_with(&event, &known).into();
+        Ok((event, changes))
+    };
+    for places in order.chunks(AT_ONCE) {
+        if sender.send(places.par_iter().map(call).collect()).is_err() {
+            return;
+        }
+    }
+}
+
 /// Hands out sorted events in batches, each solved over the state that those before it left.
 pub(super) struct Schedule<'e> {
     events: &'e IamEvents,
     order: &'e [usize],
-    /// The events that were read and not handed out: those of the present second, and some after it.
+    /// Events that were read, in their order.
+    calls: Receiver<Read>,
+    /// Those that were not handed out: of the present second, and some after it.
     read: Map<usize, Call>,
     /// The first event that was not read.
     unread: usize,
-    known: KnownDocuments,
     is_done: Vec<bool>,
     next: usize,
     /// Groups of events of the present second that share entities.
@@ -159,13 +190,13 @@ pub(super) struct Schedule<'e> {
 }
 
 impl<'e> Schedule<'e> {
-    pub(super) fn new(events: &'e IamEvents, order: &'e [usize]) -> Self {
+    fn new(events: &'e IamEvents, order: &'e [usize], calls: Receiver<Read>) -> Self {
         Self {
             events,
             order,
+            calls,
             read: Map::default(),
             unread: 0,
-            known: KnownDocuments::default(),
             is_done: vec![false; order.len()],
             next: 0,
             groups: VecDeque::new(),
@@ -231,22 +262,16 @@ impl<'e> Schedule<'e> {
         Ok((start..self.next).collect())
     }
 
-    /// Reads the events of the next second, those that may be looked at with them, and some after these, side by side.
+    /// Takes over the events of the next second, and those that may be looked at with them.
     fn read_ahead(&mut self) -> Result<(), Error> {
-        if self.unread >= self.next.saturating_add(MAX_AHEAD).min(self.order.len()) {
-            return Ok(());
+        while self.unread < self.next.saturating_add(MAX_AHEAD).min(self.order.len()) {
+            // The end of the other thread comes before that of the events only where it failed, which its scope tells.
+            let Ok(read) = self.calls.recv() else { break };
+            for call in read? {
+                self.read.insert(self.unread, call);
+                self.unread += 1;
+            }
         }
-        let (first, end) = (self.unread, self.next.saturating_add(READ_AHEAD).min(self.order.len()));
-        let read = |place: &usize| {
-            let event = self.events.get(*place)?;
-            Ok(event.map(|event| {
-                let changes = changes_with(&event, &self.known).into();
-                (event, changes)
-            }))
-        };
-        let read: Vec<Option<Call>> = self.order.get(first..end).unwrap_or_default().par_iter().map(read).collect::<Result<_, Error>>()?;
-        self.read.extend((first..).zip(read).filter_map(|(index, call)| Some((index, call?))));
-        self.unread = end;
         Ok(())
     }
 
@@ -365,8 +390,11 @@ const REPAIR_SECONDS: i64 = 5;
 /// their names. The longest such run in a published set of real events has 6.
 const MAX_TIED: usize = 64;
 
-/// Events that are read before their second comes; no fewer than those that are looked at for repairs.
-const READ_AHEAD: usize = 4_096;
+/// Events that are read at once.
+const AT_ONCE: usize = 512;
+
+/// How often that may be done before they are asked for.
+const QUEUED: usize = 2;
 
 /// Events that are looked at for repairs.
 const MAX_AHEAD: usize = 1_000;

@@ -21,20 +21,22 @@ fn call(second: u32, id: &str, name: &str, request: Json) -> IamEvent {
 fn replayed(events: Vec<IamEvent>) -> (Vec<String>, usize) {
     let events = IamEvents::of(events).expect("they fit in memory");
     let Sorted { order, .. } = sorted(&events).expect("nothing is read from a file");
-    let (mut state, mut schedule) = (State::default(), Schedule::new(&events, &order));
-    let (mut names, mut violations) = (Vec::new(), 0);
-    while let Some(batch) = schedule.next(&state).expect("nothing is read from a file") {
-        for (event, changes) in &batch.events {
-            names.push(format!("{} {:?}{}", event.event_id, batch.order, if batch.ambiguous.is_empty() { "" } else { " open" }));
-            for change in changes.iter() {
-                let event_id: Arc<str> = event.event_id.clone();
-                let mut applier = Applier { state: &mut state, event_id, now: event.event_time, steps: Vec::new() };
-                applier.apply(change);
-                violations += applier.steps.iter().filter(|step| step.kind == Kind::PreconditionViolation).count();
+    with_schedule(&events, &order, |mut schedule| {
+        let mut state = State::default();
+        let (mut names, mut violations) = (Vec::new(), 0);
+        while let Some(batch) = schedule.next(&state).expect("nothing is read from a file") {
+            for (event, changes) in &batch.events {
+                names.push(format!("{} {:?}{}", event.event_id, batch.order, if batch.ambiguous.is_empty() { "" } else { " open" }));
+                for change in changes.iter() {
+                    let event_id: Arc<str> = event.event_id.clone();
+                    let mut applier = Applier { state: &mut state, event_id, now: event.event_time, steps: Vec::new() };
+                    applier.apply(change);
+                    violations += applier.steps.iter().filter(|step| step.kind == Kind::PreconditionViolation).count();
+                }
             }
         }
-    }
-    (names, violations)
+        (names, violations)
+    })
 }
 
 fn role(name: &str) -> Json {

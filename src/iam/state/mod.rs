@@ -93,9 +93,9 @@ impl State {
         is_asked || self.former.get(&reference.key()).is_some_and(|(former, _)| *former != id)
     }
 
-    /// Whether a role ever trusted an identity provider.
-    pub(super) fn was_trusted(&self, provider: &str) -> bool {
-        self.trusted_providers.contains(provider)
+    /// Identity providers that roles ever trusted.
+    pub(super) const fn trusted_providers(&self) -> &BTreeSet<String> {
+        &self.trusted_providers
     }
 
     /// Who holds a credential of an account.

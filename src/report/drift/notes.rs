@@ -1,6 +1,5 @@
 //! What has to be said beside an item: how certain it is, what it belongs to, where to look it up, and what else it may be.
 
-use super::words::is_contradiction;
 use crate::iam::drift::{Certainty, Doubt, Evidence, Item, Ordering};
 use crate::iam::kind::Kind;
 use crate::time::EventTime;
@@ -130,7 +129,7 @@ impl Standing {
 /// did not stop. It does not prove that every event was delivered. Where no window says when an event is missing, it
 /// rules out nothing.
 pub fn explanations(item: &Item) -> Vec<Explanation> {
-    if !is_contradiction(item.kind) {
+    if !item.kind.is_contradiction() {
         return Vec::new();
     }
     let certainty = item.missing.as_ref().and_then(|missing| missing.certainty);

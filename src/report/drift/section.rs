@@ -11,7 +11,7 @@ use super::lanes::{Lanes, lanes};
 use super::notes::{Explanation, evidence, explanations, notes, pattern_words};
 use super::picture::Picture;
 use super::sides::{Line, Room, sides};
-use super::words::{change, is_contradiction, mark, sentence};
+use super::words::{change, mark, sentence};
 use crate::error::Error;
 use crate::iam::drift::{Drift, Gap, Item, Launch};
 use crate::iam::graph::Graph;
@@ -168,7 +168,7 @@ impl DriftSection {
             groups.iter().filter(|group| group.lines.iter().any(|line| line.item.severity > Severity::Info)).collect();
         let mut room = Room::new(ALL_VALUE_BYTES);
         Ok(Self {
-            lines: headline(drift)?.iter().map(|line| Text::whole(line)).collect(),
+            lines: headline(drift).iter().map(|line| Text::whole(line)).collect(),
             gaps: gaps.iter().take(SHOWN_OTHERS).map(gap).collect(),
             more_gaps: Count::beyond(gaps.len(), SHOWN_OTHERS),
             contradictions: lists.contradictions.iter().take(SHOWN_ITEMS).map(|item| contradiction(item)).collect(),
@@ -208,7 +208,7 @@ impl<'d> Lists<'d> {
     fn of(items: &'d [Item]) -> Self {
         let mut lists = Self::default();
         for item in items {
-            if is_contradiction(item.kind) {
+            if item.kind.is_contradiction() {
                 lists.contradictions.push(item);
             } else if item.approved_by.is_some() {
                 lists.approved.push(item);

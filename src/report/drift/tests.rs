@@ -16,7 +16,7 @@ use crate::time::EventTime;
 
 /// An item of that kind, by mallory.
 pub(super) fn made(kind: Kind, attribute: &str, before: Json, after: Json) -> Item {
-    let is_inferred = super::words::is_contradiction(kind);
+    let is_inferred = kind.is_contradiction();
     Item {
         entity: "arn:aws:iam::111122223333:user/bob".into(),
         kind,
@@ -86,7 +86,7 @@ pub(super) fn any_items() -> impl Strategy<Value = Vec<Item>> {
         let mut item = made(kind, &format!("inline_policies[{text}]"), json!(null), json!({"Statement": [{"Effect": text}]}));
         item.entity = format!("arn:aws:iam::111122223333:user/{entity}{}", if entity == 3 { &*text } else { "" }).into();
         item.severity = severity;
-        item.approved_by = (is_approved && !super::words::is_contradiction(kind)).then(|| text.into());
+        item.approved_by = (is_approved && !kind.is_contradiction()).then(|| text.into());
         item
     });
     proptest::collection::vec(item, 0..40)

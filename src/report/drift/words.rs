@@ -28,7 +28,7 @@ pub fn change(item: &Item) -> String {
 
 /// `+` where something came, `-` where it went, `~` where it is another, `!` where the log contradicts itself.
 pub fn mark(item: &Item) -> &'static str {
-    if is_contradiction(item.kind) {
+    if item.kind.is_contradiction() {
         return "!";
     }
     let is_there = |value: &Json| !matches!(value, Json::Null | Json::Bool(false));
@@ -39,19 +39,6 @@ pub fn mark(item: &Item) -> &'static str {
         (true, false) => "-",
         _ => "~",
     }
-}
-
-/// Whether it says something of the log, and nothing of whoever changed something.
-pub const fn is_contradiction(kind: Kind) -> bool {
-    matches!(
-        kind,
-        Kind::UnexplainedChange
-            | Kind::PreconditionViolation
-            | Kind::VersionGap
-            | Kind::IdentityRecreated
-            | Kind::ActorContradiction
-            | Kind::UsageWithoutEvents
-    )
 }
 
 /// A value in words.
