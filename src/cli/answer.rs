@@ -39,7 +39,7 @@ impl Answer {
         match output.format {
             Format::Json => output.write_document(&json::rows(command, ledger, self.rows.clone())),
             Format::Jsonl => output.write(|out| write_jsonl(out, &self.rows)),
-            Format::Csv => output.write_csv(&self.names, &self.rows),
+            Format::Csv => output.write_csv(&self.names, self.rows.iter().map(Ok)),
             Format::Table => {
                 let screen = output.screen();
                 let mut hidden = 0;

@@ -7,10 +7,10 @@ use anyhow::Result;
 use trailsift::Error;
 use trailsift::case::{Case, Replay};
 use trailsift::detect::Integrity;
-use trailsift::iam::drift::{Evidence, Gap, Item};
+use trailsift::iam::drift::{Evidence, Gap, Item, Items};
 use trailsift::iam::graph::Graph;
 use trailsift::report::drift::dot::dot;
-use trailsift::report::drift::groups::{Line, groups, headline};
+use trailsift::report::drift::groups::{Group, Line, groups, headline};
 use trailsift::report::drift::life::{Moment, life};
 use trailsift::report::json::{self, DriftItems};
 use trailsift::report::text::short_principal;
@@ -44,21 +44,17 @@ pub(crate) fn run(args: &DriftArgs) -> Result<Exit> {
     }
     match session.output.format {
         Format::Json => session.output.write_document(&json::drift(replay, items, &args.entity)?)?,
-        Format::Jsonl => session.output.write(|out| items.iter().try_for_each(|item| write_json(out, &item.map_err(io::Error::other)?)))?,
-        Format::Csv => {
-            session.output.write_csv(
-                &FIELDS.map(str::to_owned),
-                &items.iter().map(|item| item.map(|item| item.row())).collect::<Result<Vec<_>, _>>()?,
-            )?;
-        }
+        Format::Jsonl => session.output.write(|out| write_items(out, items))?,
+        Format::Csv => session.output.write_csv(&FIELDS.map(str::to_owned), items.iter().map(|item| item.map(|item| item.row())))?,
         Format::Table => {
             let screen = session.output.screen();
-            let all = replay.drift.items.all()?;
-            let shown: Vec<&Item> = all.iter().filter(|item| is_shown(item)).collect();
-            let head = headline(&replay.drift);
-            let live = |entity| Ok((entity, life(&all, &replay.events, entity)?));
+            let live = |entity| Ok((entity, life(&replay.drift.items, &replay.events, entity)?));
             let lives = args.entity.iter().map(String::as_str).map(live).collect::<Result<Vec<_>, Error>>()?;
-            session.output.write(|out| write_table(out, &case, replay, (&head, &shown), &lives, &screen))?;
+            let groups = if lives.is_empty() { groups(&replay.drift.items, is_shown)? } else { Vec::new() };
+            let grid = grid(&case, &replay.drift.items, &groups, &screen)?;
+            session.output.write(|out| {
+                if lives.is_empty() { write_changes(out, replay, &grid, &screen) } else { write_lives(out, &lives, &screen) }
+            })?;
         }
     }
     if case.scope.drift.baselines.is_empty() && case.scope.drift.t0.is_none() {
@@ -73,6 +69,11 @@ pub(crate) fn run(args: &DriftArgs) -> Result<Exit> {
         _ => false,
     };
     Ok(session.end(&case, alert, true, "-v, or --format json")?)
+}
+
+/// Writes one item a line.
+pub(crate) fn write_items(out: &mut dyn Write, items: DriftItems<'_>) -> io::Result<()> {
+    items.iter().try_for_each(|item| write_json(out, &item.map_err(io::Error::other)?))
 }
 
 /// Whether there is such an item.
@@ -103,33 +104,28 @@ fn write_graph(path: &Path, replay: &Replay) -> Result<(), Error> {
     write_file(path, |out| out.write_all(text.as_bytes()))
 }
 
-fn write_table(
-    out: &mut dyn Write,
-    case: &Case,
-    replay: &Replay,
-    (head, shown): (&[String], &[&Item]),
-    lives: &[(&str, Vec<Moment<'_>>)],
-    screen: &Screen,
-) -> io::Result<()> {
+fn write_changes(out: &mut dyn Write, replay: &Replay, grid: &Grid, screen: &Screen) -> io::Result<()> {
     let width = screen.width.unwrap_or(usize::MAX);
-    if lives.is_empty() {
-        for text in head.iter().cloned().chain(replay.gaps.iter().map(gap)) {
-            paragraph(out, &text, width)?;
-        }
-        line(out, "")?;
-        if !shown.is_empty() {
-            grid(case, shown, screen).write(out, screen)?;
-        }
+    for text in headline(&replay.drift).into_iter().chain(replay.gaps.iter().map(gap)) {
+        paragraph(out, &text, width)?;
     }
+    line(out, "")?;
+    if grid.len() > 0 {
+        grid.write(out, screen)?;
+    }
+    let left_out = replay.drift.items.len() - grid.len();
+    if left_out > 0 {
+        line(out, &format!("{} that --net leaves out", count(number(left_out), "item")))?;
+    }
+    Ok(())
+}
+
+fn write_lives(out: &mut dyn Write, lives: &[(&str, Vec<Moment>)], screen: &Screen) -> io::Result<()> {
     for (entity, moments) in lives {
         line(out, &format!("{entity}: {}", count(number(moments.len()), "line")))?;
         if !moments.is_empty() {
             life_grid(moments, screen).write(out, screen)?;
         }
-    }
-    let left_out = replay.drift.items.len() - shown.len();
-    if left_out > 0 && lives.is_empty() {
-        line(out, &format!("{} that --net leaves out", count(number(left_out), "item")))?;
     }
     Ok(())
 }
@@ -144,7 +140,7 @@ fn gap(gap: &Gap) -> String {
     format!("The log lacks something from {} to {}: {}.", time(gap.range.since), time(gap.range.until), gap.reason)
 }
 
-fn grid(case: &Case, items: &[&Item], screen: &Screen) -> Grid {
+fn grid(case: &Case, items: &Items, groups: &[Group], screen: &Screen) -> Result<Grid, Error> {
     let beside = screen.width.is_none_or(|width| width >= WIDE_ENOUGH);
     let shown = |arn: &str| if screen.width.is_none() { arn.to_owned() } else { short_principal(arn).to_owned() };
     let mut columns = vec![Column::new("SEVERITY"), Column::new("PRINCIPAL").cut(Cut::Middle, 12)];
@@ -156,8 +152,10 @@ fn grid(case: &Case, items: &[&Item], screen: &Screen) -> Grid {
         columns.push(Column::new("EVIDENCE"));
     }
     let mut grid = Grid::new(columns);
-    for Line { item, mark, change, notes, .. } in groups(items.iter().copied()).into_iter().flat_map(|group| group.lines) {
-        let evidence = evidence(case, item);
+    for glance in groups.iter().flat_map(|group| &group.items) {
+        let Some(item) = items.get(glance.place)? else { continue };
+        let Line { mark, change, notes } = Line::of(&item);
+        let evidence = evidence(case, &item);
         let text = [format!("{mark} {change}")].into_iter().chain(notes).collect::<Vec<_>>().join("; ");
         let mut cells = vec![item.severity.name().to_owned(), shown(&item.entity)];
         cells.extend(beside.then(|| text.clone()));
@@ -172,11 +170,11 @@ fn grid(case: &Case, items: &[&Item], screen: &Screen) -> Grid {
             grid.note(&format!("{text} [evidence {evidence}]"));
         }
     }
-    grid
+    Ok(grid)
 }
 
 /// What was done to an entity, what it did, and where others named it.
-fn life_grid(moments: &[Moment<'_>], screen: &Screen) -> Grid {
+fn life_grid(moments: &[Moment], screen: &Screen) -> Grid {
     let mut grid = Grid::new(vec![Column::new(screen.time_title()), Column::new("PART"), Column::new("CALLS").right()]);
     for moment in moments {
         let time = moment.time.map(|time| screen.time(time)).unwrap_or_default();

@@ -55,7 +55,7 @@ pub(crate) fn run(args: &FetchArgs) -> Result<Exit> {
             output.write_document(&document)?;
         }
         Format::Jsonl => output.write(|out| write_jsonl(out, &rows()))?,
-        Format::Csv => output.write_csv(&NAMES.map(str::to_owned), &rows())?,
+        Format::Csv => output.write_csv(&NAMES.map(str::to_owned), rows().into_iter().map(Ok))?,
     }
     messages.books(&fetched.ledger, "-v, or --format json");
     Ok(Exit::of(false, args.allow_problems || fetched.ledger.is_clean()))

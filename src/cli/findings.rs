@@ -95,10 +95,10 @@ impl Found {
                 if let Some(RuleTable { rows, .. }) = self.only_table()
                     && let Some(first) = rows.first()
                 {
-                    return output.write_csv(&first.keys().cloned().collect::<Vec<_>>(), rows);
+                    return output.write_csv(&first.keys().cloned().collect::<Vec<_>>(), rows.iter().map(Ok));
                 }
                 let names: Vec<String> = FINDINGS.fields.iter().map(|field| field.name.to_owned()).collect();
-                output.write_csv(&names, &rows(findings))
+                output.write_csv(&names, rows(findings).into_iter().map(Ok))
             }
         }
     }

@@ -23,12 +23,12 @@ use trailsift::time::EventTime;
 
 use super::args::{InvestigateArgs, LogArgs};
 use super::case_folder::CaseFolder;
-use super::drift;
+use super::drift::{self, write_items};
 use super::evidence::Pieces;
 use super::exit::Exit;
 use super::findings::{self, Found};
 use super::keys::Keys;
-use super::output::{check_target, jsonl_bytes, write_file};
+use super::output::{check_target, jsonl_bytes, write_file, written_bytes};
 use super::session::Session;
 use super::snapshots::ComparedFile;
 use super::summary::Summary;
@@ -73,7 +73,7 @@ pub(crate) fn run(args: &InvestigateArgs) -> Result<Exit> {
     let all = case.detect(&catalog)?;
     display.stage("replaying identities");
     let replay = case.replay()?;
-    let items = DriftItems::new(&case, &replay.drift.items, &|_| true).iter().collect::<Result<Vec<_>, _>>()?;
+    let items = DriftItems::new(&case, &replay.drift.items, &|_| true);
     display.stage("writing the case");
     let evidence = Pieces::of(&all.findings);
     let problems = problems(&case.ledger);
@@ -82,7 +82,12 @@ pub(crate) fn run(args: &InvestigateArgs) -> Result<Exit> {
     let integrity = verification.into_iter().collect::<Vec<_>>();
     let lines = jsonl_bytes(&all.findings) + jsonl_bytes(&all.suppressed) + evidence.bytes(&case.ledger) + jsonl_bytes(&problems);
     folder.need(
-        lines + jsonl_bytes(&items) + jsonl_bytes(&integrity) + jsonl_bytes(&all.seen) + PAGE_BYTES + PRETTY * jsonl_bytes(&[&manifest]),
+        lines
+            + written_bytes(|out| write_items(out, items))
+            + jsonl_bytes(&integrity)
+            + jsonl_bytes(&all.seen)
+            + PAGE_BYTES
+            + PRETTY * jsonl_bytes(&[&manifest]),
     )?;
     folder.note_files(EVENTS)?;
     folder.write_lines("findings.jsonl", &all.findings)?;
@@ -94,7 +99,7 @@ pub(crate) fn run(args: &InvestigateArgs) -> Result<Exit> {
         Ok(())
     })?;
     folder.write_lines("problems.jsonl", &problems)?;
-    folder.write_lines("drift.jsonl", &items)?;
+    folder.write("drift.jsonl", |out| write_items(out, items))?;
     folder.write_by("iam_changes.parquet", |path| query::write_state(&case.change_table()?, path))?;
     folder.write_lines(SEEN_FILE, &all.seen)?;
     if !integrity.is_empty() {

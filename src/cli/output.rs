@@ -1,5 +1,6 @@
 //! The answer: its form, where it goes, and writing it whole or not at all.
 
+use std::borrow::Borrow;
 use std::env;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, IsTerminal as _, Write};
@@ -81,7 +82,11 @@ impl Output {
     }
 
     /// Writes rows as CSV.
-    pub(crate) fn write_csv(&self, names: &[String], rows: &[Map<String, Value>]) -> Result<()> {
+    pub(crate) fn write_csv<R: Borrow<Map<String, Value>>>(
+        &self,
+        names: &[String],
+        rows: impl IntoIterator<Item = Result<R, Error>>,
+    ) -> Result<()> {
         let terminal = self.is_terminal();
         self.write(|out| write_csv(out, names, rows, terminal))
     }
@@ -137,6 +142,11 @@ pub(crate) fn sibling(path: &Path, purpose: &str) -> Option<PathBuf> {
 
 /// How many bytes [`write_jsonl`] writes.
 pub(crate) fn jsonl_bytes<T: Serialize>(values: &[T]) -> u64 {
+    written_bytes(|out| write_jsonl(out, values))
+}
+
+/// How many bytes are written; as many as there are until an error.
+pub(crate) fn written_bytes(fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> u64 {
     struct Counter(u64);
     impl Write for Counter {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -148,7 +158,7 @@ pub(crate) fn jsonl_bytes<T: Serialize>(values: &[T]) -> u64 {
         }
     }
     let mut counter = Counter(0);
-    let _ = write_jsonl(&mut counter, values);
+    let _ = fill(&mut counter);
     counter.0
 }
 
@@ -258,12 +268,18 @@ pub(crate) fn write_jsonl<T: Serialize>(out: &mut dyn Write, values: &[T]) -> io
 }
 
 /// Writes rows under a line of names; lists and objects as their JSON text, null as nothing.
-fn write_csv(out: &mut dyn Write, names: &[String], rows: &[Map<String, Value>], terminal: bool) -> io::Result<()> {
+fn write_csv<R: Borrow<Map<String, Value>>>(
+    out: &mut dyn Write,
+    names: &[String],
+    rows: impl IntoIterator<Item = Result<R, Error>>,
+    terminal: bool,
+) -> io::Result<()> {
     let shown = |text: String| if terminal { escape(&text).into_owned() } else { text };
     let mut csv = csv::Writer::from_writer(out);
     csv.write_record(names.iter().map(|name| shown(guarded(name.clone())))).map_err(csv_cause)?;
     for row in rows {
-        let cell = |name: &String| shown(row.get(name).map(csv_cell).unwrap_or_default());
+        let row = row.map_err(io::Error::other)?;
+        let cell = |name: &String| shown(row.borrow().get(name).map(csv_cell).unwrap_or_default());
         csv.write_record(names.iter().map(cell)).map_err(csv_cause)?;
     }
     csv.flush()
@@ -308,12 +324,12 @@ mod tests {
         let row = json!({"a": "=1+1", "b": "@x", "c": -5, "d": null, "e": ["x"], "f": "+\"q\"", "=g": "\tx"});
         let rows = [row.as_object().expect("an object").clone()];
         let names: Vec<String> = rows[0].keys().cloned().collect();
-        assert_eq!(written(|out| write_csv(out, &names, &[], false)), "a,b,c,d,e,f,'=g\n");
+        assert_eq!(written(|out| write_csv(out, &names, Vec::<Result<Map<_, _>, _>>::new(), false)), "a,b,c,d,e,f,'=g\n");
         assert_eq!(
-            written(|out| write_csv(out, &names, &rows, false)),
+            written(|out| write_csv(out, &names, rows.iter().map(Ok), false)),
             "a,b,c,d,e,f,'=g\n'=1+1,'@x,-5,,\"[\"\"x\"\"]\",\"'+\"\"q\"\"\",'\tx\n"
         );
-        assert!(written(|out| write_csv(out, &names, &rows, true)).ends_with(",'\\u{9}x\n"));
+        assert!(written(|out| write_csv(out, &names, rows.iter().map(Ok), true)).ends_with(",'\\u{9}x\n"));
     }
 
     #[test]

@@ -133,7 +133,7 @@ fn write(output: &Output, rows: &[Map<String, Value>], grid: &Grid, last: Option
         Format::Jsonl => output.write(|out| write_jsonl(out, rows)),
         Format::Csv => {
             let names = rows.first().map_or_else(|| LISTED.map(str::to_owned).to_vec(), |row| row.keys().cloned().collect());
-            output.write_csv(&names, rows)
+            output.write_csv(&names, rows.iter().map(Ok))
         }
         Format::Table => {
             let screen = output.screen();

@@ -97,6 +97,11 @@ impl Grid {
         Self { columns, rows: Vec::new() }
     }
 
+    /// How many rows it has.
+    pub(crate) const fn len(&self) -> usize {
+        self.rows.len()
+    }
+
     /// Adds a row; an empty cell is shown as `-`.
     pub(crate) fn row<S: AsRef<str>>(&mut self, cells: impl IntoIterator<Item = S>) -> &mut Self {
         let shown = |cell: S| match escape(cell.as_ref()) {

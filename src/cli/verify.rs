@@ -51,7 +51,7 @@ pub(crate) fn run(args: &VerifyArgs) -> Result<Exit> {
         }
         Format::Json => output.write_document(&report::json::verify(&verified))?,
         Format::Jsonl => output.write(|out| write_jsonl(out, &rows(args, &verified.verification)))?,
-        Format::Csv => output.write_csv(&NAMES.map(str::to_owned), &rows(args, &verified.verification))?,
+        Format::Csv => output.write_csv(&NAMES.map(str::to_owned), rows(args, &verified.verification).into_iter().map(Ok))?,
     }
     messages.books(&verified.ledger, "-v, or --format json");
     Ok(exit(args, &verified, messages))

@@ -37,9 +37,8 @@ pub fn detect<'d>(case: &Case, detections: &'d Detections) -> impl Serialize + u
 /// # Errors
 /// Those of reading events.
 pub fn drift<'d>(replay: &'d Replay, items: DriftItems<'d>, entities: &[String]) -> Result<impl Serialize + use<'d>, Error> {
-    let all = if entities.is_empty() { Vec::new() } else { replay.drift.items.all()? };
     let life = |entity: &String| {
-        let moments: Value = life(&all, &replay.events, entity)?.iter().map(Moment::to_json).collect();
+        let moments: Value = life(&replay.drift.items, &replay.events, entity)?.iter().map(Moment::to_json).collect();
         Ok(json!({"entity": entity, "moments": moments}))
     };
     let lives = entities.iter().map(life).collect::<Result<_, Error>>()?;

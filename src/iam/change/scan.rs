@@ -51,7 +51,8 @@ pub fn iam_events(frame: &EventFrame, later: &[Snapshot]) -> Result<Scanned, Err
         frame.fold(&columns(), BTreeMap::new(), |_, batch| Ok(sought.in_batch(&View::new(batch)?)), add_first)?
     };
     // A call may be found for more than one reason.
-    let others = sightings.into_values().chain(witnesses.into_values()).filter(|event| !is_replayed(event));
+    let is_taken = |event: &IamEvent| is_replayed((&event.event_source, &event.event_name), event.request_parameters.as_deref(), is_wanted);
+    let others = sightings.into_values().chain(witnesses.into_values()).filter(|event| !is_taken(event));
     for event in others.map(|event| (event.place.clone(), event)).collect::<BTreeMap<_, _>>().values() {
         events.push(event)?;
     }
@@ -59,10 +60,9 @@ pub fn iam_events(frame: &EventFrame, later: &[Snapshot]) -> Result<Scanned, Err
     Ok(Scanned { events, untimed })
 }
 
-/// Whether a call is taken for itself.
-fn is_replayed(event: &IamEvent) -> bool {
-    let call = (&*event.event_source, &*event.event_name);
-    is_wanted(call.0, call.1) && !is_mere_entry(call, event.request_parameters.as_deref())
+/// Whether a call is taken for itself: those of its source and name are wanted, and it is no mere entry.
+fn is_replayed<'c>(call: (&'c str, &'c str), request: Option<&str>, is_wanted: impl FnOnce(&'c str, &'c str) -> bool) -> bool {
+    is_wanted(call.0, call.1) && !is_mere_entry(call, request)
 }
 
 /// Whether a call only takes on a role or a session, as every tenth call of a log does, and gives it no tags. The first
@@ -130,9 +130,8 @@ impl Part {
         let mut first: HashMap<Identity<&str>, usize> = HashMap::new();
         for row in 0..view.rows {
             let call = (view.text(Column::EventSource, row).unwrap_or_default(), view.text(Column::EventName, row).unwrap_or_default());
-            if *wanted.entry(call).or_insert_with(|| is_wanted(call.0, call.1))
-                && !is_mere_entry(call, view.text(Column::RequestParameters, row))
-            {
+            let is_known = |source, name| *wanted.entry(call).or_insert_with(|| is_wanted(source, name));
+            if is_replayed(call, view.text(Column::RequestParameters, row), is_known) {
                 match view.event(row, &mut shared) {
                     Some(event) => part.events.push(event),
                     None => part.untimed += 1,

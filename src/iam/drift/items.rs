@@ -31,7 +31,8 @@ pub struct Items {
     callers: Once<Caller>,
     traits: Once<Traits>,
     counts: Counts,
-    endings: Endings,
+    /// What they lack as they were kept; `None` of items that lack nothing.
+    endings: Option<Endings>,
 }
 
 /// How many items of which sort there are.
@@ -104,7 +105,7 @@ impl Items {
 
     /// Gives them what each lacked until all were known.
     pub(super) fn ending(self, endings: Endings) -> Self {
-        Self { endings, ..self }
+        Self { endings: Some(endings), ..self }
     }
 
     /// How many of which sort there are.
@@ -248,7 +249,9 @@ impl Items {
             before,
             after,
         };
-        self.endings.finish(&mut item, place, stored.track);
+        if let Some(endings) = &self.endings {
+            endings.finish(&mut item, place, stored.track);
+        }
         Ok(item)
     }
 }
@@ -361,5 +364,102 @@ impl<'i> StoredMissing<'i> {
             certainty: self.certainty,
             gaps: self.gaps.into_owned(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::super::attribute::Value;
+    use super::*;
+
+    fn document(action: &str) -> Value {
+        Value::document(Some(&json!({"Statement": {"Effect": "Allow", "Action": action, "Resource": "*"}}).to_string()))
+    }
+
+    /// An item with something in each field.
+    fn full() -> Item {
+        let (before, after) = (document("s3:Get*"), document("iam:*"));
+        let (Value::Document(left), Value::Document(right)) = (&before, &after) else { panic!("they are documents") };
+        let time = |text: &str| EventTime::parse(text).expect("a time");
+        let text = |text: &str| Some(Arc::from(text));
+        Item {
+            entity: "arn:aws:iam::111122223333:user/bob".into(),
+            kind: Kind::InlinePolicyPut,
+            attribute: "inline_policies[p]".into(),
+            before: Written::Document(left.clone()),
+            after: Written::Document(right.clone()),
+            by: Some(Arc::new(Caller { actor_arn: text("arn"), region: text("eu-west-1"), mfa: Some(false), ..Caller::default() })),
+            event_id: text("event"),
+            risk: Risk::PrivilegeEscalation,
+            account: "111122223333".into(),
+            event_time: Some(time("2026-03-02T10:00:00.5Z")),
+            evidence: vec![
+                Evidence::Record { object: "a.json".into(), record_index: Some(7), event_id: "event".into() },
+                Evidence::Snapshot { file: "s.json".into(), pointer: "/UserDetailList/0".into() },
+            ],
+            confidence: vec![Doubt::PathAssumed, Doubt::Pending],
+            severity: Severity::High,
+            patterns: vec!["N03", "R14"],
+            net: Some(true),
+            reverted_by: text("reverting"),
+            caused_by: text("cause"),
+            confirmed_by: text("confirming"),
+            approved_by: text("CHG-1"),
+            near_miss: text("CHG-2"),
+            order: Ordering::Reordered,
+            statements: Documents::of(&before, &after),
+            missing: Some(Box::new(Missing {
+                window: (Some(time("2026-03-01T00:00:00Z")), time("2026-03-02T00:00:00Z")),
+                contradicts: text("said otherwise"),
+                certainty: Some(Certainty::ProvenGap),
+                gaps: vec!["a gap".to_owned()],
+            })),
+        }
+    }
+
+    #[test]
+    fn items_come_back_whole() {
+        let full = full();
+        let plain =
+            |before: Written, after: Written| Item::inferred("e".into(), "a".into(), Kind::TagChanged, "tags[k]".into(), before, after);
+        // What is compared need not be what is written: the value after a call may have become open.
+        let open = Item { after: json!("<ambiguous>").into(), ..full.clone() };
+        let of_one = Item { before: json!(null).into(), statements: Documents::of(&Value::Absent, &document("iam:*")), ..full.clone() };
+        let items = vec![
+            full,
+            plain(json!(null).into(), json!({"a": [1, -2, "\u{0}é", 0.5]}).into()),
+            plain(json!(true).into(), json!(false).into()),
+            open,
+            of_one,
+        ];
+        let kept = Items::of(items.clone()).expect("they fit in memory");
+        let read = kept.all().expect("nothing is read from a file");
+        assert_eq!(read, items);
+        // Equal documents may be written in several ways.
+        let written = |items: &[Item]| serde_json::to_string(items).expect("JSON");
+        assert_eq!(written(&read), written(&items));
+    }
+
+    #[test]
+    fn many_items_stay_in_their_order() {
+        let item = |number: usize| Item { event_id: Some(number.to_string().into()), ..full() };
+        let kept = Items::of((0..3 * AT_ONCE + 1).map(item)).expect("they fit in memory");
+        let ids: Vec<String> = kept.iter().filter_map(|item| Some(item.expect("it is read").event_id?.to_string())).collect();
+        assert_eq!(ids, (0..3 * AT_ONCE + 1).map(|number| number.to_string()).collect::<Vec<_>>());
+        assert_eq!((kept.len(), kept.is_empty(), Items::default().is_empty()), (ids.len(), false, true));
+    }
+
+    #[test]
+    fn items_are_counted_by_their_kinds_and_changes_by_their_events() {
+        let item = |kind, id: &str| Item { kind, event_id: Some(id.into()), approved_by: None, ..full() };
+        let approved = Item { approved_by: Some("CHG-1".into()), ..item(Kind::TagChanged, "b") };
+        let elsewhere = Item { account: "444455556666".into(), ..item(Kind::TagChanged, "b") };
+        let items = [item(Kind::UserCreated, "a"), item(Kind::VersionGap, "z"), item(Kind::TagChanged, "a"), approved, elsewhere];
+        let kept = Items::of(items).expect("they fit in memory");
+        let counts = kept.counts();
+        assert_eq!((counts.changes(), counts.contradictions(), counts.approved, counts.events), (4, 1, 1, 3));
+        assert_eq!(counts.of(|kind| kind == Kind::TagChanged), 3);
     }
 }

@@ -191,16 +191,7 @@ pub(super) struct Schedule<'e> {
 
 impl<'e> Schedule<'e> {
     fn new(events: &'e IamEvents, order: &'e [usize], calls: Receiver<Read>) -> Self {
-        Self {
-            events,
-            order,
-            calls,
-            read: Map::default(),
-            unread: 0,
-            is_done: vec![false; order.len()],
-            next: 0,
-            groups: VecDeque::new(),
-        }
+        Self { events, order, calls, read: Map::default(), unread: 0, is_done: vec![false; order.len()], next: 0, groups: VecDeque::new() }
     }
 
     /// The time of the first event of what comes next, before it is handed out.

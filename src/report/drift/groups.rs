@@ -2,57 +2,86 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use super::super::text::{count, number, short_principal, thousands};
+use super::super::text::{count, number, thousands};
 use super::notes::notes;
 use super::words::{change, mark};
-use crate::iam::drift::{Coverage, Drift, Item};
+use crate::error::Error;
+use crate::iam::drift::{Coverage, Drift, Item, Items};
+use crate::iam::kind::Kind;
 use crate::severity::Severity;
+use crate::time::EventTime;
 
 /// What changed of one entity.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Group<'d> {
+pub struct Group {
     /// The entity's printed key.
-    pub entity: &'d str,
+    pub entity: Arc<str>,
     /// The items, in the order of replay.
-    pub lines: Vec<Line<'d>>,
+    pub items: Vec<Glance>,
+}
+
+/// What is known of an item without reading it again.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Glance {
+    /// Where it stands among [`Items`].
+    pub place: usize,
+    /// Its kind.
+    pub kind: Kind,
+    /// How bad it is.
+    pub severity: Severity,
+    /// Whether it was approved.
+    pub is_approved: bool,
+    /// When.
+    pub time: Option<EventTime>,
 }
 
 /// One item below its entity. Texts of the log stand in it as they are: whoever shows it escapes it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Line<'d> {
-    /// The item.
-    pub item: &'d Item,
+pub struct Line {
     /// `+`, `-`, `~` or `!`.
     pub mark: &'static str,
     /// What changed.
     pub change: String,
-    /// Who did it; `None` of what was inferred.
-    pub by: Option<&'d str>,
     /// What has to be said beside it.
     pub notes: Vec<String>,
 }
 
-/// The items by entity: first what the log contradicts, then the worst, then by name. Each item is in one group.
-pub fn groups<'d>(items: impl IntoIterator<Item = &'d Item>) -> Vec<Group<'d>> {
-    let mut found: BTreeMap<&str, Vec<&Item>> = BTreeMap::new();
-    for item in items {
-        found.entry(&item.entity).or_default().push(item);
+/// The items by entity: first what the log contradicts, then the worst, then by name. Each item that is asked for is in
+/// one group.
+///
+/// # Errors
+/// Those of reading items.
+pub fn groups(items: &Items, is_asked: impl Fn(&Item) -> bool) -> Result<Vec<Group>, Error> {
+    let mut found: BTreeMap<Arc<str>, Vec<Glance>> = BTreeMap::new();
+    for (place, item) in items.iter().enumerate() {
+        let item = item?;
+        if is_asked(&item) {
+            found.entry(item.entity.clone()).or_default().push(Glance::of(place, &item));
+        }
     }
-    let mut groups: Vec<(&str, Vec<&Item>)> = found.into_iter().collect();
-    groups.sort_by_key(|(_, items)| Reverse(items.iter().map(|item| urgency(item)).max()));
-    let group = |(entity, items): (&'d str, Vec<&'d Item>)| Group { entity, lines: items.into_iter().map(Line::of).collect() };
-    groups.into_iter().map(group).collect()
+    let mut groups: Vec<Group> = found.into_iter().map(|(entity, items)| Group { entity, items }).collect();
+    groups.sort_by_key(|group| Reverse(group.items.iter().map(|item| item.urgency()).max()));
+    Ok(groups)
 }
 
-/// What comes first in a report: contradictions of the log, then what nobody approved, then the worst.
-pub(super) fn urgency(item: &Item) -> (bool, bool, Severity) {
-    (item.kind.is_contradiction(), item.approved_by.is_none(), item.severity)
+impl Glance {
+    fn of(place: usize, item: &Item) -> Self {
+        let is_approved = item.approved_by.is_some();
+        Self { place, kind: item.kind, severity: item.severity, is_approved, time: item.event_time }
+    }
+
+    /// What comes first in a report: contradictions of the log, then what nobody approved, then the worst.
+    const fn urgency(&self) -> (bool, bool, Severity) {
+        (self.kind.is_contradiction(), !self.is_approved, self.severity)
+    }
 }
 
-impl<'d> Line<'d> {
-    fn of(item: &'d Item) -> Self {
-        Self { item, mark: mark(item), change: change(item), by: item.actor_arn().map(|arn| short_principal(arn)), notes: notes(item) }
+impl Line {
+    /// That of an item.
+    pub fn of(item: &Item) -> Self {
+        Self { mark: mark(item), change: change(item), notes: notes(item) }
     }
 }
 
@@ -109,7 +138,6 @@ mod tests {
 
     use super::super::tests::{any_items, made, of_items};
     use super::*;
-    use crate::iam::kind::Kind;
 
     #[test]
     fn contradictions_come_first_and_then_the_worst() {
@@ -127,7 +155,8 @@ mod tests {
             named(Kind::UnexplainedChange, "log", Severity::Medium),
             named(Kind::UserCreated, "calm", Severity::Info),
         ];
-        let order: Vec<_> = groups(&items).iter().map(|group| (group.entity, group.lines.len())).collect();
+        let groups = groups(&Items::of(items).expect("they are kept"), |_| true).expect("they are read");
+        let order: Vec<_> = groups.iter().map(|group| (&*group.entity, group.items.len())).collect();
         assert_eq!(order, [("log", 1), ("bad", 1), ("calm", 2), ("approved", 1)]);
     }
 
@@ -151,9 +180,13 @@ mod tests {
     proptest! {
         #[test]
         fn no_item_is_lost(items in any_items()) {
-            let groups = groups(&items);
-            prop_assert_eq!(groups.iter().map(|group| group.lines.len()).sum::<usize>(), items.len());
-            prop_assert!(groups.iter().all(|group| group.lines.iter().all(|line| *line.item.entity == *group.entity)));
+            let kept = Items::of(items.clone()).expect("they are kept");
+            let groups = groups(&kept, |item| item.severity > Severity::Info).expect("they are read");
+            prop_assert_eq!(groups.iter().map(|group| group.items.len()).sum::<usize>(), items.iter().filter(|item| item.severity > Severity::Info).count());
+            for (group, glance) in groups.iter().flat_map(|group| group.items.iter().map(move |item| (group, item))) {
+                let item = kept.get(glance.place).expect("it is read").expect("there is one");
+                prop_assert_eq!((&item.entity, item.kind, item.severity), (&group.entity, glance.kind, glance.severity));
+            }
         }
     }
 }

@@ -45,16 +45,16 @@ pub struct Lane {
 }
 
 /// The lanes of groups, which come in their order; `None` where there are no columns or no groups.
-pub(super) fn lanes(activity: &Activity, groups: &[&Group<'_>]) -> Option<Lanes> {
+pub(super) fn lanes(activity: &Activity, groups: &[&Group]) -> Option<Lanes> {
     let start = activity.buckets.first()?.start.epoch().div_euclid(activity.seconds);
     let all = number(activity.buckets.len()).max(1);
     let x = |place: u64| LEFT + PLOT * place / all;
     let mut outside = 0;
-    let mut lane = |(row, group): (u64, &&Group<'_>)| {
+    let mut lane = |(row, group): (u64, &&Group)| {
         let y = row * LANE;
         let mut found: BTreeMap<u64, (Severity, u64)> = BTreeMap::new();
-        for item in group.lines.iter().map(|line| line.item) {
-            let column = item.event_time.map(|time| time.epoch().div_euclid(activity.seconds) - start);
+        for item in &group.items {
+            let column = item.time.map(|time| time.epoch().div_euclid(activity.seconds) - start);
             match column.and_then(|column| u64::try_from(column).ok()).filter(|column| *column < all) {
                 Some(column) => {
                     let (worst, count) = found.entry(column).or_insert((Severity::Info, 0));
@@ -69,8 +69,8 @@ pub(super) fn lanes(activity: &Activity, groups: &[&Group<'_>]) -> Option<Lanes>
             Some(Mark { severity, x: Tenths(middle.saturating_sub(MARK / 2)), y: Tenths(y + NAME), count: Count(count), label })
         };
         Lane {
-            label: Text::new(short_principal(group.entity)),
-            title: Text::new(group.entity),
+            label: Text::new(short_principal(&group.entity)),
+            title: Text::new(&group.entity),
             text_y: Tenths(y + NAME - 40),
             line_y: Tenths(y + NAME + MARK / 2),
             marks: found.into_iter().filter_map(mark).collect(),
@@ -106,7 +106,7 @@ mod tests {
     use super::super::groups::groups;
     use super::super::tests::made;
     use super::*;
-    use crate::iam::drift::Item;
+    use crate::iam::drift::{Item, Items};
     use crate::iam::kind::Kind;
     use crate::time::EventTime;
 
@@ -128,6 +128,10 @@ mod tests {
         item
     }
 
+    fn grouped(items: Vec<Item>) -> Vec<Group> {
+        groups(&Items::of(items).expect("they are kept"), |_| true).expect("they are read")
+    }
+
     #[test]
     fn every_item_has_a_mark_or_is_counted() {
         let items = [
@@ -138,7 +142,7 @@ mod tests {
             at(Some("08:59:59"), "b", Severity::Info),
             at(None, "b", Severity::Info),
         ];
-        let groups = groups(&items);
+        let groups = grouped(items.to_vec());
         let lanes = lanes(&activity(), &groups.iter().collect::<Vec<_>>()).expect("lanes");
         let seen: Vec<_> = lanes
             .lanes
@@ -153,7 +157,7 @@ mod tests {
     #[test]
     fn without_columns_there_are_no_lanes() {
         let empty = Activity { buckets: Vec::new(), ..activity() };
-        assert!(lanes(&empty, &groups(&[at(None, "a", Severity::Low)]).iter().collect::<Vec<_>>()).is_none());
+        assert!(lanes(&empty, &grouped(vec![at(None, "a", Severity::Low)]).iter().collect::<Vec<_>>()).is_none());
         assert!(lanes(&activity(), &[]).is_none());
     }
 }

@@ -9,7 +9,7 @@ use super::super::text::{count, number};
 use super::notes::notes;
 use super::words::{key, mark, sentence};
 use crate::error::Error;
-use crate::iam::drift::{Documents, Item};
+use crate::iam::drift::{Documents, Item, Items};
 use crate::iam::entity::EntityRef;
 use crate::iam::event::IamEvent;
 use crate::iam::events::IamEvents;
@@ -18,7 +18,7 @@ use crate::time::EventTime;
 
 /// One line of a life. Texts of the log stand in it as they are: whoever shows it escapes it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Moment<'d> {
+pub struct Moment {
     /// When.
     pub time: Option<EventTime>,
     /// What part the entity has in it.
@@ -30,7 +30,7 @@ pub struct Moment<'d> {
     /// What has to be said beside it.
     pub notes: Vec<String>,
     /// The item; `None` of calls that changed nothing.
-    pub item: Option<&'d Item>,
+    pub item: Option<Item>,
     /// The first event.
     pub event_id: Option<Arc<str>>,
     /// How many calls it stands for.
@@ -64,7 +64,7 @@ impl Part {
     }
 }
 
-impl Moment<'_> {
+impl Moment {
     /// The line as JSON; an item has its own form beside it.
     pub fn to_json(&self) -> Json {
         json!({
@@ -86,26 +86,29 @@ impl Moment<'_> {
 ///
 /// # Errors
 /// Those of reading events.
-pub fn life<'d>(items: &'d [Item], events: &IamEvents, entity: &str) -> Result<Vec<Moment<'d>>, Error> {
-    let names = Names::of(items, entity);
-    let of_item = |(place, item): (usize, &'d Item)| Some(moment(item, names.part(place, item)?));
-    let mut moments: Vec<Moment<'d>> = items.iter().enumerate().filter_map(of_item).collect();
+pub fn life(items: &Items, events: &IamEvents, entity: &str) -> Result<Vec<Moment>, Error> {
+    let names = Names::of(items, entity)?;
+    let mut moments = Vec::new();
+    for (place, item) in items.iter().enumerate() {
+        let item = item?;
+        moments.extend(names.part(place, &item).map(|part| moment(item, part)));
+    }
     moments.extend(calls(events, &moments, &names)?);
     moments.sort_by_key(|moment| (moment.time.is_none(), moment.time));
     Ok(moments)
 }
 
-fn moment(item: &Item, part: Part) -> Moment<'_> {
+fn moment(item: Item, part: Part) -> Moment {
     Moment {
         time: item.event_time,
         part,
-        mark: mark(item),
-        text: sentence(item),
-        notes: notes(item),
-        item: Some(item),
+        mark: mark(&item),
+        text: sentence(&item),
+        notes: notes(&item),
         event_id: item.event_id.clone(),
         calls: 1,
         until: item.event_time,
+        item: Some(item),
     }
 }
 
@@ -118,25 +121,28 @@ struct Names {
 }
 
 impl Names {
-    fn of(items: &[Item], entity: &str) -> Self {
+    fn of(items: &Items, entity: &str) -> Result<Self, Error> {
         let mut names = Self { later: vec![(entity.to_owned(), 0)], former: Vec::new() };
-        let renames: Vec<(usize, &Item, String)> =
-            items.iter().enumerate().filter_map(|(place, item)| Some((place, item, former_name(item)?))).collect();
+        let mut renames = Vec::new();
+        for (place, item) in items.iter().enumerate() {
+            let item = item?;
+            renames.extend(former_name(&item).map(|former| (place, item.entity, former)));
+        }
         let mut now = entity.to_owned();
-        for (place, item, former) in &renames {
+        for (place, renamed, former) in &renames {
             if same(former, &now) {
-                now = item.entity.to_string();
+                now = renamed.to_string();
                 names.later.push((now.clone(), *place));
             }
         }
         let mut then = entity.to_owned();
-        for (place, item, former) in renames.iter().rev() {
-            if same(&item.entity, &then) {
+        for (place, renamed, former) in renames.iter().rev() {
+            if same(renamed, &then) {
                 then.clone_from(former);
                 names.former.push((then.clone(), *place));
             }
         }
-        names
+        Ok(names)
     }
 
     /// Whether a name was the entity's at that place.
@@ -211,7 +217,7 @@ fn same(left: &str, right: &str) -> bool {
 }
 
 /// The calls of an entity that no item tells of, in the order of time.
-fn calls(events: &IamEvents, told: &[Moment<'_>], names: &Names) -> Result<Vec<Moment<'static>>, Error> {
+fn calls(events: &IamEvents, told: &[Moment], names: &Names) -> Result<Vec<Moment>, Error> {
     let told: BTreeSet<&str> = told.iter().filter_map(|moment| moment.event_id.as_deref()).collect();
     // Without items in between, a name is the entity's if it ever was.
     let ever = |name: &str| names.later.iter().chain(&names.former).any(|(known, _)| same(known, name));
@@ -225,7 +231,7 @@ fn calls(events: &IamEvents, told: &[Moment<'_>], names: &Names) -> Result<Vec<M
     Ok(own.chunk_by(alike).filter_map(called).collect())
 }
 
-fn called(run: &[IamEvent]) -> Option<Moment<'static>> {
+fn called(run: &[IamEvent]) -> Option<Moment> {
     let (first, last) = (run.first()?, run.last()?);
     let calls = number(run.len());
     let times = if calls == 1 { String::new() } else { format!(", {}", count(calls, "time")) };
@@ -256,7 +262,7 @@ mod tests {
     const BOB: &str = "arn:aws:iam::111122223333:user/bob";
 
     fn lines(items: &[Item], events: &[IamEvent], entity: &str) -> String {
-        let line = |moment: &Moment<'_>| {
+        let line = |moment: &Moment| {
             format!(
                 "{} {} {} {}",
                 moment.time.map(|time| time.to_string()).unwrap_or_default(),
@@ -265,7 +271,12 @@ mod tests {
                 moment.text
             )
         };
-        life(items, &kept(events), entity).expect("events are read").iter().map(line).collect::<Vec<_>>().join("\n")
+        life(&Items::of(items.to_vec()).expect("they are kept"), &kept(events), entity)
+            .expect("events are read")
+            .iter()
+            .map(line)
+            .collect::<Vec<_>>()
+            .join("\n")
     }
 
     fn kept(events: &[IamEvent]) -> IamEvents {
@@ -344,8 +355,9 @@ mod tests {
             at(made(Kind::TagChanged, "tags[a]", json!(null), json!("b")), "13:00:00", &named("new")),
         ];
         let times = |name: &str| {
-            let life = life(&items, &kept(&[]), &named(name)).expect("there are no events to read");
-            let hour = |moment: &Moment<'_>| moment.time.map(|time| time.to_string().get(11..13).unwrap_or_default().to_owned());
+            let life =
+                life(&Items::of(items.to_vec()).expect("they are kept"), &kept(&[]), &named(name)).expect("there are no events to read");
+            let hour = |moment: &Moment| moment.time.map(|time| time.to_string().get(11..13).unwrap_or_default().to_owned());
             life.iter().map(|moment| hour(moment).unwrap_or_default() + moment.mark).collect::<Vec<_>>()
         };
         assert_eq!(times("new"), ["10+", "11~", "12~", "13+"]);
@@ -355,7 +367,11 @@ mod tests {
     #[test]
     fn json_has_the_item_beside_the_words() {
         let items = [at(made(Kind::UserCreated, "exists", json!(false), json!(true)), "10:00:00", BOB)];
-        let json = life(&items, &kept(&[]), BOB).expect("there are no events to read").first().map(Moment::to_json).expect("a moment");
+        let json = life(&Items::of(items.to_vec()).expect("they are kept"), &kept(&[]), BOB)
+            .expect("there are no events to read")
+            .first()
+            .map(Moment::to_json)
+            .expect("a moment");
         assert_eq!((&json["part"], &json["text"]), (&json!("changed"), &json!("user/mallory created user/bob")));
         assert_eq!(json["item"]["kind"], json!("user_created"));
     }

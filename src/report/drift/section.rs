@@ -6,14 +6,14 @@ use std::collections::BTreeMap;
 
 use super::super::model::{Activity, Count, Text, Time};
 use super::super::text::number;
-use super::groups::{Group, groups, headline};
+use super::groups::{Glance, Group, groups, headline};
 use super::lanes::{Lanes, lanes};
 use super::notes::{Explanation, evidence, explanations, notes, pattern_words};
 use super::picture::Picture;
 use super::sides::{Line, Room, sides};
 use super::words::{change, mark, sentence};
 use crate::error::Error;
-use crate::iam::drift::{Drift, Gap, Item, Launch};
+use crate::iam::drift::{Drift, Gap, Item, Items, Launch};
 use crate::iam::graph::Graph;
 use crate::severity::Severity;
 
@@ -159,30 +159,29 @@ impl DriftSection {
     /// Those of reading items.
     pub fn new(sources: &DriftSources<'_>, activity: &Activity) -> Result<Self, Error> {
         let DriftSources { drift, gaps, graph } = *sources;
-        let items = drift.items.all()?;
-        let mut lists = Lists::of(&items);
-        lists.changes.sort_by_key(|item| Reverse(item.severity));
-        lists.contradictions.sort_by_key(|item| Reverse(item.severity));
-        let groups = groups(&items);
-        let told: Vec<&Group<'_>> =
-            groups.iter().filter(|group| group.lines.iter().any(|line| line.item.severity > Severity::Info)).collect();
+        let groups = groups(&drift.items, |_| true)?;
+        let lists = Lists::of(&groups);
+        let told: Vec<&Group> = groups.iter().filter(|group| group.items.iter().any(|item| item.severity > Severity::Info)).collect();
+        let read = |glance: &&Glance| drift.items.get(glance.place).transpose();
+        let items = |list: &[&Glance]| list.iter().take(SHOWN_ITEMS).filter_map(read).collect::<Result<Vec<_>, _>>();
+        let changes = |list: &[&Glance]| Ok::<_, Error>(items(list)?.iter().map(changed).collect());
         let mut room = Room::new(ALL_VALUE_BYTES);
         Ok(Self {
             lines: headline(drift).iter().map(|line| Text::whole(line)).collect(),
             gaps: gaps.iter().take(SHOWN_OTHERS).map(gap).collect(),
             more_gaps: Count::beyond(gaps.len(), SHOWN_OTHERS),
-            contradictions: lists.contradictions.iter().take(SHOWN_ITEMS).map(|item| contradiction(item)).collect(),
+            contradictions: items(&lists.contradictions)?.iter().map(contradiction).collect(),
             more_contradictions: Count::beyond(lists.contradictions.len(), SHOWN_ITEMS),
-            changes: lists.changes.iter().take(SHOWN_ITEMS).map(|item| changed(item)).collect(),
+            changes: changes(&lists.changes)?,
             more_changes: Count::beyond(lists.changes.len(), SHOWN_ITEMS),
-            approved: lists.approved.iter().take(SHOWN_ITEMS).map(|item| changed(item)).collect(),
+            approved: changes(&lists.approved)?,
             more_approved: Count::beyond(lists.approved.len(), SHOWN_ITEMS),
             infos: lists.infos.into_iter().map(|(kind, count)| (kind, Count(count))).collect(),
             not_observed: drift.approved_not_observed.iter().take(SHOWN_OTHERS).map(|change| Text::new(change)).collect(),
             more_not_observed: Count::beyond(drift.approved_not_observed.len(), SHOWN_OTHERS),
             launches: drift.launches.iter().take(SHOWN_OTHERS).map(launch).collect(),
             more_launches: Count::beyond(drift.launches.len(), SHOWN_OTHERS),
-            entities: told.iter().take(SHOWN_ENTITIES).map(|group| entity(group, &mut room)).collect(),
+            entities: told.iter().take(SHOWN_ENTITIES).map(|group| entity(group, &drift.items, &mut room)).collect::<Result<_, _>>()?,
             more_entities: Count::beyond(told.len(), SHOWN_ENTITIES),
             lanes: lanes(activity, &told),
             picture: graph.map(Picture::of),
@@ -197,20 +196,20 @@ impl DriftSection {
 
 /// The items, each in one list.
 #[derive(Default)]
-struct Lists<'d> {
-    contradictions: Vec<&'d Item>,
-    changes: Vec<&'d Item>,
-    approved: Vec<&'d Item>,
+struct Lists<'g> {
+    contradictions: Vec<&'g Glance>,
+    changes: Vec<&'g Glance>,
+    approved: Vec<&'g Glance>,
     infos: BTreeMap<&'static str, u64>,
 }
 
-impl<'d> Lists<'d> {
-    fn of(items: &'d [Item]) -> Self {
+impl<'g> Lists<'g> {
+    fn of(groups: &'g [Group]) -> Self {
         let mut lists = Self::default();
-        for item in items {
+        for item in groups.iter().flat_map(|group| &group.items) {
             if item.kind.is_contradiction() {
                 lists.contradictions.push(item);
-            } else if item.approved_by.is_some() {
+            } else if item.is_approved {
                 lists.approved.push(item);
             } else if item.severity > Severity::Info {
                 lists.changes.push(item);
@@ -218,6 +217,9 @@ impl<'d> Lists<'d> {
                 *lists.infos.entry(item.kind.name()).or_default() += 1;
             }
         }
+        lists.contradictions.sort_by_key(|item| (Reverse(item.severity), item.place));
+        lists.changes.sort_by_key(|item| (Reverse(item.severity), item.place));
+        lists.approved.sort_by_key(|item| item.place);
         lists
     }
 }
@@ -266,18 +268,20 @@ fn launch(launch: &Launch) -> LaunchRow {
     }
 }
 
-fn entity(group: &Group<'_>, room: &mut Room) -> EntityRow {
-    let step = |item: &Item, room: &mut Room| {
-        let [before, after] = sides(item, room);
-        StepRow { time: item.event_time.map(Time), mark: mark(item), change: Text::new(&change(item)), before, after }
-    };
-    EntityRow {
-        entity: Text::new(group.entity),
-        worst: group.lines.iter().map(|line| line.item.severity).max().unwrap_or(Severity::Info),
-        items: Count(number(group.lines.len())),
-        steps: group.lines.iter().take(SHOWN_STEPS).map(|line| step(line.item, room)).collect(),
-        more_steps: Count::beyond(group.lines.len(), SHOWN_STEPS),
+fn entity(group: &Group, items: &Items, room: &mut Room) -> Result<EntityRow, Error> {
+    let mut steps = Vec::new();
+    for glance in group.items.iter().take(SHOWN_STEPS) {
+        let Some(item) = items.get(glance.place)? else { continue };
+        let [before, after] = sides(&item, room);
+        steps.push(StepRow { time: item.event_time.map(Time), mark: mark(&item), change: Text::new(&change(&item)), before, after });
     }
+    Ok(EntityRow {
+        entity: Text::new(&group.entity),
+        worst: group.items.iter().map(|item| item.severity).max().unwrap_or(Severity::Info),
+        items: Count(number(group.items.len())),
+        steps,
+        more_steps: Count::beyond(group.items.len(), SHOWN_STEPS),
+    })
 }
 
 fn looked_up(item: &Item) -> Vec<Text> {
