@@ -9,10 +9,10 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use trailsift::Error;
 use trailsift::case::{EVENTS, MANIFEST, SCHEMA};
-use trailsift::source::{Source, sha256_hex};
+use trailsift::source::Source;
 use trailsift::time::EventTime;
 
-use super::output::{fill_file, sibling, write_jsonl};
+use super::output::{fill_file, read_back, sibling, write_jsonl};
 use super::{leftovers, space};
 
 /// A case folder that is being written by this process alone.
@@ -152,9 +152,9 @@ impl CaseFolder {
         let mut files: Vec<PathBuf> = entries.into_iter().map(|entry| entry.path()).collect();
         files.sort();
         let note = |file: &PathBuf| {
-            let bytes = fs::read(file)?;
+            let written = read_back(file)?;
             let name = format!("{name}/{}", file.file_name().unwrap_or_default().to_string_lossy());
-            Ok(json!({"name": name, "sha256": sha256_hex(&bytes), "bytes": bytes.len()}))
+            Ok(json!({"name": name, "sha256": written.sha256, "bytes": written.bytes}))
         };
         let noted = files.par_iter().map(note).collect::<io::Result<Vec<Value>>>().map_err(failed)?;
         self.outputs.extend(noted);
@@ -183,8 +183,8 @@ impl CaseFolder {
     pub(crate) fn write_by(&mut self, name: &str, fill: impl FnOnce(&Path) -> Result<(), Error>) -> Result<(), Error> {
         let path = self.temporary.as_deref().unwrap_or(&self.path).join(name);
         fill(&path)?;
-        let bytes = fs::read(&path).map_err(|cause| Error::io("read", &path, cause))?;
-        self.outputs.push(json!({"name": name, "sha256": sha256_hex(&bytes), "bytes": bytes.len()}));
+        let written = read_back(&path).map_err(|cause| Error::io("read", &path, cause))?;
+        self.outputs.push(json!({"name": name, "sha256": written.sha256, "bytes": written.bytes}));
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 use std::borrow::Borrow;
 use std::env;
 use std::fs::{self, File};
-use std::io::{self, BufWriter, IsTerminal as _, Write};
+use std::io::{self, BufWriter, IsTerminal as _, Read as _, Write};
 use std::path::{Path, PathBuf};
 
 use anstream::{AutoStream, ColorChoice};
@@ -190,6 +190,20 @@ pub(crate) fn fill_file(file: File, content: impl FnOnce(&mut dyn Write) -> io::
         return Err(io::Error::new(cause.kind(), format!("{text}; {} are needed", count(sink.bytes, "byte"))));
     }
     Ok(Written { bytes: sink.bytes, sha256: hex(sink.hash.finish().as_ref()) })
+}
+
+/// What a file has in it that something else wrote.
+pub(crate) fn read_back(path: &Path) -> io::Result<Written> {
+    let mut file = File::open(path)?;
+    let (mut buffer, mut bytes, mut hash) = (vec![0; 1 << 16], 0, Context::new(&SHA256));
+    loop {
+        let length = file.read(&mut buffer)?;
+        if length == 0 {
+            return Ok(Written { bytes, sha256: hex(hash.finish().as_ref()) });
+        }
+        hash.update(buffer.get(..length).unwrap_or_default());
+        bytes += super::text::number(length);
+    }
 }
 
 /// A file that is hashed on its way out; once the disk is full, what else comes is only counted.
