@@ -66,9 +66,6 @@ pub(crate) const ORIGIN: [Column; 3] = [Column::OriginVerdict, Column::OriginEve
 /// What the digests say.
 pub(crate) const INTEGRITY: [Column; 1] = [Column::FileIntegrity];
 
-/// How many batches are gone through before their answers are added, for each thread.
-pub(super) const WAITING: usize = 4;
-
 impl EventFrame {
     /// The events of those batches, whose late columns are kept where `store` says.
     pub fn new(batches: Vec<Held>, store: Arc<Store>) -> Self {
@@ -141,8 +138,7 @@ impl EventFrame {
 
     /// All that `add` makes of `start` and what `each` yields of every batch, in the order of the batches.
     ///
-    /// Unlike [`map`](Self::map) it holds a few answers at a time, so that those may be large where much of
-    /// one is known from others.
+    /// Unlike [`map`](Self::map) it holds an answer a thread at a time, so that those may be large, and hold the batch.
     ///
     /// # Shape
     /// That of [`map`](Self::map).
@@ -158,9 +154,9 @@ impl EventFrame {
     ) -> Result<A, Error> {
         let columns = once(columns);
         let mut all = start;
-        let waiting = rayon::current_num_threads() * WAITING;
-        for start in (0..self.slots.len()).step_by(waiting) {
-            let count = waiting.min(self.slots.len() - start);
+        let at_once = rayon::current_num_threads();
+        for start in (0..self.slots.len()).step_by(at_once) {
+            let count = at_once.min(self.slots.len() - start);
             let answer = |place: usize| each(start + place, &self.slot(start + place)?.read(&columns, None)?);
             for answer in side_by_side(count, answer)? {
                 add(&mut all, answer);

@@ -9,7 +9,7 @@ use polars::prelude::{
 use rayon::prelude::*;
 
 use super::EventFrame;
-use super::events::{WAITING, schema_of};
+use super::events::schema_of;
 use crate::error::Error;
 use crate::schema::Column;
 
@@ -88,3 +88,6 @@ impl EventFrame {
         Ok(all.head(Some(most)))
     }
 }
+
+/// How many batches are gone through before it is seen whether they are enough, for each thread.
+const WAITING: usize = 4;

@@ -3,6 +3,7 @@
 //! A pass over the columns, in which of each batch only the wanted rows are taken out. What is kept grows with the
 //! calls that can change identities and with the identities themselves, not with the log.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -37,9 +38,9 @@ pub struct Scanned {
 /// # Errors
 /// Those of reading a batch, and of keeping events that do not fit in memory.
 pub fn iam_events(frame: &EventFrame, later: &[Snapshot]) -> Result<Scanned, Error> {
-    let each = |_, batch: &DataFrame| Ok(Part::of(&View::new(batch)?));
+    let each = |_, batch: &DataFrame| Ok(Part::of(View::new(batch)?));
     let add = |found: &mut Result<Found, Error>, part| {
-        if let Err(error) = found.as_mut().map_or(Ok(()), |found| found.add(part)) {
+        if let Err(error) = found.as_mut().map_or(Ok(()), |found| found.add(&part)) {
             *found = Err(error);
         }
     };
@@ -95,15 +96,22 @@ struct Found {
 }
 
 impl Found {
-    fn add(&mut self, part: Part) -> Result<(), Error> {
-        self.untimed += part.untimed;
-        for event in &part.events {
-            self.events.push(event)?;
+    /// Takes the events of a batch, one after another: all of them at once take far more memory than their columns.
+    fn add(&mut self, part: &Part) -> Result<(), Error> {
+        let Part { view, rows, sightings } = part;
+        let mut shared = Shared::default();
+        for row in rows {
+            match view.event(*row, &mut shared) {
+                Some(event) => self.events.push(&event)?,
+                None => self.untimed += 1,
+            }
         }
-        for (identity, event) in part.sightings {
-            match self.sightings.get(&identity) {
-                Some(known) if order(known) <= order(&event) => {}
-                _ => _ = self.sightings.insert(identity, event),
+        for row in sightings {
+            let Some((Identity(caller, id, key), event)) = view.identity(*row).zip(view.event(*row, &mut shared)) else { continue };
+            match self.sightings.entry(Identity(caller.to_owned(), id.to_owned(), key.to_owned())) {
+                Entry::Occupied(known) if order(known.get()) <= order(&event) => {}
+                Entry::Occupied(mut known) => _ = known.insert(event),
+                Entry::Vacant(new) => _ = new.insert(event),
             }
         }
         Ok(())
@@ -115,27 +123,24 @@ impl Found {
 struct Identity<T>(T, T, T);
 
 /// What one batch has.
-#[derive(Debug, Default)]
 struct Part {
-    events: Vec<IamEvent>,
-    sightings: Vec<(Identity<String>, IamEvent)>,
-    untimed: u64,
+    view: View,
+    /// The rows of the calls that are taken for themselves.
+    rows: Vec<usize>,
+    /// Those of the first of all others of each caller.
+    sightings: Vec<usize>,
 }
 
 impl Part {
-    fn of(view: &View) -> Self {
-        let mut part = Self::default();
-        let mut shared = Shared::default();
+    fn of(view: View) -> Self {
+        let mut rows = Vec::new();
         let mut wanted: HashMap<(&str, &str), bool> = HashMap::new();
         let mut first: HashMap<Identity<&str>, usize> = HashMap::new();
         for row in 0..view.rows {
             let call = (view.text(Column::EventSource, row).unwrap_or_default(), view.text(Column::EventName, row).unwrap_or_default());
             let is_known = |source, name| *wanted.entry(call).or_insert_with(|| is_wanted(source, name));
             if is_replayed(call, view.text(Column::RequestParameters, row), is_known) {
-                match view.event(row, &mut shared) {
-                    Some(event) => part.events.push(event),
-                    None => part.untimed += 1,
-                }
+                rows.push(row);
             } else if let Some(identity) = view.identity(row) {
                 let known = first.entry(identity).or_insert(row);
                 if view.order(row) < view.order(*known) {
@@ -143,11 +148,8 @@ impl Part {
                 }
             }
         }
-        let mut kept = |(Identity(caller, id, key), row): (Identity<&str>, usize)| {
-            Some((Identity(caller.to_owned(), id.to_owned(), key.to_owned()), view.event(row, &mut shared)?))
-        };
-        part.sightings = first.into_iter().filter_map(&mut kept).collect();
-        part
+        let sightings = first.into_values().collect();
+        Self { view, rows, sightings }
     }
 }
 
