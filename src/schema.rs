@@ -201,6 +201,8 @@ columns! {
 impl Column {
     /// The columns that follow from `source_ip_address` alone.
     pub(crate) const ADDRESS: [Self; 4] = [Self::SourceIpKind, Self::SourceIpHex, Self::SourceIpNet, Self::SourceIpNet16];
+    /// The columns that are read from `tlsDetails`.
+    pub(crate) const TLS: [Self; 3] = [Self::TlsVersion, Self::TlsCipherSuite, Self::TlsClientHost];
     /// The columns of text that are read from `userIdentity` and from nothing else.
     pub(crate) const IDENTITY: &'static [Self] = &[
         Self::UserType,

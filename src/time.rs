@@ -2,6 +2,7 @@
 //! [`TimeRange`], half open. Everything that reads a time from text does it here.
 
 use std::fmt;
+use std::ops::Range;
 
 use chrono::{DateTime, Datelike as _, NaiveDate, SecondsFormat, TimeDelta, Timelike as _, Utc};
 use serde::de::Error as _;
@@ -11,11 +12,13 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EventTime(i64);
 
+/// The seconds since 1970 at which the years 1 and 10000 begin.
+pub(crate) const YEARS: Range<i64> = -62_135_596_800..253_402_300_800;
+
 impl EventTime {
     /// The time that many microseconds after 1970; `None` outside the years 1 to 9999.
     pub fn from_micros(micros: i64) -> Option<Self> {
-        let time = DateTime::<Utc>::from_timestamp_micros(micros)?;
-        (1..=9999).contains(&time.year()).then_some(Self(micros))
+        (YEARS.start * 1_000_000..YEARS.end * 1_000_000).contains(&micros).then_some(Self(micros))
     }
 
     /// Microseconds since 1970.
@@ -316,6 +319,17 @@ mod tests {
         for text in ["", "now", "2023-13-01T00:00:00Z", "2023-02-30", "2023-01-10T25:00:00Z", "12345", "2023-1-1", "é023-01-10T21:04:0Z"] {
             assert_eq!(shown(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn years_have_four_digits() {
+        let (first, last) = (YEARS.start * 1_000_000, YEARS.end * 1_000_000 - 1);
+        let in_chrono = |micros| DateTime::<Utc>::from_timestamp_micros(micros).map(|time| time.year());
+        for (micros, year) in [(first - 1, 0), (first, 1), (last, 9999), (last + 1, 10_000)] {
+            assert_eq!(in_chrono(micros), Some(year));
+            assert_eq!(EventTime::from_micros(micros).is_some(), (1..=9999).contains(&year), "{micros}");
+        }
+        assert_eq!([i64::MIN, i64::MAX].map(EventTime::from_micros), [None, None]);
     }
 
     #[test]

@@ -136,7 +136,7 @@ impl Words {
     /// Those of a column; `None` where too few come again.
     fn of(column: &StringChunked) -> Option<Self> {
         let most = column.len() / EVENTS_A_WORD;
-        let mut words = frame::Words::default();
+        let mut words = frame::Words::new(0);
         for (row, text) in column.iter().enumerate() {
             let Some(text) = text else { continue };
             words.push(row, text);

@@ -219,10 +219,16 @@ impl<'a> Scanner<'a> {
         Ok(key)
     }
 
-    /// The next eight bytes as a number, 0 near the end of the text.
+    /// Eight bytes as a number, those after the next `ahead`; 0 near the end of the text.
     #[inline]
-    pub fn next_eight(&self) -> u64 {
-        self.bytes.get(self.pos..).and_then(|rest| rest.first_chunk()).map_or(0, |chunk| u64::from_le_bytes(*chunk))
+    pub fn eight(&self, ahead: usize) -> u64 {
+        self.bytes.get(self.pos + ahead..).and_then(|rest| rest.first_chunk()).map_or(0, |chunk| u64::from_le_bytes(*chunk))
+    }
+
+    /// Reads as many bytes, which have been looked at.
+    #[inline]
+    pub fn pass(&mut self, bytes: usize) {
+        self.pos = (self.pos + bytes).min(self.bytes.len());
     }
 
     /// Reads `text` if it comes next; else nothing.

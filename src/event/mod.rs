@@ -10,6 +10,7 @@ pub mod derive;
 pub mod envelope;
 mod id;
 pub mod json;
+mod known;
 pub mod reader;
 mod record;
 pub(crate) mod rewrite;

@@ -7,7 +7,8 @@ use std::fmt;
 
 use bumpalo::Bump;
 
-use super::reader::{Identities, KeyOrder};
+use super::known::Known;
+use super::reader::{KeyOrder, Objects};
 use crate::problem::ProblemKind;
 use crate::schema::Column;
 use crate::time::EventTime;
@@ -25,8 +26,12 @@ pub struct Event<'a> {
     notices: Vec<(ProblemKind, String)>,
     arena: &'a Bump,
     key_order: KeyOrder<'a>,
-    identities: Identities<'a>,
+    identities: Objects<'a>,
+    tls: Objects<'a>,
     address: Option<Address<'a>>,
+    /// The hour since 1970 whose text was made last, and the text.
+    hour: Option<(i64, &'a str)>,
+    known: Known<'a>,
 }
 
 /// An address, and the columns that follow from it.
@@ -59,8 +64,11 @@ impl<'a> Event<'a> {
             notices: Vec::new(),
             arena,
             key_order: KeyOrder::default(),
-            identities: Identities::default(),
+            identities: Objects::default(),
+            tls: Objects::default(),
             address: None,
+            hour: None,
+            known: Known::default(),
         }
     }
 
@@ -74,12 +82,31 @@ impl<'a> Event<'a> {
     }
 
     /// What is remembered of the identities of records before this one; to be given back.
-    pub(super) fn take_identities(&mut self) -> Identities<'a> {
+    pub(super) fn take_identities(&mut self) -> Objects<'a> {
         std::mem::take(&mut self.identities)
     }
 
-    pub(super) fn keep_identities(&mut self, identities: Identities<'a>) {
+    pub(super) fn keep_identities(&mut self, identities: Objects<'a>) {
         self.identities = identities;
+    }
+
+    /// What is remembered of `tlsDetails` of records before this one; to be given back.
+    pub(super) fn take_tls(&mut self) -> Objects<'a> {
+        std::mem::take(&mut self.tls)
+    }
+
+    pub(super) fn keep_tls(&mut self, tls: Objects<'a>) {
+        self.tls = tls;
+    }
+
+    /// The codes of texts that stay where they are, of this record and of those before it.
+    pub(crate) const fn known(&self) -> &Known<'a> {
+        &self.known
+    }
+
+    /// The same, to be added to.
+    pub(crate) const fn known_mut(&mut self) -> &mut Known<'a> {
+        &mut self.known
     }
 
     /// Fills the columns that follow from the address as in the last record, if it has the same.
@@ -94,6 +121,16 @@ impl<'a> Event<'a> {
     /// Remembers the columns that follow from the address.
     pub(super) fn keep_address(&mut self, address: &'a str) {
         self.address = Some(Address { text: address, columns: Column::ADDRESS.map(|column| (column, self.text(column))) });
+    }
+
+    /// The text of an hour since 1970, which `make` makes where it is not that of the last record.
+    pub(super) fn hour_text(&mut self, hour: i64, make: impl FnOnce(&'a Bump) -> &'a str) -> &'a str {
+        if let Some((_, text)) = self.hour.filter(|(known, _)| *known == hour) {
+            return text;
+        }
+        let text = make(self.arena);
+        self.hour = Some((hour, text));
+        text
     }
 
     /// Empties every slot.

@@ -1,10 +1,14 @@
 //! [`BatchBuilder`]: events into columns, many files to a batch.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use polars::prelude::{
     BooleanChunked, ChunkedArray, Column as Series, Int64Chunked, IntoSeries as _, ListBuilderTrait as _, ListStringChunkedBuilder,
-    NewChunkedArray as _, PlSmallStr, PolarsResult, StringType,
+    PlSmallStr, PolarsResult, StringType,
 };
-use polars_arrow::array::MutableBinaryViewArray;
+use polars_arrow::array::{BooleanArray, MutableBinaryViewArray, PrimitiveArray};
+use polars_arrow::bitmap::{Bitmap, MutableBitmap};
+use polars_arrow::datatypes::ArrowDataType;
 
 use super::batch::{Batch, Packed};
 use super::events::data_type;
@@ -24,32 +28,44 @@ const MAX_BYTES: usize = 64 << 20;
 #[derive(Debug)]
 pub struct BatchBuilder {
     rows: usize,
+    /// About how many rows a batch will have.
+    expected: usize,
     /// Bytes of text that were added.
     bytes: usize,
+    /// Tells the codes of this batch from those of others.
+    number: u64,
     columns: Vec<Builder>,
     groups: Vec<Group>,
 }
 
 impl Default for BatchBuilder {
     fn default() -> Self {
-        Self {
-            rows: 0,
-            bytes: 0,
-            columns: Column::ALL.iter().map(|column| Builder::new(*column)).collect(),
-            groups: GROUPS.iter().map(|(lead, followers)| Group::new(*lead, followers)).collect(),
-        }
+        Self::expecting(0)
     }
 }
 
 impl BatchBuilder {
+    /// A builder for about so many events; more or fewer cost a little more, and that is all.
+    pub fn expecting(events: usize) -> Self {
+        let expected = events.min(MAX_ROWS);
+        Self {
+            rows: 0,
+            expected,
+            bytes: 0,
+            number: next_number(),
+            columns: Column::ALL.iter().map(|column| Builder::new(*column, expected)).collect(),
+            groups: GROUPS.iter().map(|(lead, followers)| Group::new(*lead, followers)).collect(),
+        }
+    }
+
     /// Adds an event as the next row, and yields the batch if it is full then.
     ///
     /// # Errors
     /// What polars says; a defect, as all columns have the same length.
-    pub fn push(&mut self, event: &Event<'_>) -> PolarsResult<Option<Batch>> {
+    pub fn push(&mut self, event: &mut Event<'_>) -> PolarsResult<Option<Batch>> {
         let mut set = event.columns_set();
         for group in &mut self.groups {
-            let (columns, new_bytes) = group.push(self.rows, event, &mut self.columns);
+            let (columns, new_bytes) = group.push(self.rows, event, self.number, &mut self.columns);
             set &= !columns;
             self.bytes += new_bytes;
         }
@@ -57,8 +73,7 @@ impl BatchBuilder {
             let column = usize::try_from(set.trailing_zeros()).unwrap_or_default();
             set &= set - 1;
             if let (Some(builder), Some(column)) = (self.columns.get_mut(column), Column::ALL.get(column)) {
-                builder.push(self.rows, *column, event);
-                self.bytes += event.text(*column).map_or(0, str::len);
+                self.bytes += builder.push(self.rows, *column, event, self.number);
             }
         }
         if !event.resources().is_empty() {
@@ -82,16 +97,24 @@ impl BatchBuilder {
         }
         let rows = std::mem::take(&mut self.rows);
         self.bytes = 0;
+        self.number = next_number();
+        let expected = self.expected;
         for group in &mut self.groups {
             group.finish(&mut self.columns);
         }
         let columns = Column::ALL
             .iter()
             .zip(&mut self.columns)
-            .map(|(column, builder)| std::mem::replace(builder, Builder::new(*column)).finish(*column, rows))
+            .map(|(column, builder)| std::mem::replace(builder, Builder::new(*column, expected)).finish(*column, rows))
             .collect::<PolarsResult<Vec<Packed>>>()?;
         Ok(Some(Batch::new(rows, columns)))
     }
+}
+
+/// A number that no batch of this run has had.
+fn next_number() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 /// Columns that follow from one other column alone, for records in which that one has a value: what is known for a
@@ -126,11 +149,11 @@ impl Group {
 
     /// Gives the lead its text in this row, and yields the columns that need nothing more, and the bytes of the text
     /// if it is new.
-    fn push(&mut self, row: usize, event: &Event<'_>, columns: &mut [Builder]) -> (u128, usize) {
+    fn push(&mut self, row: usize, event: &mut Event<'_>, batch: u64, columns: &mut [Builder]) -> (u128, usize) {
         let Some(text) = event.text(self.lead) else { return (0, 0) };
         let Some(Builder::Words(words)) = columns.get_mut(self.lead.index()) else { return (0, 0) };
         let mut new_bytes = 0;
-        if usize::from(words.push(row, text)) >= self.known {
+        if usize::from(push_text(words, row, self.lead, text, event, batch)) >= self.known {
             self.known += 1;
             new_bytes = text.len();
             for (follower, codes) in self.followers.iter().zip(&mut self.codes) {
@@ -144,7 +167,7 @@ impl Group {
     /// Gives the followers the codes of all rows, and forgets them.
     fn finish(&mut self, columns: &mut [Builder]) {
         let Some(Builder::Words(lead)) = columns.get_mut(self.lead.index()) else { return };
-        let lead = std::mem::take(lead);
+        let lead = std::mem::replace(lead, Words::new(0));
         for (follower, codes) in self.followers.iter().zip(&mut self.codes) {
             if let Some(words) = columns.get_mut(follower.index()).and_then(Builder::words) {
                 words.follow(lead.codes(), codes);
@@ -158,6 +181,40 @@ impl Group {
     }
 }
 
+/// Gives a row its text, and yields the code of it.
+#[inline]
+fn push_text<'a>(words: &mut Words, row: usize, column: Column, text: &'a str, event: &mut Event<'a>, batch: u64) -> u16 {
+    if !stays(column) {
+        return words.push(row, text);
+    }
+    if let Some(code) = event.known().code(batch, column, text) {
+        words.set(row, code);
+        return code;
+    }
+    let code = words.push(row, text);
+    event.known_mut().keep(batch, column, text, code);
+    code
+}
+
+/// Whether texts of the column are of the program, of the object, or remembered by the reader.
+const fn stays(column: Column) -> bool {
+    matches!(
+        column,
+        Column::EventHour
+            | Column::UserIdentity
+            | Column::TlsVersion
+            | Column::TlsCipherSuite
+            | Column::TlsClientHost
+            | Column::MfaVerdict
+            | Column::ApiMfa
+            | Column::RootClass
+            | Column::Object
+            | Column::Envelope
+            | Column::FileRegion
+            | Column::FileAccountId
+    )
+}
+
 /// One column in the making.
 #[derive(Debug)]
 enum Builder {
@@ -165,13 +222,35 @@ enum Builder {
     Words(Words),
     /// Texts that do not.
     Text(Texts),
-    Flag(Vec<Option<bool>>),
-    Int(Vec<Option<i64>>),
+    Flag(Flags),
+    Int(Ints),
     List(Lists),
 }
 
 /// Texts of which each row has its own.
-struct Texts(MutableBinaryViewArray<str>);
+struct Texts {
+    array: MutableBinaryViewArray<str>,
+    expected: usize,
+}
+
+/// Truth values, and which rows have one.
+#[derive(Debug, Default)]
+struct Flags {
+    values: MutableBitmap,
+    present: Present,
+}
+
+/// Numbers, and which rows have one.
+#[derive(Debug)]
+struct Ints {
+    values: Vec<i64>,
+    present: Present,
+    expected: usize,
+}
+
+/// Which rows have a value; nothing as long as all have one.
+#[derive(Debug, Default)]
+struct Present(Option<MutableBitmap>);
 
 /// Lists of texts, and how many rows they stand for.
 struct Lists {
@@ -179,14 +258,62 @@ struct Lists {
     len: usize,
 }
 
+impl Present {
+    /// Adds rows without a value after the first `len` rows.
+    #[cold]
+    fn skip(&mut self, len: usize, rows: usize) {
+        self.0.get_or_insert_with(|| MutableBitmap::from_len_set(len)).extend_constant(rows, false);
+    }
+
+    /// Adds a row with a value.
+    #[inline]
+    fn push(&mut self) {
+        if let Some(present) = &mut self.0 {
+            present.push(true);
+        }
+    }
+
+    fn finish(self) -> Option<Bitmap> {
+        self.0.map(Bitmap::from)
+    }
+}
+
+impl Flags {
+    fn fill(&mut self, rows: usize) {
+        let len = self.values.len();
+        if len < rows {
+            self.present.skip(len, rows - len);
+            self.values.extend_constant(rows - len, false);
+        }
+    }
+}
+
+impl Ints {
+    fn fill(&mut self, rows: usize) {
+        let len = self.values.len();
+        if len < rows {
+            self.present.skip(len, rows - len);
+            self.values.resize(rows, 0);
+        }
+    }
+}
+
+impl Texts {
+    fn fill(&mut self, rows: usize) {
+        if self.array.len() < rows {
+            self.array.extend_null(rows - self.array.len());
+        }
+    }
+}
+
 impl Builder {
-    fn new(column: Column) -> Self {
+    fn new(column: Column, expected: usize) -> Self {
         match column.kind() {
-            Kind::Flag => Self::Flag(Vec::new()),
-            Kind::Int | Kind::Time => Self::Int(Vec::new()),
+            Kind::Flag => Self::Flag(Flags::default()),
+            Kind::Int | Kind::Time => Self::Int(Ints { values: Vec::new(), present: Present::default(), expected }),
             Kind::TextList => Self::List(Lists { lists: Box::new(ListStringChunkedBuilder::new(PlSmallStr::EMPTY, 0, 0)), len: 0 }),
-            Kind::Text | Kind::Json if is_its_own(column) => Self::Text(Texts(MutableBinaryViewArray::new())),
-            Kind::Text | Kind::Json => Self::Words(Words::default()),
+            Kind::Text | Kind::Json if is_its_own(column) => Self::Text(Texts { array: MutableBinaryViewArray::new(), expected }),
+            Kind::Text | Kind::Json => Self::Words(Words::new(expected)),
         }
     }
 
@@ -197,26 +324,40 @@ impl Builder {
         }
     }
 
+    /// Gives the row the event's value of the column, which it has, and yields how many bytes of text that is.
     #[inline]
-    fn push(&mut self, row: usize, column: Column, event: &Event<'_>) {
+    fn push(&mut self, row: usize, column: Column, event: &mut Event<'_>, batch: u64) -> usize {
         match self {
             Self::Words(words) => {
-                words.push(row, event.text(column).unwrap_or_default());
+                let text = event.text(column).unwrap_or_default();
+                push_text(words, row, column, text, event, batch);
+                return text.len();
             }
-            Self::Text(Texts(array)) => {
-                array.extend_null(row - array.len());
-                array.push(event.text(column));
+            Self::Text(texts) => {
+                let text = event.text(column).unwrap_or_default();
+                if texts.array.capacity() == 0 {
+                    texts.array.reserve(texts.expected);
+                }
+                texts.fill(row);
+                texts.array.push_value(text);
+                return text.len();
             }
-            Self::Flag(values) => {
-                values.resize(row, None);
-                values.push(event.flag(column));
+            Self::Flag(flags) => {
+                flags.fill(row);
+                flags.values.push(event.flag(column) == Some(true));
+                flags.present.push();
             }
-            Self::Int(values) => {
-                values.resize(row, None);
-                values.push(event.int(column));
+            Self::Int(ints) => {
+                if ints.values.is_empty() {
+                    ints.values.reserve_exact(ints.expected);
+                }
+                ints.fill(row);
+                ints.values.push(event.int(column).unwrap_or_default());
+                ints.present.push();
             }
             Self::List(_) => {}
         }
+        0
     }
 
     fn push_resources(&mut self, row: usize, column: Column, resources: &[Resource<'_>]) {
@@ -236,21 +377,23 @@ impl Builder {
         let name = PlSmallStr::from_static(column.name());
         Ok(match self {
             Self::Words(words) => words.finish(rows).map_or(Packed::Null, |(codes, words)| Packed::Dictionary { codes, words }),
-            Self::Text(Texts(array)) if array.len() == 0 => Packed::Null,
-            Self::Flag(values) if values.is_empty() => Packed::Null,
-            Self::Int(values) if values.is_empty() => Packed::Null,
+            Self::Text(texts) if texts.array.len() == 0 => Packed::Null,
+            Self::Flag(flags) if flags.values.is_empty() => Packed::Null,
+            Self::Int(ints) if ints.values.is_empty() => Packed::Null,
             Self::List(Lists { len: 0, .. }) => Packed::Null,
-            Self::Text(Texts(mut array)) => {
-                array.extend_null(rows - array.len());
-                plain(ChunkedArray::<StringType>::with_chunk(name, array.freeze()))
+            Self::Text(mut texts) => {
+                texts.fill(rows);
+                plain(ChunkedArray::<StringType>::with_chunk(name, texts.array.freeze()))
             }
-            Self::Flag(mut values) => {
-                values.resize(rows, None);
-                plain(BooleanChunked::from_slice_options(name, &values))
+            Self::Flag(mut flags) => {
+                flags.fill(rows);
+                let values = BooleanArray::try_new(ArrowDataType::Boolean, flags.values.into(), flags.present.finish())?;
+                plain(BooleanChunked::with_chunk(name, values))
             }
-            Self::Int(mut values) => {
-                values.resize(rows, None);
-                let values = Int64Chunked::from_slice_options(name, &values).into_series();
+            Self::Int(mut ints) => {
+                ints.fill(rows);
+                let values = PrimitiveArray::try_new(ArrowDataType::Int64, ints.values.into(), ints.present.finish())?;
+                let values = Int64Chunked::with_chunk(name, values).into_series();
                 Packed::Plain(values.cast(&data_type(column.kind()))?.into())
             }
             Self::List(Lists { mut lists, len }) => {
@@ -265,7 +408,7 @@ impl Builder {
 
 impl std::fmt::Debug for Texts {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Texts").field(&self.0.len()).finish()
+        f.debug_struct("Texts").field("len", &self.array.len()).finish_non_exhaustive()
     }
 }
 
@@ -410,7 +553,7 @@ mod tests {
         for number in 0..70_000 {
             event.clear();
             event.set_made(Column::UserName, format_args!("user {number}"));
-            full.extend(builder.push(&event).expect("columns of one length"));
+            full.extend(builder.push(&mut event).expect("columns of one length"));
         }
         full.extend(builder.finish().expect("columns of one length"));
         let names: Vec<String> = full
@@ -431,7 +574,7 @@ mod tests {
         let (mut builder, mut event) = (BatchBuilder::default(), Event::new(&arena));
         event.set_text(Column::RequestParameters, arena.alloc_str(&" ".repeat(30 << 20)));
         let rows: Vec<usize> =
-            (0..7).filter_map(|_| builder.push(&event).expect("columns of one length")).map(|batch| batch.rows()).collect();
+            (0..7).filter_map(|_| builder.push(&mut event).expect("columns of one length")).map(|batch| batch.rows()).collect();
         assert_eq!(rows, [3, 3]);
         assert_eq!(builder.finish().expect("columns of one length").map(|batch| batch.rows()), Some(1));
         // Also where the text has a column that others follow from.
@@ -439,7 +582,7 @@ mod tests {
         let mut rows = Vec::new();
         for number in 0..7 {
             event.set_text(Column::UserIdentity, arena.alloc_str(&format!("{number}{}", " ".repeat(30 << 20))));
-            rows.extend(builder.push(&event).expect("columns of one length").map(|batch| batch.rows()));
+            rows.extend(builder.push(&mut event).expect("columns of one length").map(|batch| batch.rows()));
         }
         assert_eq!(rows, [3, 3]);
     }

@@ -104,6 +104,7 @@ impl EventFrame {
         };
         let add = |all: &mut Vec<(u64, Row)>, more: Vec<(u64, Row)>| all.extend(more);
         let mut rows = self.fold(&[Column::EventId, Column::RecipientAccountId], Vec::new(), hashes, add)?;
+        leave_out_lone(&mut rows);
         rows.sort_unstable();
         let groups = rows.chunk_by(|a, b| a.0 == b.0).filter(|group| group.len() > 1);
         let mut groups: Vec<Vec<Row>> = groups.map(|group| group.iter().map(|(_, row)| *row).collect()).collect();
@@ -289,6 +290,27 @@ fn id_hash(id: &str, account: Option<&str>) -> u64 {
     words::hash(id.as_bytes()) ^ words::hash(account.unwrap_or_default().as_bytes()).rotate_left(32)
 }
 
+/// Leaves out rows whose hash no other row has, nearly all of them: sorting is for those few that are left.
+fn leave_out_lone(rows: &mut Vec<(u64, Row)>) {
+    /// Bits for each row: of those without an equal, one in so many stays.
+    const BITS: usize = 16;
+    let words = (rows.len() * BITS / 64).next_power_of_two();
+    let mut seen: Vec<(u64, u64)> = vec![(0, 0); words];
+    // The part of the hash that is not what a pass goes by.
+    let place = |hash: u64| (usize::try_from(hash >> 38).unwrap_or_default() & (words - 1), 1_u64 << (hash >> 32 & 63));
+    for (hash, _) in rows.iter() {
+        let (word, bit) = place(*hash);
+        if let Some((once, again)) = seen.get_mut(word) {
+            *again |= *once & bit;
+            *once |= bit;
+        }
+    }
+    rows.retain(|(hash, _)| {
+        let (word, bit) = place(*hash);
+        seen.get(word).is_some_and(|(_, again)| again & bit != 0)
+    });
+}
+
 /// For each candidate whether it equals the first of its run to the letter.
 fn equal_to_first(candidates: &DataFrame, runs: &[Run]) -> PolarsResult<BooleanChunked> {
     let mut first: Vec<IdxSize> = Vec::with_capacity(candidates.height());
@@ -376,7 +398,7 @@ mod tests {
                     3 => event.set_text(Column::Addendum, r#"{"reason":"UPDATED_DATA"}"#),
                     _ => event.set_made(Column::AddendumOriginalEventId, format_args!("id {}", (id + 1) % 9)),
                 }
-                assert!(builder.push(&event).expect("columns of one length").is_none());
+                assert!(builder.push(&mut event).expect("columns of one length").is_none());
             }
             batches.extend(builder.finish().expect("columns of one length").map(Held::from));
         }

@@ -14,6 +14,8 @@ use polars_arrow::array::{MutableBinaryViewArray, Utf8ViewArray};
 pub(crate) struct Words {
     /// For each row the code of its text; 0 where it has none. There may be more places than rows.
     codes: Vec<u16>,
+    /// About how many rows there will be.
+    expected: usize,
     /// Where the text of each code stands; the one of code 0 is empty and is never asked for.
     spans: Vec<(usize, usize)>,
     bytes: Vec<u8>,
@@ -34,10 +36,12 @@ pub(super) fn hash(bytes: &[u8]) -> u64 {
     HASH.hash_one(bytes)
 }
 
-impl Default for Words {
-    fn default() -> Self {
+impl Words {
+    /// No rows yet, of about as many as are `expected`.
+    pub(crate) fn new(expected: usize) -> Self {
         Self {
             codes: Vec::new(),
+            expected,
             spans: vec![(0, 0)],
             bytes: Vec::new(),
             table: HashTable::new(),
@@ -45,20 +49,26 @@ impl Default for Words {
             last: (0, 0, 0),
         }
     }
-}
 
-impl Words {
     /// Gives the row its text, and yields the code of it; the rows before that have none are empty.
     #[inline]
     pub(crate) fn push(&mut self, row: usize, text: &str) -> u16 {
         let code = self.code(text);
+        self.set(row, code);
+        code
+    }
+
+    /// Gives the row the text that has the code.
+    #[inline]
+    pub(super) fn set(&mut self, row: usize, code: u16) {
         if row >= self.codes.len() {
+            // Room for all rows at once; only what is used of it takes memory.
+            self.codes.reserve_exact(self.expected.saturating_sub(self.codes.len()));
             self.codes.resize((row + 1).next_power_of_two(), 0);
         }
         if let Some(place) = self.codes.get_mut(row) {
             *place = code;
         }
-        code
     }
 
     /// The code of a text, which gets one if it has none.

@@ -80,6 +80,8 @@ pub struct Ingested {
 const UNIT_BYTES: u64 = 4 << 20;
 /// Objects of one unit at most, so that folders of tiny files are spread over the threads too.
 const UNIT_OBJECTS: usize = 2_048;
+/// Stored bytes that an event takes, about.
+const EVENT_BYTES: u64 = 130;
 /// Units that are fetched while one is read, where they are in S3.
 const UNITS_AHEAD: usize = 2;
 
@@ -168,7 +170,8 @@ fn read_objects(
     progress: &Progress,
 ) -> Result<Vec<ObjectReport>, Error> {
     let mut worker = Worker::default();
-    let mut builder = BatchBuilder::default();
+    let bytes = objects.iter().map(|object| object.size).sum::<u64>();
+    let mut builder = BatchBuilder::expecting(usize::try_from(bytes / EVENT_BYTES).unwrap_or(usize::MAX));
     let mut reports = Vec::with_capacity(objects.len());
     for pair in pairs(objects) {
         let read = worker.read(pair, &mut opener, options, &mut builder, keeper)?;

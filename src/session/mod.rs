@@ -177,6 +177,11 @@ impl<T: Ord, I: Ord> EventPlace<T, I> {
         self.time.cmp(&other.time).then_with(|| self.tie(other)) == Ordering::Greater
     }
 
+    /// Whether it is the earlier one by its time alone, whatever else is known of an event of that other time.
+    fn is_earlier_than(&self, time: Option<EventTime>) -> bool {
+        self.time.zip(time).is_some_and(|(own, other)| own < other)
+    }
+
     fn tie(&self, other: &Self) -> Ordering {
         (&self.event_id, &self.object, self.record_index).cmp(&(&other.event_id, &other.object, other.record_index))
     }

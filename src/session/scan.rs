@@ -114,8 +114,13 @@ impl<'v> Use<&'v str> {
     }
 
     fn add(&mut self, view: &'v View, row: u32) {
+        let time = view.time(row);
+        keep_first_time(&mut self.first_time, time);
+        // Most events come after the first, and then nothing more need be known of where they stand.
+        if self.whole.is_none() && self.named.is_some_and(|(named, _)| named.is_earlier_than(time)) {
+            return;
+        }
         let place = view.place(row);
-        keep_first_time(&mut self.first_time, place.time);
         let mut tells = false;
         if self.named.is_none_or(|(named, _)| place.is_before(&named))
             && let Some(pair) = named_pair(view, row)
@@ -321,18 +326,14 @@ pub(super) const SESSION_OF: [Column; 5] =
 /// The temporary session that a row is of.
 pub(super) fn session_of(view: &View, row: u32) -> Option<Id<&str>> {
     let key = view.named(Column::UserAccessKeyId, row);
-    let created = view.int(Column::SessionCreationTime, row);
-    let temporary = created.is_some()
+    let temporary = view.int(Column::SessionCreationTime, row).is_some()
         || key.is_some_and(|key| key.starts_with("ASIA"))
         || ["AssumedRole", "FederatedUser"].iter().any(|kind| view.same(Column::UserType, row, kind));
     if !temporary || view.is(Column::LongTermKey, row) {
         return None;
     }
-    Some(match (key, named_pair(view, row)) {
-        (Some(key), _) => Id::Key(key),
-        (None, Some((principal_id, created))) => Id::Principal(principal_id, created),
-        (None, None) => Id::Nameless,
-    })
+    let by_principal = || named_pair(view, row).map_or(Id::Nameless, |(principal_id, created)| Id::Principal(principal_id, created));
+    Some(key.map_or_else(by_principal, Id::Key))
 }
 
 /// The principal id and the creation time of a row's session.

@@ -79,7 +79,7 @@ fn batch(records: &[Value]) -> polars::prelude::DataFrame {
         reader::read(&mut Scanner::new(&text, &arena), &mut event).expect("JSON");
         event.set_text(Column::Object, "a.json.gz");
         event.set_int(Column::RecordIndex, index);
-        builder.push(&event).expect("columns of one length");
+        builder.push(&mut event).expect("columns of one length");
     }
     let batch = builder.finish().expect("columns of one length").expect("records");
     batch.frame(Column::ALL).expect("columns of one length")

@@ -99,19 +99,21 @@ pub(super) fn acting(view: &View, row: u32) -> Option<Name<&str>> {
 impl<'v> Acting<&'v str> {
     /// Adds an event by the user.
     pub(super) fn add(&mut self, view: &'v View, row: u32) {
-        let place = view.place(row);
-        keep_first_time(&mut self.first, place.time);
-        self.last = self.last.max(place.time);
-        if let Some(arn) = view.named(Column::UserArn, row) {
-            self.add_arn((place, arn));
+        let time = view.time(row);
+        keep_first_time(&mut self.first, time);
+        self.last = self.last.max(time);
+        if !self.arn.is_some_and(|(known, _)| known.is_earlier_than(time))
+            && let Some(arn) = view.named(Column::UserArn, row)
+        {
+            self.add_arn((view.place(row), arn));
         }
         let verdict = view.text(Column::MfaVerdict, row);
         // Any service could answer with that word.
         let signs_in = view.same(Column::EventSource, row, "signin.amazonaws.com") && verdict != Some("not_login");
         if signs_in && view.same(Column::ConsoleLoginResult, row, "Success") && view.is(Column::Ok, row) {
             self.logins += 1;
-            keep_first(&mut self.first_login, Some(place));
-            self.last_login = self.last_login.max(place.time);
+            keep_first(&mut self.first_login, Some(view.place(row)));
+            self.last_login = self.last_login.max(time);
             match verdict {
                 Some("mfa") => self.logins_mfa += 1,
                 Some("no_mfa") => self.logins_no_mfa += 1,
@@ -120,6 +122,7 @@ impl<'v> Acting<&'v str> {
         }
         if view.is(Column::LongTermKey, row) {
             self.key_uses += 1;
+            let place = view.place(row);
             keep_first(&mut self.first_key_use, Some(place));
             keep_last(&mut self.last_key_use, Some(place));
             if let Some(key) = view.text(Column::UserAccessKeyId, row) {

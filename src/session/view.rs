@@ -1,6 +1,7 @@
 //! [`View`]: the columns of a batch that sessions are made from, read by row.
 
-use polars::prelude::{BooleanChunked, DataFrame, Int64Chunked, PolarsResult, StringChunked};
+use polars::prelude::{ChunkedArray, DataFrame, PolarsDataType, PolarsResult};
+use polars_arrow::array::{BooleanArray, PrimitiveArray, StaticArray, Utf8ViewArray};
 
 use super::EventPlace;
 use crate::schema::{Column, Kind};
@@ -52,9 +53,9 @@ pub(super) struct View {
 enum Cells {
     /// Not read, or null in every row.
     Null,
-    Text(StringChunked),
-    Int(Int64Chunked),
-    Flag(BooleanChunked),
+    Text(Utf8ViewArray),
+    Int(PrimitiveArray<i64>),
+    Flag(BooleanArray),
 }
 
 /// The service that was called, as far as it matters here.
@@ -90,10 +91,10 @@ impl View {
             let Some(column) = Column::from_name(values.name()) else { continue };
             if let Some(slot) = cells.get_mut(column.index()) {
                 *slot = match column.kind() {
-                    Kind::Text | Kind::Json => Cells::Text(values.str()?.clone()),
-                    Kind::Int => Cells::Int(values.i64()?.clone()),
-                    Kind::Time => Cells::Int(values.datetime()?.physical().clone()),
-                    Kind::Flag => Cells::Flag(values.bool()?.clone()),
+                    Kind::Text | Kind::Json => Cells::Text(whole(values.str()?)),
+                    Kind::Int => Cells::Int(whole(values.i64()?)),
+                    Kind::Time => Cells::Int(whole(values.datetime()?.physical())),
+                    Kind::Flag => Cells::Flag(whole(values.bool()?)),
                     Kind::TextList => Cells::Null,
                 };
             }
@@ -150,14 +151,24 @@ impl View {
             object: self.text(Column::Object, row).unwrap_or_default(),
             record_index: self.int(Column::RecordIndex, row).and_then(|index| u64::try_from(index).ok()).unwrap_or_default(),
             event_id: self.text(Column::EventId, row),
-            time: self.int(Column::EventTime, row).and_then(EventTime::from_micros),
+            time: self.time(row),
         }
+    }
+
+    /// The time of a row.
+    pub(super) fn time(&self, row: u32) -> Option<EventTime> {
+        self.int(Column::EventTime, row).and_then(EventTime::from_micros)
     }
 
     /// The account of the identity, else of the trail.
     pub(super) fn account(&self, row: u32) -> Option<&str> {
         self.named(Column::UserAccountId, row).or_else(|| self.named(Column::RecipientAccountId, row))
     }
+}
+
+/// The values in one piece, in which a row is found at once.
+fn whole<T: PolarsDataType>(values: &ChunkedArray<T>) -> T::Array {
+    values.rechunk().downcast_as_array().clone()
 }
 
 /// A number of rows or entries as an index.

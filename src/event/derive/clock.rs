@@ -2,18 +2,16 @@
 
 use super::super::Event;
 use crate::schema::Column;
-
-/// The seconds since 1970 at which the years 1 and 10000 begin.
-const YEARS_OF_FOUR_DIGITS: std::ops::Range<i64> = -62_135_596_800..253_402_300_800;
+use crate::time::YEARS;
 
 pub(super) fn set(event: &mut Event<'_>) {
     let epoch = event.int(Column::EventTime).map(|micros| micros.div_euclid(1_000_000));
-    let Some(epoch) = epoch.filter(|epoch| YEARS_OF_FOUR_DIGITS.contains(epoch)) else {
+    let Some(epoch) = epoch.filter(|epoch| YEARS.contains(epoch)) else {
         event.set_text(Column::Dt, "unknown");
         return;
     };
-    let letters = hour_letters(epoch);
-    let hour: &str = event.arena().alloc_str(std::str::from_utf8(&letters).unwrap_or_default());
+    let hour =
+        event.hour_text(epoch.div_euclid(3_600), |arena| arena.alloc_str(std::str::from_utf8(&hour_letters(epoch)).unwrap_or_default()));
     event.set_int(Column::EventEpoch, epoch);
     event.set_text(Column::EventHour, hour);
     event.set_text(Column::Dt, hour.get(..10).unwrap_or("unknown"));

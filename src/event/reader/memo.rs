@@ -18,13 +18,48 @@ pub(in crate::event) struct KeyOrder<'a> {
 #[derive(Debug, Clone, Copy)]
 struct Known<'a> {
     /// The key in its quotes, and the colon.
-    raw: &'a str,
-    /// The first eight bytes of that; shorter ones are not remembered.
-    head: u64,
+    raw: Raw<'a>,
     key: &'a str,
     field: Option<Field>,
     /// Its number among the keys as they were first met, below 64.
     bit: usize,
+}
+
+/// Eight bytes at least, compared in few steps.
+#[derive(Debug, Clone, Copy)]
+struct Raw<'a> {
+    text: &'a str,
+    /// Eight bytes each: the first, the last, and those after the first as far as there are more than sixteen.
+    words: [u64; 3],
+    /// Where the second and the third word begin.
+    starts: [usize; 2],
+}
+
+impl<'a> Raw<'a> {
+    /// Bytes that the words cover.
+    const COVERED: usize = 24;
+
+    fn new(text: &'a str) -> Option<Self> {
+        let last = text.len().checked_sub(8)?;
+        let starts = [last.min(8), last];
+        let word = |start: usize| text.as_bytes().get(start..).and_then(<[u8]>::first_chunk).map(|chunk| u64::from_le_bytes(*chunk));
+        let [second, third] = starts;
+        Some(Self { text, words: [word(0)?, word(second)?, word(third)?], starts })
+    }
+
+    /// Reads it if it comes next.
+    #[inline]
+    fn take(&self, first: u64, scanner: &mut Scanner<'_>) -> bool {
+        let ([head, second, third], [at_second, at_third]) = (self.words, self.starts);
+        if first != head || scanner.eight(at_second) != second || scanner.eight(at_third) != third {
+            return false;
+        }
+        if self.text.len() > Self::COVERED {
+            return scanner.take(self.text);
+        }
+        scanner.pass(self.text.len());
+        true
+    }
 }
 
 impl<'a> KeyOrder<'a> {
@@ -42,11 +77,11 @@ impl<'a> KeyOrder<'a> {
     /// Reads a key and its colon: the key, what it fills, and whether it came before in this record, if that is known.
     #[inline]
     pub(super) fn read(&mut self, scanner: &mut Scanner<'a>) -> Result<(&'a str, Option<Field>, Option<bool>), Fault> {
-        let next = scanner.next_eight();
+        let next = scanner.eight(0);
         let mut place = self.place;
         let end = place + Self::AHEAD;
         while let Some(known) = self.keys.get(place).filter(|_| place < end) {
-            if known.head == next && scanner.take(known.raw) {
+            if known.raw.take(next, scanner) {
                 let (key, field) = (known.key, known.field);
                 return Ok((key, field, Some(self.meet(place))));
             }
@@ -69,10 +104,10 @@ impl<'a> KeyOrder<'a> {
         let field = Field::of(key);
         let raw = scanner.since(start);
         // Without white space or escapes there are but the quotes and the colon around it.
-        if let (true, Some(head)) = (raw.len() == key.len() + 3 && self.keys.len() < Self::MOST, raw.as_bytes().first_chunk()) {
+        if let (true, Some(raw)) = (raw.len() == key.len() + 3 && self.keys.len() < Self::MOST, Raw::new(raw)) {
             let bit = self.keys.len();
             let place = self.place.min(bit);
-            self.keys.insert(place, Known { raw, head: u64::from_le_bytes(*head), key, field, bit });
+            self.keys.insert(place, Known { raw, key, field, bit });
             return Ok((key, field, Some(self.meet(place))));
         }
         Ok((key, field, None))
@@ -89,26 +124,33 @@ impl<'a> KeyOrder<'a> {
     }
 }
 
-/// Identities that have been read, each with the columns that it fills.
+/// Nested objects of one key that have been read, each with the columns that it fills.
 #[derive(Debug, Clone, Default)]
-pub(in crate::event) struct Identities<'a> {
+pub(in crate::event) struct Objects<'a> {
     slots: Vec<Option<Filled<'a>>>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 struct Filled<'a> {
-    /// The JSON of the identity, which has no white space.
+    /// The JSON of the object, which has no white space.
     json: &'a str,
     texts: Vec<(Column, &'a str)>,
     numbers: Vec<(Column, i64)>,
 }
 
-impl<'a> Identities<'a> {
+impl<'a> Objects<'a> {
     const SLOTS: usize = 64;
 
-    /// Fills the columns of the identity at the scanner, if it is known.
-    pub(super) fn recall(&self, scanner: &mut Scanner<'a>, event: &mut Event<'a>) -> bool {
-        let slot = self.slots.get(slot(scanner.rest().as_bytes()));
+    /// Where the object at the scanner is remembered, if it is: by its first letters, among which is an identity's principal.
+    pub(super) fn slot(scanner: &Scanner<'_>) -> usize {
+        let words = scanner.rest().as_bytes().chunks_exact(8).take(12).filter_map(|word| word.first_chunk());
+        let mixed = words.fold(0_u64, |sum, word| (sum.rotate_left(5) ^ u64::from_le_bytes(*word)).wrapping_mul(0x517c_c1b7_2722_0a95));
+        usize::try_from(mixed >> 58).unwrap_or_default()
+    }
+
+    /// Fills the columns of the object at the scanner, if it is known.
+    pub(super) fn recall(&self, slot: usize, scanner: &mut Scanner<'a>, event: &mut Event<'a>) -> bool {
+        let slot = self.slots.get(slot);
         // What begins with all of an object is that object.
         let Some(known) = slot.and_then(Option::as_ref).filter(|known| scanner.take(known.json)) else { return false };
         for (column, text) in &known.texts {
@@ -120,24 +162,18 @@ impl<'a> Identities<'a> {
         true
     }
 
-    /// Remembers what `json` filled.
-    pub(super) fn keep(&mut self, json: &'a str, event: &Event<'a>) {
+    /// Remembers which of those columns `json` filled.
+    pub(super) fn keep(&mut self, slot: usize, json: &'a str, event: &Event<'a>, texts: impl Iterator<Item = Column>, numbers: &[Column]) {
         if self.slots.is_empty() {
             self.slots.resize(Self::SLOTS, None);
         }
-        let Some(slot) = self.slots.get_mut(slot(json.as_bytes())) else { return };
-        let texts =
-            [Column::UserIdentity].iter().chain(Column::IDENTITY).filter_map(|column| Some((*column, event.text(*column)?))).collect();
-        let numbers = NUMBERS.iter().filter_map(|column| Some((*column, event.int(*column)?))).collect();
-        *slot = Some(Filled { json, texts, numbers });
+        let Some(slot) = self.slots.get_mut(slot) else { return };
+        // Into the lists that are there, as this may come with every record.
+        let filled = slot.get_or_insert_default();
+        filled.json = json;
+        filled.texts.clear();
+        filled.texts.extend(texts.filter_map(|column| Some((column, event.text(column)?))));
+        filled.numbers.clear();
+        filled.numbers.extend(numbers.iter().filter_map(|column| Some((*column, event.int(*column)?))));
     }
 }
-
-/// By the first letters of an identity, among which is its principal.
-fn slot(json: &[u8]) -> usize {
-    let words = json.chunks_exact(8).take(12).filter_map(|word| word.first_chunk());
-    let mixed = words.fold(0_u64, |sum, word| (sum.rotate_left(5) ^ u64::from_le_bytes(*word)).wrapping_mul(0x517c_c1b7_2722_0a95));
-    usize::try_from(mixed >> 58).unwrap_or_default()
-}
-
-const NUMBERS: [Column; 3] = [Column::SessionMfaAuthenticated, Column::SessionCreationTime, Column::SessionAssumedRoot];

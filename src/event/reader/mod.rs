@@ -14,7 +14,7 @@ use bumpalo::Bump;
 
 pub use lookup::lookup;
 pub(crate) use lookup::request_document;
-pub(super) use memo::{Identities, KeyOrder};
+pub(super) use memo::{KeyOrder, Objects};
 
 use super::json::{Fault, Scanner, text_of};
 use super::{Event, derive};

@@ -1,6 +1,6 @@
 //! The nested fields whose parts have columns: `userIdentity`, `resources` and `tlsDetails`.
 
-use super::{flag_of, inner_json, keep_extra, set_json, with_text};
+use super::{Objects, flag_of, inner_json, keep_extra, set_json, with_text};
 use crate::event::json::{Fault, Scanner, text_of};
 use crate::event::{Event, Resource};
 use crate::problem::ProblemKind;
@@ -15,13 +15,15 @@ pub(super) fn user_identity<'a>(scanner: &mut Scanner<'a>, event: &mut Event<'a>
         return opened.map_or(Ok(()), |json| identity_fields(&mut Scanner::new(json, event.arena()), event));
     }
     let start = scanner.position();
-    let mut identities = event.take_identities();
-    if !identities.recall(scanner, event) {
+    let (slot, mut identities) = (Objects::slot(scanner), event.take_identities());
+    if !identities.recall(slot, scanner, event) {
         let json = scanner.json_with(|scanner| identity_fields(scanner, event))?;
         event.set_text(Column::UserIdentity, json);
         // What was taken out of it, and keys that come twice, have to be met again in the next record.
         if json.len() == scanner.position() - start && !scanner.has_duplicate_keys() {
-            identities.keep(json, event);
+            let texts = [Column::UserIdentity].iter().chain(Column::IDENTITY).copied();
+            let numbers = [Column::SessionMfaAuthenticated, Column::SessionCreationTime, Column::SessionAssumedRoot];
+            identities.keep(slot, json, event, texts, &numbers);
         }
     }
     event.keep_identities(identities);
@@ -214,6 +216,14 @@ pub(super) fn tls_details<'a>(scanner: &mut Scanner<'a>, event: &mut Event<'a>, 
         }
         return Ok(());
     }
+    let start = scanner.position();
+    let (slot, mut known) = (Objects::slot(scanner), event.take_tls());
+    if known.recall(slot, scanner, event) {
+        event.keep_tls(known);
+        return Ok(());
+    }
+    // What a key in other letters filled is not this object's.
+    let is_first = !Column::TLS.iter().any(|column| event.has(*column));
     let mut lossless = true;
     let json = scanner.json_with(|scanner| {
         scanner.object(2, |scanner, key| {
@@ -232,6 +242,9 @@ pub(super) fn tls_details<'a>(scanner: &mut Scanner<'a>, event: &mut Event<'a>, 
     })?;
     if !lossless {
         keep_extra(event, key, json);
+    } else if is_first && json.len() == scanner.position() - start && !scanner.has_duplicate_keys() {
+        known.keep(slot, json, event, Column::TLS.into_iter(), &[]);
     }
+    event.keep_tls(known);
     Ok(())
 }
