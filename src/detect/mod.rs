@@ -62,8 +62,8 @@ use crate::time::EventTime;
 pub struct DetectOptions<'s> {
     /// The time before the period that is asked about.
     pub baseline: &'s Baseline,
-    /// The tables of state that have been made.
-    pub tables: &'s [StateTable],
+    /// The tables of state that can be had.
+    pub tables: &'s [StateTable<'s>],
 }
 
 impl Default for DetectOptions<'_> {
@@ -89,14 +89,17 @@ pub fn detect(catalog: &Catalog, events: &EventFrame, options: &DetectOptions<'_
     for rule in catalog.rules() {
         match &rule.logic {
             Logic::Table { sql } => detections.rules.push(table(rule, sql, events, &mut detections.tables)),
-            Logic::State { table, condition, by } => match options.tables.iter().find(|known| known.name == table) {
-                Some(table) => detections.add(rule, RuleFindings::of(state::findings(rule, table, condition, by))),
-                None => detections.rules.push(not_run(rule, format!("the table `{table}` has not been made"))),
-            },
+            Logic::State { table, .. } if options.tables.iter().any(|known| known.name == table) => {}
+            Logic::State { table, .. } => detections.rules.push(not_run(rule, format!("the table `{table}` has not been made"))),
             _ => match options.baseline.refusal(rule, start) {
                 Some(reason) => detections.rules.push(not_run(rule, reason)),
                 None => on_events.push(rule),
             },
+        }
+    }
+    for table in options.tables {
+        for asked in state::ask(catalog.rules().iter(), table)? {
+            detections.add(asked.rule, RuleFindings::of(asked.findings(table.columns)));
         }
     }
     let mut found = rounds::scan(&on_events, events, options.baseline.until)?;
