@@ -1,6 +1,7 @@
 //! `trailsift investigate`: everything, into one folder.
 
 use std::env;
+use std::io;
 use std::path::PathBuf;
 
 use anyhow::Result;
@@ -28,7 +29,7 @@ use super::evidence::Pieces;
 use super::exit::Exit;
 use super::findings::{self, Found};
 use super::keys::Keys;
-use super::output::{check_target, jsonl_bytes, write_file};
+use super::output::{check_target, jsonl_bytes, write_file, write_jsonl};
 use super::session::Session;
 use super::snapshots::ComparedFile;
 use super::summary::Summary;
@@ -73,7 +74,8 @@ pub(crate) fn run(args: &InvestigateArgs) -> Result<Exit> {
     let all = case.detect(&catalog)?;
     display.stage("replaying identities");
     let replay = case.replay()?;
-    let items = DriftItems::new(&case, &replay.drift.items, &|_| true).iter().collect::<Result<Vec<_>, _>>()?;
+    let items = DriftItems::new(&case, &replay.drift.items, &|_| true);
+    let item_bytes = items.iter().map(|item| Ok(jsonl_bytes(&[item?]))).sum::<Result<u64, Error>>()?;
     display.stage("writing the case");
     let evidence = Pieces::of(&all.findings);
     let problems = problems(&case.ledger);
@@ -81,9 +83,7 @@ pub(crate) fn run(args: &InvestigateArgs) -> Result<Exit> {
     let verification = case.integrity.as_ref().and_then(|integrity| integrity.verification.as_ref());
     let integrity = verification.into_iter().collect::<Vec<_>>();
     let lines = jsonl_bytes(&all.findings) + jsonl_bytes(&all.suppressed) + evidence.bytes(&case.ledger) + jsonl_bytes(&problems);
-    folder.need(
-        lines + jsonl_bytes(&items) + jsonl_bytes(&integrity) + jsonl_bytes(&all.seen) + PAGE_BYTES + PRETTY * jsonl_bytes(&[&manifest]),
-    )?;
+    folder.need(lines + item_bytes + jsonl_bytes(&integrity) + jsonl_bytes(&all.seen) + PAGE_BYTES + PRETTY * jsonl_bytes(&[&manifest]))?;
     folder.note_files(EVENTS)?;
     folder.write_lines("findings.jsonl", &all.findings)?;
     folder.write_lines("suppressed.jsonl", &all.suppressed)?;
@@ -94,7 +94,7 @@ pub(crate) fn run(args: &InvestigateArgs) -> Result<Exit> {
         Ok(())
     })?;
     folder.write_lines("problems.jsonl", &problems)?;
-    folder.write_lines("drift.jsonl", &items)?;
+    folder.write("drift.jsonl", |out| items.iter().try_for_each(|item| write_jsonl(out, &[item.map_err(io::Error::other)?])))?;
     folder.write_by("iam_changes.parquet", |path| query::write_state(&case.change_table()?, path))?;
     folder.write_lines(SEEN_FILE, &all.seen)?;
     if !integrity.is_empty() {
