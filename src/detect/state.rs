@@ -1,5 +1,6 @@
 //! Rules of kind `state`: rows of a table that is made of all events together.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::evidence::{Evidence, EvidenceKind, EvidenceList};
@@ -134,8 +135,8 @@ fn shown(cell: &Cell) -> Option<String> {
 struct Told<'f, 't>(&'f [Row<'t>]);
 
 impl Facts for Told<'_, '_> {
-    fn values(&self, _: Option<&str>, name: &str) -> Vec<Option<String>> {
-        self.0.iter().map(|row| shown(row.cell(name))).collect()
+    fn each(&self, _: Option<&str>, name: &str, take: &mut dyn FnMut(Cow<'_, str>)) {
+        self.0.iter().filter_map(|row| shown(row.cell(name))).for_each(|value| take(Cow::Owned(value)));
     }
 
     fn step_count(&self, _: &str) -> u64 {

@@ -60,7 +60,7 @@ fn rows_that_match_are_findings_with_their_evidence() {
     );
     let alice = findings.last().expect("one");
     assert_eq!(
-        (alice.account_id.as_deref(), alice.principal.as_deref(), alice.evidence.event_ids().cloned().collect::<Vec<_>>()),
+        (alice.account_id.as_deref(), alice.principal.as_deref(), alice.evidence.event_ids().collect::<Vec<_>>()),
         (Some("012345678901"), Some("alice"), vec!["e3".into(), "e7".into()])
     );
 }
