@@ -208,8 +208,8 @@ impl Case {
     /// # Errors
     /// What the table engine says.
     pub fn detect(&self, catalog: &Catalog) -> Result<Detections, Error> {
-        type Make = fn(&Case) -> Result<StateTable, Error>;
-        // They take time to make, so only those that a rule asks.
+        type Make = for<'c> fn(&'c Case) -> Result<StateTable<'c>, Error>;
+        // What they are made from takes time to find, so only those that a rule asks.
         let asked =
             |name: &str| catalog.rules().iter().any(|rule| matches!(&rule.logic, Logic::State { table, .. } if table.as_str() == name));
         let makers: [(&str, Make); 5] = [
@@ -237,7 +237,7 @@ impl Case {
     ///
     /// # Errors
     /// Those of reading events.
-    pub fn session_table(&self) -> Result<StateTable, Error> {
+    pub fn session_table(&self) -> Result<StateTable<'_>, Error> {
         Ok(self.sessions()?.session_table())
     }
 
@@ -245,7 +245,7 @@ impl Case {
     ///
     /// # Errors
     /// Those of reading events.
-    pub fn user_table(&self) -> Result<StateTable, Error> {
+    pub fn user_table(&self) -> Result<StateTable<'_>, Error> {
         if let Some(users) = self.users.get() {
             return Ok(users.table());
         }

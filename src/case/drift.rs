@@ -49,24 +49,24 @@ impl Case {
     ///
     /// # Errors
     /// Those of reading events.
-    pub fn change_table(&self) -> Result<StateTable, Error> {
-        self.replay().and_then(|replay| tables::changes(&replay.events, &replay.drift))
+    pub fn change_table(&self) -> Result<StateTable<'_>, Error> {
+        self.replay().map(|replay| tables::changes(&replay.events, &replay.drift))
     }
 
     /// The table `drift`.
     ///
     /// # Errors
     /// Those of reading events.
-    pub fn drift_table(&self) -> Result<StateTable, Error> {
-        self.replay().and_then(|replay| tables::drift(&replay.drift))
+    pub fn drift_table(&self) -> Result<StateTable<'_>, Error> {
+        self.replay().map(|replay| tables::drift(&replay.drift))
     }
 
     /// The table `iam_state`.
     ///
     /// # Errors
     /// Those of reading events.
-    pub fn iam_state_table(&self) -> Result<StateTable, Error> {
-        self.replay().and_then(|replay| tables::state(&replay.drift))
+    pub fn iam_state_table(&self) -> Result<StateTable<'_>, Error> {
+        self.replay().map(|replay| tables::state(&replay.drift))
     }
 
     /// What the digests say of the object that a piece of evidence stands in.

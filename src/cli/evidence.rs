@@ -26,7 +26,8 @@ pub(crate) struct Pieces<'f> {
 struct Piece {
     /// The place of its object among all names in their order.
     object: u32,
-    record_index: Option<u64>,
+    /// One more than the record index, so that having none takes no room.
+    record_number: u64,
     finding: u32,
     /// Its place in the finding's evidence.
     place: u32,
@@ -56,7 +57,8 @@ impl<'f> Pieces<'f> {
         for (number, finding) in (0..).zip(findings) {
             for (place, (object, record_index)) in (0..).zip(finding.evidence.places()) {
                 let object = numbers.get(&**object).copied().unwrap_or_default();
-                pieces.push(Piece { object, record_index, finding: number, place });
+                let record_number = record_index.map_or(0, |index| index.saturating_add(1));
+                pieces.push(Piece { object, record_number, finding: number, place });
             }
         }
         let rule = |piece: &Piece| piece.finding(findings).map(|finding| &finding.rule_id);
@@ -106,8 +108,8 @@ impl<'f> Pieces<'f> {
 }
 
 impl Piece {
-    const fn record(&self) -> (u32, Option<u64>) {
-        (self.object, self.record_index)
+    const fn record(&self) -> (u32, u64) {
+        (self.object, self.record_number)
     }
 
     fn finding<'f>(&self, findings: &'f [Finding]) -> Option<&'f Finding> {

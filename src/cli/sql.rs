@@ -91,7 +91,7 @@ fn statement(args: &SqlArgs) -> Result<String, Error> {
 }
 
 /// Makes a table of state.
-type MakeState = fn(&Case) -> Result<StateTable, Error>;
+type MakeState = for<'c> fn(&'c Case) -> Result<StateTable<'c>, Error>;
 
 fn answer(statement: &str, case: &Case, found: Option<&Found>, limit: Option<usize>) -> Result<(Answer, bool)> {
     let problems = |list: &[Problem]| list.iter().map(|problem| object(json::problem(problem))).collect::<Vec<_>>();

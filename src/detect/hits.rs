@@ -1,6 +1,7 @@
 //! Hits: the events that match a rule, in the order of time, with their values;
 //! and the making of findings from them.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
 
@@ -76,12 +77,15 @@ enum Cells<'m> {
 impl<'m> Rows<'m> {
     /// Those of each batch.
     pub(super) fn of(matches: &'m [Matches]) -> Result<Vec<Self>, Error> {
-        let of_batch = |matches: &'m Matches| {
-            let mut rows = Self { ids: &matches.ids, ..Self::new(&matches.frame)? };
-            rows.columns.extend(matches.words.iter().map(|(name, words)| (name.as_str(), Cells::Words(words))));
-            Ok(rows)
-        };
-        matches.iter().map(of_batch).collect()
+        matches.iter().map(Self::of_batch).collect()
+    }
+
+    /// Those of one batch.
+    pub(super) fn of_batch(matches: &'m Matches) -> Result<Self, Error> {
+        let mut rows = Self { ids: &matches.ids, ..Self::new(&matches.frame)? };
+        rows.columns.extend(matches.words.iter().map(|(name, words)| (name.as_str(), Cells::Words(words))));
+        rows.columns.extend(matches.lists.iter().map(|(name, there)| (name.as_str(), Cells::List(there.clone()))));
+        Ok(rows)
     }
 
     pub(super) fn new(frame: &'m DataFrame) -> Result<Self, Error> {
@@ -129,6 +133,8 @@ pub(super) struct Hit<'m> {
     /// When it was.
     pub(super) time: Option<EventTime>,
     row: u32,
+    /// The place of its group among all groups, once it has one.
+    group: u32,
     /// For how many matching events it is counted.
     pub(super) stands_for: u32,
     /// How bad the rule calls it.
@@ -142,7 +148,7 @@ impl<'m> Hit<'m> {
             Value::Time(time) => Some(time),
             _ => None,
         };
-        Self { rows, row: found.row, time, severity: found.severity, stands_for: found.stands_for }
+        Self { rows, row: found.row, group: 0, time, severity: found.severity, stands_for: found.stands_for }
     }
 
     /// The value of a column or field.
@@ -201,18 +207,50 @@ impl<'m> Hit<'m> {
 /// The hits of a condition in all batches, in order; `rows` are those of its matches.
 pub(super) fn hits<'m>(matches: &'m [Matches], rows: &'m [Rows<'m>]) -> Vec<Hit<'m>> {
     let of_batch = |(matches, rows): (&'m Matches, &'m Rows<'m>)| matches.rows.iter().map(|found| Hit::new(rows, *found));
-    let mut hits: Vec<Hit<'m>> = matches.iter().zip(rows).flat_map(of_batch).collect();
+    // There may be as many as events, so that there is room for no more.
+    let mut hits: Vec<Hit<'m>> = Vec::with_capacity(matches.iter().map(|matches| matches.rows.len()).sum());
+    hits.extend(matches.iter().zip(rows).flat_map(of_batch));
     hits.sort_by(Hit::order);
     hits
 }
 
-/// The hits by the values of some columns and fields, where null is a value as any other; each group in order.
-pub(super) fn grouped<'m>(hits: Vec<Hit<'m>>, by: &[String]) -> BTreeMap<Vec<Value<'m>>, Vec<Hit<'m>>> {
-    let mut groups: BTreeMap<Vec<Value<'m>>, Vec<Hit<'m>>> = BTreeMap::new();
-    for hit in hits {
-        groups.entry(by.iter().map(|name| hit.value(name)).collect()).or_default().push(hit);
+/// Hits by the values of some columns and fields, where null is a value as any other.
+#[derive(Debug)]
+pub(super) struct Groups<'m> {
+    /// Group by group, each in order.
+    hits: Vec<Hit<'m>>,
+}
+
+impl<'m> Groups<'m> {
+    /// Those of hits that are in order.
+    pub(super) fn of(mut hits: Vec<Hit<'m>>, by: &[String]) -> Self {
+        let mut numbers: BTreeMap<Vec<Value<'m>>, u32> = BTreeMap::new();
+        let mut values = Vec::with_capacity(by.len());
+        for hit in &mut hits {
+            values.clear();
+            values.extend(by.iter().map(|name| hit.value(name)));
+            hit.group = match numbers.get(values.as_slice()) {
+                Some(number) => *number,
+                None => {
+                    let number = u32::try_from(numbers.len()).unwrap_or(u32::MAX);
+                    *numbers.entry(values.clone()).or_insert(number)
+                }
+            };
+        }
+        let mut ranks = vec![0; numbers.len()];
+        for (rank, number) in (0..).zip(numbers.into_values()) {
+            if let Some(place) = ranks.get_mut(place(number)) {
+                *place = rank;
+            }
+        }
+        hits.sort_by_key(|hit| ranks.get(place(hit.group)).copied().unwrap_or(u32::MAX));
+        Self { hits }
     }
-    groups
+
+    /// The groups, in the order of their values.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &[Hit<'m>]> {
+        self.hits.chunk_by(|left, right| left.group == right.group)
+    }
 }
 
 /// What a finding is besides its events.
@@ -246,9 +284,13 @@ impl<'f, 'm> Told<'f, 'm> {
 }
 
 impl Facts for Told<'_, '_> {
-    fn values(&self, step: Option<&str>, name: &str) -> Vec<Option<String>> {
-        let hits = step.map_or(self.hits, |step| self.step(step));
-        hits.iter().map(|hit| hit.value(name).shown()).collect()
+    fn each(&self, step: Option<&str>, name: &str, take: &mut dyn FnMut(Cow<'_, str>)) {
+        for hit in step.map_or(self.hits, |step| self.step(step)) {
+            match hit.value(name) {
+                Value::Text(text) => take(Cow::Borrowed(text)),
+                other => other.shown().into_iter().for_each(|value| take(Cow::Owned(value))),
+            }
+        }
     }
 
     fn step_count(&self, step: &str) -> u64 {

@@ -4,8 +4,10 @@
 
 use std::collections::BTreeSet;
 
-use polars::prelude::{BooleanChunked, ChunkFilter as _, DataFrame, IntoColumn as _, PlSmallStr, StringChunked};
-use polars_arrow::array::Utf8ViewArray;
+use polars::prelude::{
+    BooleanChunked, ChunkFilter as _, Column as FrameColumn, DataFrame, DataType, IntoColumn as _, PlSmallStr, StringChunked,
+};
+use polars_arrow::array::{Utf8ViewArray, View};
 
 use super::finding::Severity;
 use crate::error::Error;
@@ -55,6 +57,8 @@ pub(super) struct Matches {
     pub(super) frame: DataFrame,
     /// Those of the columns in which texts come again.
     pub(super) words: Vec<(String, Words)>,
+    /// Those of the columns with lists, of which only is asked whether there is one.
+    pub(super) lists: Vec<(String, BooleanChunked)>,
     /// The ids of the events.
     pub(super) ids: Vec<Option<EventId>>,
     /// The rows, each once.
@@ -87,10 +91,33 @@ impl Matches {
             found.row = place;
         }
         rows.shrink_to_fit();
-        let mut matches = Self { id, frame, words: Vec::new(), ids, rows };
+        let mut matches = Self { id, frame, words: Vec::new(), lists: Vec::new(), ids, rows };
+        matches.keep_lists()?;
         matches.keep_words_once()?;
         matches.let_go_of_batch()?;
         Ok(matches)
+    }
+
+    /// Bytes that they take in memory, about.
+    pub(super) fn bytes(&self) -> usize {
+        let of_column = |column: &FrameColumn| match column.str() {
+            Ok(texts) => texts.downcast_iter().map(|texts| texts.len() * size_of::<View>() + texts.total_buffer_len()).sum(),
+            Err(_) => column.len() * size_of::<i64>(),
+        };
+        let of_words = |words: &Words| words.codes.len() * size_of::<u16>() + words.texts.total_bytes_len();
+        let columns: usize = self.frame.columns().iter().map(of_column).sum();
+        let words: usize = self.words.iter().map(|(_, words)| of_words(words)).sum();
+        columns + words + self.ids.len() * size_of::<Option<EventId>>() + self.rows.len() * size_of::<Match>()
+    }
+
+    /// Takes the columns with lists out of the frame.
+    fn keep_lists(&mut self) -> Result<(), Error> {
+        for name in self.frame.get_column_names_owned() {
+            if matches!(self.frame.column(&name)?.dtype(), DataType::List(_)) {
+                self.lists.push((name.to_string(), self.frame.drop_in_place(&name)?.is_not_null()));
+            }
+        }
+        Ok(())
     }
 
     /// Takes the columns out of the frame in which few texts stand for many events.
@@ -124,9 +151,9 @@ impl Matches {
 #[derive(Debug)]
 pub(super) struct Words {
     /// For each event the place of its text.
-    codes: Vec<u16>,
+    pub(super) codes: Vec<u16>,
     /// The texts; the first is null.
-    texts: Utf8ViewArray,
+    pub(super) texts: Utf8ViewArray,
 }
 
 /// How many events a text has to stand for, so that naming it costs less than keeping it.

@@ -18,6 +18,7 @@ pub mod fields;
 mod finding;
 mod first_seen;
 mod hits;
+mod kept;
 mod matches;
 mod owners;
 pub mod predicate;
@@ -46,7 +47,7 @@ pub use template::Template;
 
 use first_seen::FirstSeen;
 use hits::Rows;
-use matches::Matches;
+use kept::Taken;
 use owners::Owners;
 use sequence::LogEnds;
 use threshold::Threshold;
@@ -62,8 +63,8 @@ use crate::time::EventTime;
 pub struct DetectOptions<'s> {
     /// The time before the period that is asked about.
     pub baseline: &'s Baseline,
-    /// The tables of state that have been made.
-    pub tables: &'s [StateTable],
+    /// The tables of state that can be had.
+    pub tables: &'s [StateTable<'s>],
 }
 
 impl Default for DetectOptions<'_> {
@@ -89,26 +90,29 @@ pub fn detect(catalog: &Catalog, events: &EventFrame, options: &DetectOptions<'_
     for rule in catalog.rules() {
         match &rule.logic {
             Logic::Table { sql } => detections.rules.push(table(rule, sql, events, &mut detections.tables)),
-            Logic::State { table, condition, by } => match options.tables.iter().find(|known| known.name == table) {
-                Some(table) => detections.add(rule, RuleFindings::of(state::findings(rule, table, condition, by))),
-                None => detections.rules.push(not_run(rule, format!("the table `{table}` has not been made"))),
-            },
+            Logic::State { table, .. } if options.tables.iter().any(|known| known.name == table) => {}
+            Logic::State { table, .. } => detections.rules.push(not_run(rule, format!("the table `{table}` has not been made"))),
             _ => match options.baseline.refusal(rule, start) {
                 Some(reason) => detections.rules.push(not_run(rule, reason)),
                 None => on_events.push(rule),
             },
         }
     }
+    for table in options.tables {
+        for asked in state::ask(catalog.rules().iter(), table)? {
+            detections.add(asked.rule, RuleFindings::of(asked.findings(table.columns)));
+        }
+    }
     let mut found = rounds::scan(&on_events, events, options.baseline.until)?;
     let ends = if on_events.iter().any(|rule| asks_for_log_ends(rule)) { LogEnds::of(events)? } else { LogEnds::default() };
     let owners = Owners::of(&on_events, events, options.baseline.until)?;
     let context = Context { baseline: options.baseline, ends: &ends, owners: &owners };
-    let of_rule = |(rule, first): (&Rule, &usize)| {
-        (0..rule.conditions().len()).map(|part| found.matches.remove(&(first + part)).unwrap_or_default()).collect()
-    };
-    let matches: Vec<Vec<Vec<Matches>>> = on_events.iter().copied().zip(&found.first_ids).map(of_rule).collect();
-    // Each rule's matches go when its findings are made.
+    let of_rule = |(rule, first): (&Rule, &usize)| found.matches.take((0..rule.conditions().len()).map(|part| first + part));
+    let matches: Vec<Vec<Taken>> = on_events.iter().copied().zip(&found.first_ids).map(of_rule).collect();
+    let kept = &found.matches;
+    // Each rule's matches come when its findings are made, and go then.
     let made = on_events.par_iter().zip(matches).map(|(rule, matches)| {
+        let matches = matches.into_iter().map(|taken| taken.read(kept)).collect::<Result<Vec<_>, _>>()?;
         let rows = matches.iter().map(|matches| Rows::of(matches)).collect::<Result<Vec<_>, _>>()?;
         Ok(context.findings(rule, matches.iter().zip(&rows).map(|(matches, rows)| hits::hits(matches, rows)).collect()))
     });

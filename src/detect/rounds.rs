@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::ends::Ends;
 use super::hits::{Rows, Value};
+use super::kept::Kept;
 use super::matches::Matches;
 use super::predicate::{Literal, Operand, Predicate};
 use super::rule::{Logic, Rule, Sequence};
@@ -20,7 +21,7 @@ use crate::time::EventTime;
 #[derive(Debug)]
 pub(super) struct Found {
     /// The matches of each condition, by its id, batch by batch.
-    pub(super) matches: BTreeMap<usize, Vec<Matches>>,
+    pub(super) matches: Kept,
     /// For each rule, the id of its first condition; the others follow it.
     pub(super) first_ids: Vec<usize>,
 }
@@ -56,7 +57,7 @@ pub(super) fn scan(rules: &[&Rule], events: &EventFrame, until: Option<EventTime
         }
         next += rule.conditions().len();
     }
-    let mut matches: BTreeMap<usize, Vec<Matches>> = BTreeMap::new();
+    let mut matches = Kept::default();
     while !waiting.is_empty() {
         let open: BTreeSet<usize> = waiting.iter().map(|waiting| waiting.watch.id).collect();
         let (ready, later): (Vec<_>, Vec<_>) =
@@ -67,10 +68,13 @@ pub(super) fn scan(rules: &[&Rule], events: &EventFrame, until: Option<EventTime
             break;
         }
         let plan = Plan::new(with_values(ready, &matches)?)?;
-        let scanned = events.map(&plan.columns(), |_, batch| plan.scan(batch))?;
-        for found in scanned.into_iter().flatten() {
-            matches.entry(found.id).or_default().push(found);
-        }
+        let add = |kept: &mut Result<Kept, Error>, found: Vec<Matches>| {
+            let added = kept.as_mut().map_or(Ok(()), |kept| found.into_iter().try_for_each(|matches| kept.add(matches)));
+            if let Err(error) = added {
+                *kept = Err(error);
+            }
+        };
+        matches = events.fold(&plan.columns(), Ok(matches), |_, batch| plan.scan(batch), add)??;
     }
     Ok(Found { matches, first_ids })
 }
@@ -93,7 +97,7 @@ fn wants<'r>(rule: &'r Rule, condition: &'r Predicate, first: usize) -> Vec<Want
 }
 
 /// The conditions with the values that they waited for.
-fn with_values<'r>(ready: Vec<Waiting<'r>>, matches: &BTreeMap<usize, Vec<Matches>>) -> Result<Vec<Watch<'r>>, Error> {
+fn with_values<'r>(ready: Vec<Waiting<'r>>, matches: &Kept) -> Result<Vec<Watch<'r>>, Error> {
     let mut known: BTreeMap<(usize, &str), Vec<Literal>> = BTreeMap::new();
     let mut watches = Vec::new();
     for Waiting { mut watch, wants } in ready {
@@ -101,7 +105,7 @@ fn with_values<'r>(ready: Vec<Waiting<'r>>, matches: &BTreeMap<usize, Vec<Matche
         for Want { value, binder, source } in wants {
             let literals = match known.entry((binder, source)) {
                 Entry::Occupied(known) => known.into_mut(),
-                Entry::Vacant(unknown) => unknown.insert(bound(source, matches.get(&binder).map_or(&[], Vec::as_slice))?),
+                Entry::Vacant(unknown) => unknown.insert(bound(source, binder, matches)?),
             };
             parts.push(Predicate::Among(value.clone(), literals.clone()));
         }
@@ -112,15 +116,22 @@ fn with_values<'r>(ready: Vec<Waiting<'r>>, matches: &BTreeMap<usize, Vec<Matche
 }
 
 /// The distinct values that the matches of a condition bind.
-fn bound(source: &str, matches: &[Matches]) -> Result<Vec<Literal>, Error> {
-    let rows = Rows::of(matches)?;
-    let found = matches.iter().zip(&rows).flat_map(|(matches, rows)| matches.rows.iter().map(|found| rows.value(found.row(), source)));
-    let values: BTreeSet<Value<'_>> = found.collect();
-    let literal = |value| match value {
-        Value::Text(text) => Some(Literal::Text(str::to_owned(text))),
+fn bound(source: &str, binder: usize, matches: &Kept) -> Result<Vec<Literal>, Error> {
+    let mut known: BTreeSet<Literal> = BTreeSet::new();
+    matches.each(binder, |matches| {
+        let rows = Rows::of_batch(matches)?;
+        let values: BTreeSet<Value<'_>> = matches.rows.iter().map(|found| rows.value(found.row(), source)).collect();
+        known.extend(values.into_iter().filter_map(literal));
+        Ok(())
+    })?;
+    Ok(known.into_iter().collect())
+}
+
+fn literal(value: Value<'_>) -> Option<Literal> {
+    match value {
+        Value::Text(text) => Some(Literal::Text(text.to_owned())),
         Value::Int(number) => Some(Literal::Int(number)),
         Value::Flag(flag) => Some(Literal::Flag(flag)),
         Value::Null | Value::Time(_) | Value::List => None,
-    };
-    Ok(values.into_iter().filter_map(literal).collect())
+    }
 }

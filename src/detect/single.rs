@@ -2,7 +2,7 @@
 //! one key are rolled up into one finding a while.
 
 use super::finding::Finding;
-use super::hits::{Extra, Hit, finding, grouped};
+use super::hits::{Extra, Groups, Hit, finding};
 use super::rule::{RollUp, Rule};
 use crate::frame::Texts;
 
@@ -19,7 +19,7 @@ pub(super) fn findings(rule: &Rule, hits: Vec<Hit<'_>>, roll_up: Option<&RollUp>
         return hits.iter().map(|hit| found(std::slice::from_ref(hit))).collect();
     };
     let mut findings = Vec::new();
-    for group in grouped(hits, &roll_up.by).values() {
+    for group in Groups::of(hits, &roll_up.by).iter() {
         findings.extend(bursts(group, roll_up.every).map(&mut found));
     }
     findings

@@ -1,12 +1,14 @@
 //! Rules of kind `state`: rows of a table that is made of all events together.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::evidence::{Evidence, EvidenceKind, EvidenceList};
 use super::finding::{Finding, Integrity, Severity};
 use super::predicate::{Datum, Predicate};
-use super::rule::Rule;
+use super::rule::{Logic, Rule};
 use super::template::{Facts, Word};
+use crate::error::Error;
 use crate::event::EventId;
 use crate::frame::Texts;
 use crate::iam::tables::{CHANGE_COLUMNS, DRIFT_COLUMNS, STATE_COLUMNS};
@@ -27,32 +29,75 @@ pub(super) fn columns_of(table: &str) -> Option<&'static [StateColumn]> {
     TABLES.into_iter().find(|(name, _)| *name == table).map(|(_, columns)| columns)
 }
 
-/// The findings of a `state` rule: one for each row that matches, or for the rows that share the values of `by`.
-///
-/// A finding's evidence are the events that its rows rest on, each once, in the order of time, and then places in snapshots.
-pub(super) fn findings(rule: &Rule, table: &StateTable, condition: &Predicate, by: &[String]) -> Vec<Finding> {
-    let rows = table.rows.iter().map(|row| Row { table, row }).filter(|row| row.matches(condition));
-    let mut objects = Texts::default();
-    if by.is_empty() {
-        return rows.map(|row| finding(rule, &[row], &mut objects)).collect();
+/// A `state` rule on one table, and what of the table's rows it has found so far.
+#[derive(Debug)]
+pub(super) struct Asked<'r> {
+    /// The rule.
+    pub(super) rule: &'r Rule,
+    condition: &'r Predicate,
+    by: &'r [String],
+    /// The rows that match, where several may share a finding.
+    matching: Vec<StateRow>,
+    findings: Vec<Finding>,
+    objects: Texts,
+}
+
+impl<'r> Asked<'r> {
+    /// The rule, if it is about that table.
+    pub(super) fn of(rule: &'r Rule, table: &StateTable<'_>) -> Option<Self> {
+        let Logic::State { table: name, condition, by } = &rule.logic else { return None };
+        let of_it = || Self { rule, condition, by, matching: Vec::new(), findings: Vec::new(), objects: Texts::default() };
+        (name == table.name).then(of_it)
     }
-    let mut groups: BTreeMap<Vec<Option<Datum<'_>>>, Vec<Row<'_>>> = BTreeMap::new();
-    for row in rows {
-        groups.entry(by.iter().map(|name| datum(row.cell(name))).collect()).or_default().push(row);
+
+    /// Looks at a row.
+    fn take(&mut self, row: Row<'_>) {
+        if !row.matches(self.condition) {
+            return;
+        }
+        if self.by.is_empty() {
+            self.findings.push(finding(self.rule, &[row], &mut self.objects));
+        } else {
+            self.matching.push(row.row.clone());
+        }
     }
-    groups.values().map(|rows| finding(rule, rows, &mut objects)).collect()
+
+    /// The findings: one for each row that matched, or for the rows that share the values of `by`.
+    ///
+    /// A finding's evidence are the events that its rows rest on, each once, in the order of time, and then places in snapshots.
+    pub(super) fn findings(mut self, columns: &[StateColumn]) -> Vec<Finding> {
+        let mut groups: BTreeMap<Vec<Option<Datum<'_>>>, Vec<Row<'_>>> = BTreeMap::new();
+        for row in self.matching.iter().map(|row| Row { columns, row }) {
+            groups.entry(self.by.iter().map(|name| datum(row.cell(name))).collect()).or_default().push(row);
+        }
+        self.findings.extend(groups.values().map(|rows| finding(self.rule, rows, &mut self.objects)));
+        self.findings
+    }
+}
+
+/// The rules on a table, after all of its rows, which are made once for all of them.
+pub(super) fn ask<'r>(rules: impl Iterator<Item = &'r Rule>, table: &StateTable<'_>) -> Result<Vec<Asked<'r>>, Error> {
+    let mut asked: Vec<Asked<'r>> = rules.filter_map(|rule| Asked::of(rule, table)).collect();
+    if !asked.is_empty() {
+        table.each(|row| {
+            let row = Row { columns: table.columns, row: &row };
+            asked.iter_mut().for_each(|rule| rule.take(row));
+            Ok(())
+        })?;
+    }
+    Ok(asked)
 }
 
 /// A row with the names of its cells.
 #[derive(Debug, Clone, Copy)]
 struct Row<'t> {
-    table: &'t StateTable,
+    columns: &'t [StateColumn],
     row: &'t StateRow,
 }
 
 impl<'t> Row<'t> {
     fn cell(&self, name: &str) -> &'t Cell {
-        let place = self.table.columns.iter().position(|column| column.name == name);
+        let place = self.columns.iter().position(|column| column.name == name);
         place.and_then(|place| self.row.cells.get(place)).unwrap_or(&Cell::Null)
     }
 
@@ -90,8 +135,8 @@ fn shown(cell: &Cell) -> Option<String> {
 struct Told<'f, 't>(&'f [Row<'t>]);
 
 impl Facts for Told<'_, '_> {
-    fn values(&self, _: Option<&str>, name: &str) -> Vec<Option<String>> {
-        self.0.iter().map(|row| shown(row.cell(name))).collect()
+    fn each(&self, _: Option<&str>, name: &str, take: &mut dyn FnMut(Cow<'_, str>)) {
+        self.0.iter().filter_map(|row| shown(row.cell(name))).for_each(|value| take(Cow::Owned(value)));
     }
 
     fn step_count(&self, _: &str) -> u64 {

@@ -1,5 +1,6 @@
 //! Message templates: `{principal} read {distinct} secrets within {within}`.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 /// A message with places for the values of a finding.
@@ -53,8 +54,8 @@ pub(super) enum Word {
 
 /// What a message is filled with.
 pub(super) trait Facts {
-    /// The values of a column or field over all events, or over those of a step, in order.
-    fn values(&self, step: Option<&str>, name: &str) -> Vec<Option<String>>;
+    /// Hands over the values of a column or field that are not null, over all events or those of a step, in order.
+    fn each(&self, step: Option<&str>, name: &str, take: &mut dyn FnMut(Cow<'_, str>));
 
     /// How many events a step has.
     fn step_count(&self, step: &str) -> u64;
@@ -120,7 +121,7 @@ impl Template {
         for part in &self.parts {
             match part {
                 Part::Plain(text) => message.push_str(text),
-                Part::Value { step, name } => message.push_str(&shown(&facts.values(step.as_deref(), name))),
+                Part::Value { step, name } => message.push_str(&shown(&|take| facts.each(step.as_deref(), name, take))),
                 Part::StepCount(step) => message.push_str(&facts.step_count(step).to_string()),
                 Part::Word(word) => message.push_str(&facts.word(*word)),
             }
@@ -129,14 +130,20 @@ impl Template {
     }
 }
 
-/// One value; of several, the first and how many others there are; `-` where all are null.
-fn shown(values: &[Option<String>]) -> String {
-    let mut known = BTreeSet::new();
-    let first = values.iter().flatten().inspect(|value| _ = known.insert(*value)).fold(None, |first, value| first.or(Some(value)));
+/// One value; of several, the first and how many others there are; `-` where all are null. There may be one an event.
+fn shown(each: &dyn Fn(&mut dyn FnMut(Cow<'_, str>))) -> String {
+    let (mut first, mut known) = (None, BTreeSet::new());
+    each(&mut |value| {
+        if !known.contains(value.as_ref()) {
+            let value = value.into_owned();
+            first.get_or_insert_with(|| value.clone());
+            known.insert(value);
+        }
+    });
     let Some(first) = first else { return "-".to_owned() };
     let text = match first.char_indices().nth(MAX_SHOWN) {
         Some((end, _)) => format!("{}…", first.get(..end).unwrap_or_default()),
-        None => first.clone(),
+        None => first,
     };
     match known.len() {
         0 | 1 => text,
@@ -163,15 +170,16 @@ mod tests {
     struct Sample;
 
     impl Facts for Sample {
-        fn values(&self, step: Option<&str>, name: &str) -> Vec<Option<String>> {
-            let text = |text: &str| Some(text.to_owned());
-            match (step, name) {
-                (Some(_), "one") => vec![text("t")],
-                (_, "one") => vec![text("a"), None, text("a")],
-                (_, "two") => vec![text("z"), text("b"), text("c"), text("b")],
-                (_, "long") => vec![Some("é".repeat(300))],
-                _ => vec![None],
-            }
+        fn each(&self, step: Option<&str>, name: &str, take: &mut dyn FnMut(Cow<'_, str>)) {
+            let long = "é".repeat(300);
+            let values: &[&str] = match (step, name) {
+                (Some(_), "one") => &["t"],
+                (_, "one") => &["a", "a"],
+                (_, "two") => &["z", "b", "c", "b"],
+                (_, "long") => &[&long],
+                _ => &[],
+            };
+            values.iter().for_each(|value| take(Cow::Borrowed(value)));
         }
 
         fn step_count(&self, step: &str) -> u64 {

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use super::finding::Finding;
-use super::hits::{Extra, Hit, Value, finding, grouped};
+use super::hits::{Extra, Groups, Hit, Value, finding};
 use super::rule::{Rule, Sum};
 use crate::frame::Texts;
 
@@ -36,7 +36,7 @@ pub(super) fn findings(rule: &Rule, mut hits: Vec<Hit<'_>>, threshold: Threshold
     hits.retain(|hit| hit.time.is_some() && threshold.distinct.is_none_or(|name| hit.value(name) != Value::Null));
     let mut findings = Vec::new();
     let mut objects = Texts::default();
-    for group in grouped(hits, threshold.by).values() {
+    for group in Groups::of(hits, threshold.by).iter() {
         for burst in bursts(group, threshold) {
             let sum = burst.iter().fold(0_i64, |sum, hit| sum.saturating_add(number(hit, threshold)));
             let extra = Extra { distinct: distinct_values(burst, threshold.distinct), sum, ..Extra::default() };

@@ -27,12 +27,26 @@ impl EventId {
         self.with_text(str::is_empty)
     }
 
+    /// Its bytes, where it is a UUID.
+    pub(crate) const fn uuid(&self) -> Option<[u8; 16]> {
+        match self.0 {
+            Form::Uuid(bytes) => Some(bytes),
+            Form::Text(_) => None,
+        }
+    }
+
     /// What `look` makes of the text.
     fn with_text<T>(&self, look: impl FnOnce(&str) -> T) -> T {
         match &self.0 {
             Form::Uuid(bytes) => look(str::from_utf8(&uuid::text(*bytes)).unwrap_or_default()),
             Form::Text(text) => look(text),
         }
+    }
+}
+
+impl From<[u8; 16]> for EventId {
+    fn from(uuid: [u8; 16]) -> Self {
+        Self(Form::Uuid(uuid))
     }
 }
 

@@ -30,7 +30,7 @@ use crate::schema::{Column, Kind};
 #[derive(Debug, Clone, Default)]
 pub struct EventFrame {
     slots: Vec<Slot>,
-    #[expect(dead_code, reason = "its temporary folder has to last as long as the events")]
+    /// Its temporary folder has to last as long as the events.
     store: Arc<Store>,
 }
 
@@ -111,6 +111,12 @@ impl EventFrame {
         // Nobody asks for anything of the others any more.
         self.slots.retain(|slot| slot.rows > 0);
         Ok(before - self.height())
+    }
+
+    /// The events of some batches: `count` of them at most, from that one on.
+    pub(super) fn part(&self, first: usize, count: usize) -> Self {
+        let slots = self.slots.iter().skip(first).take(count).cloned().collect();
+        Self { slots, store: self.store.clone() }
     }
 
     /// How many batches there are.

@@ -27,6 +27,15 @@ impl EventFrame {
 
 struct Scan(EventFrame);
 
+/// A part of the events that such a table is of, and how many parts there are; `None` where it is another one.
+pub(crate) fn part(scan: &dyn AnonymousScan, number: usize) -> Option<(EventFrame, usize)> {
+    let Scan(events) = scan.as_any().downcast_ref()?;
+    Some((events.part(number * PART_BATCHES, PART_BATCHES), events.batch_count().div_ceil(PART_BATCHES)))
+}
+
+/// Batches of a part.
+const PART_BATCHES: usize = 4;
+
 impl AnonymousScan for Scan {
     fn as_any(&self) -> &dyn Any {
         self

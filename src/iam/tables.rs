@@ -1,5 +1,7 @@
 //! What replay takes and yields, as tables for rules and SQL: `iam_changes`, `drift` and `iam_state`.
 
+mod items;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -12,12 +14,12 @@ use super::drift::{Caller, Documents, Drift, Evidence, Item, Launch, StatementDi
 use super::entity::{EntityKind, EntityRef};
 use super::event::IamEvent;
 use super::events::IamEvents;
-use super::kind::Risk;
 use super::policy::Rank;
 use super::state::{Entity, EntityId, State};
-use crate::error::Error;
 use crate::schema::Kind;
-use crate::session::{Cell, EventPlace, SnapshotPlace, StateColumn, StateRow, StateTable, column};
+use crate::session::{Cell, EventPlace, SnapshotPlace, StateColumn, StateRow, StateTable, column, evidence};
+
+use items::{ByCall, ByEntity, Made};
 
 /// The columns of the table `iam_changes`.
 pub const CHANGE_COLUMNS: &[StateColumn] = &[
@@ -111,84 +113,62 @@ pub const STATE_COLUMNS: &[StateColumn] = &[
 ///
 /// # Shape
 /// A row a call of [`CHANGE_COLUMNS`]; calls that failed are there too.
-///
-/// # Errors
-/// Those of reading events and items.
-pub fn changes(events: &IamEvents, drift: &Drift) -> Result<StateTable, Error> {
-    // By their places, as edited records may share an id.
-    let mut items: BTreeMap<(&str, Option<u64>), Vec<&Item>> = BTreeMap::new();
-    let all = drift.items.all()?;
-    for item in &all {
-        for evidence in &item.evidence {
-            if let Evidence::Record { object, record_index, .. } = evidence {
-                items.entry((object, *record_index)).or_default().push(item);
+pub fn changes<'r>(events: &'r IamEvents, drift: &'r Drift) -> StateTable<'r> {
+    StateTable::new("iam_changes", CHANGE_COLUMNS, |take| {
+        let made = ByCall::of(&drift.items)?;
+        let mut launches: BTreeMap<&str, &Launch> = BTreeMap::new();
+        for launch in &drift.launches {
+            // Of two patterns, the one that names a role says more.
+            let known = launches.entry(&launch.event_id).or_insert(launch);
+            if known.role.is_none() {
+                *known = launch;
             }
         }
-    }
-    let mut launches: BTreeMap<&str, &Launch> = BTreeMap::new();
-    for launch in &drift.launches {
-        // Of two patterns, the one that names a role says more.
-        let known = launches.entry(&launch.event_id).or_insert(launch);
-        if known.role.is_none() {
-            *known = launch;
+        for event in events.iter() {
+            let event = event?;
+            let launch = launches.get(&*event.event_id).copied().filter(|_| is_wanted(&event.event_source, &event.event_name));
+            if let Some(row) = change_row(&event, &made.of_call(&event.place), launch, &drift.state) {
+                take(row)?;
+            }
         }
-    }
-    let row = |event: &IamEvent| {
-        let launch = launches.get(&*event.event_id).copied().filter(|_| is_wanted(&event.event_source, &event.event_name));
-        let items = items.get(&(&*event.place.object, event.place.record_index));
-        change_row(event, items.map_or(&[], Vec::as_slice), launch, &drift.state)
-    };
-    let rows = events.iter().filter_map(|event| event.map(|event| row(&event)).transpose()).collect::<Result<_, _>>()?;
-    Ok(StateTable { name: "iam_changes", columns: CHANGE_COLUMNS, rows })
+        Ok(())
+    })
 }
 
 /// The items of drift, in the order of replay.
 ///
 /// # Shape
 /// A row an item of [`DRIFT_COLUMNS`].
-///
-/// # Errors
-/// Those of reading items.
-pub fn drift(drift: &Drift) -> Result<StateTable, Error> {
-    let rows = drift.items.iter().map(|item| item.map(|item| drift_row(&item))).collect::<Result<_, _>>()?;
-    Ok(StateTable { name: "drift", columns: DRIFT_COLUMNS, rows })
+pub fn drift(drift: &Drift) -> StateTable<'_> {
+    StateTable::new("drift", DRIFT_COLUMNS, |take| drift.items.iter().try_for_each(|item| take(drift_row(&item?))))
 }
 
 /// Whoever can hold rights and is there at the end, in the order of account and name.
 ///
 /// # Shape
 /// A row an entity of [`STATE_COLUMNS`].
-///
-/// # Errors
-/// Those of reading items.
-pub fn state(drift: &Drift) -> Result<StateTable, Error> {
-    let all = drift.items.all()?;
-    let mut items: BTreeMap<&str, Vec<&Item>> = BTreeMap::new();
-    for item in &all {
-        items.entry(&item.entity).or_default().push(item);
-    }
-    let there = drift.state.entities().filter(|(_, entity)| entity.exists() != Some(false) && is_holder(entity.reference.kind));
-    let mut rows: Vec<((String, String), StateRow)> = there
-        .map(|(id, entity)| {
-            let key = (entity.reference.account.to_string(), entity.reference.to_string());
-            (key, state_row(drift, id, entity, &items))
-        })
-        .collect();
-    rows.sort_by(|left, right| left.0.cmp(&right.0));
-    Ok(StateTable { name: "iam_state", columns: STATE_COLUMNS, rows: rows.into_iter().map(|(_, row)| row).collect() })
+pub fn state(drift: &Drift) -> StateTable<'_> {
+    StateTable::new("iam_state", STATE_COLUMNS, |take| {
+        let items = ByEntity::of(&drift.items)?;
+        let there = drift.state.entities().filter(|(_, entity)| entity.exists() != Some(false) && is_holder(entity.reference.kind));
+        let mut entities: Vec<((String, String), EntityId, &Entity)> =
+            there.map(|(id, entity)| ((entity.reference.account.to_string(), entity.reference.to_string()), id, entity)).collect();
+        entities.sort_by(|left, right| left.0.cmp(&right.0));
+        entities.into_iter().try_for_each(|(_, id, entity)| take(state_row(drift, id, entity, &items)))
+    })
 }
 
 /// A row; `None` for a call that only shows who is there.
-fn change_row(event: &IamEvent, items: &[&Item], launch: Option<&Launch>, end: &State) -> Option<StateRow> {
+fn change_row(event: &IamEvent, made: &Made<'_>, launch: Option<&Launch>, end: &State) -> Option<StateRow> {
     if launch.is_none() && !is_operation(event) {
         return None;
     }
     let change = attempted(event).into_iter().next();
-    let entity = items.first().map(|item| item.entity.clone()).or_else(|| match &change.as_ref()?.subject {
+    let entity = made.entity.cloned().or_else(|| match &change.as_ref()?.subject {
         Subject::Named(entity) | Subject::HolderOf { or_else: entity, .. } => Some(entity.to_string().into()),
     });
     let policy_arn = request_text(event, "policyArn");
-    let policy_rank = policy_arn.as_deref().and_then(|arn| attached_rank(items).or_else(|| end.policy_rank(arn)));
+    let policy_rank = policy_arn.as_deref().and_then(|arn| made.rank.or_else(|| end.policy_rank(arn)));
     let text = |text: &Option<Arc<str>>| Cell::text(text.as_deref());
     let cells = vec![
         Cell::Time(event.event_time),
@@ -215,7 +195,7 @@ fn change_row(event: &IamEvent, items: &[&Item], launch: Option<&Launch>, end: &
         Cell::text(event.error_code.as_deref()),
         Cell::text(change.as_ref().map(|change| change.kind.name())),
         text(&entity),
-        Cell::text(items.first().map(|item| &*item.attribute)),
+        Cell::text(made.attribute.map(AsRef::as_ref)),
         Cell::text(policy_arn.as_deref()),
         Cell::text(policy_rank.map(Rank::name)),
         Cell::text(launch.map(|launch| launch.pattern)),
@@ -243,15 +223,6 @@ fn request_text(event: &IamEvent, name: &str) -> Option<String> {
         value = list.first()?;
     }
     value.as_str().map(str::to_owned)
-}
-
-/// The rank that a policy had when it was attached, as the item's risk tells.
-fn attached_rank(items: &[&Item]) -> Option<Rank> {
-    items.iter().find_map(|item| match item.risk {
-        Risk::WildcardAdmin => Some(Rank::Admin),
-        Risk::PrivilegeEscalation => Some(Rank::Privesc),
-        _ => None,
-    })
 }
 
 fn drift_row(item: &Item) -> StateRow {
@@ -299,24 +270,22 @@ fn drift_row(item: &Item) -> StateRow {
         json(&missing.map(|missing| &*missing.gaps).unwrap_or_default()),
         json(&item.evidence),
     ];
-    StateRow { cells, evidence: places(&[item]), snapshots: item.evidence.iter().filter_map(snapshot).collect() }
+    StateRow { cells, evidence: evidence(places(item)), snapshots: item.evidence.iter().filter_map(snapshot).collect() }
 }
 
-fn state_row(drift: &Drift, id: EntityId, entity: &Entity, items: &BTreeMap<&str, Vec<&Item>>) -> StateRow {
+fn state_row(drift: &Drift, id: EntityId, entity: &Entity, items: &ByEntity) -> StateRow {
     let Drift { start, state: end, .. } = drift;
     let reference = &entity.reference;
-    let of = |entity: &EntityRef| items.get(entity.to_string().as_str()).cloned().unwrap_or_default();
-    let own = of(reference);
+    let own = items.of_entity(reference);
     let before = entity.unique_id.as_deref().and_then(|id| start.find_unique(id)).or_else(|| start.find(reference));
-    let was_made = own.iter().any(|item| &*item.attribute == "exists" && *item.before == false);
-    let start_rank = before.map(|id| start.rank(id)).or_else(|| was_made.then_some(Rank::None));
-    let start_keys = before.and_then(|id| start.entity(id)).map(active_keys).or_else(|| was_made.then_some(0));
+    let start_rank = before.map(|id| start.rank(id)).or_else(|| own.was_made.then_some(Rank::None));
+    let start_keys = before.and_then(|id| start.entity(id)).map(active_keys).or_else(|| own.was_made.then_some(0));
     let groups = if reference.kind == EntityKind::User { end.groups_of(reference).collect() } else { Vec::new() };
     let member = Attribute::keyed(Field::Member, &reference.name).to_string();
-    let by_groups = groups.into_iter().filter_map(|group| end.entity(group)).flat_map(|group| of(&group.reference));
+    let by_groups = groups.into_iter().filter_map(|group| end.entity(group)).flat_map(|group| &items.of_entity(&group.reference).grants);
     // Another one's membership is no reason for the rank of this one.
-    let by_groups = by_groups.filter(|item| !item.attribute.starts_with("members[") || *item.attribute == *member);
-    let grants: Vec<&Item> = own.iter().copied().chain(by_groups).filter(|item| is_grant(item)).collect();
+    let by_groups = by_groups.filter(|grant| !grant.attribute.starts_with("members[") || *grant.attribute == *member);
+    let grants = own.grants.iter().chain(by_groups);
     let cells = vec![
         Cell::text(Some(&reference.account)),
         Cell::Text(reference.to_string()),
@@ -327,19 +296,14 @@ fn state_row(drift: &Drift, id: EntityId, entity: &Entity, items: &BTreeMap<&str
         Cell::count(u64::try_from(entity.keys(Field::MfaDevice).count()).unwrap_or(u64::MAX)),
         start_keys.map_or(Cell::Null, Cell::count),
         Cell::count(active_keys(entity)),
-        Cell::count(u64::try_from(own.len()).unwrap_or(u64::MAX)),
+        Cell::count(own.items),
     ];
-    StateRow { cells, evidence: places(&grants), snapshots: Vec::new() }
+    StateRow { cells, evidence: evidence(grants.flat_map(|grant| grant.places.iter().cloned())), snapshots: Vec::new() }
 }
 
 fn active_keys(entity: &Entity) -> u64 {
     let active = entity.keys(Field::AccessKey).filter(|(_, value)| value.as_text() == Some("Active"));
     u64::try_from(active.count()).unwrap_or(u64::MAX)
-}
-
-/// Whether an item gave rights that last.
-fn is_grant(item: &Item) -> bool {
-    item.net != Some(false) && matches!(item.risk, Risk::WildcardAdmin | Risk::PrivilegeEscalation)
 }
 
 const fn is_holder(kind: EntityKind) -> bool {
@@ -357,19 +321,17 @@ const fn type_name(kind: EntityKind) -> &'static str {
     }
 }
 
-/// The records that items rest on, in the order of events and each once.
-fn places(items: &[&Item]) -> Vec<EventPlace> {
-    let place = |(time, evidence): (_, &Evidence)| match evidence {
+/// The records that an item rests on.
+fn places(item: &Item) -> impl Iterator<Item = EventPlace> + '_ {
+    item.evidence.iter().filter_map(|evidence| match evidence {
         Evidence::Record { object, record_index, event_id } => Some(EventPlace {
             object: object.clone(),
             record_index: record_index.unwrap_or_default(),
             event_id: Some(event_id.clone()),
-            time,
+            time: item.event_time,
         }),
         Evidence::Snapshot { .. } => None,
-    };
-    let all = items.iter().flat_map(|item| item.evidence.iter().map(|evidence| (item.event_time, evidence)));
-    crate::session::evidence(all.filter_map(place))
+    })
 }
 
 fn snapshot(evidence: &Evidence) -> Option<SnapshotPlace> {

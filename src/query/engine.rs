@@ -9,7 +9,7 @@ use polars::sql::SQLContext;
 
 use super::guard::{self, Plan};
 use super::mend::mend;
-use super::{refuse, size};
+use super::{parts, refuse, size};
 use crate::error::Error;
 
 /// What a statement may need: about four kilobytes a level of nesting in polars' planner, measured, and room to spare.
@@ -54,6 +54,7 @@ pub(super) fn execute(sql: &str, tables: &[(&str, LazyFrame)], limit: Option<usi
     if let Some(probe) = kept.checked_add(1).and_then(|rows| u32::try_from(rows).ok()) {
         lazy = lazy.limit(probe);
     }
+    lazy = LazyFrame::from(parts::grouped(&lazy.logical_plan));
     let mut frame = lazy.collect().map_err(|error| explain(&error))?;
     name_count(&mut frame, &plan)?;
     let cut = frame.height() > kept;

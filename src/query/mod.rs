@@ -9,7 +9,8 @@
 //!    the tables, with `joins`, `groups`, `functions`, `numbers` and `subqueries` beside it;
 //! 3. `mend`: what is put right in its text;
 //! 4. `engine`: a new context per statement, on a thread with a deep stack;
-//!    `size` counts what its joins would pair before any is made.
+//!    `size` counts what its joins would pair before any is made, and `parts`
+//!    has many events grouped a few batches at a time.
 //!
 //! # Row order
 //! Same tables, same bytes. An `ORDER BY` puts nulls last and breaks ties by
@@ -27,6 +28,7 @@ mod guard;
 mod joins;
 mod mend;
 mod numbers;
+mod parts;
 mod rows;
 mod scope;
 mod size;

@@ -3,16 +3,17 @@
 use std::path::Path;
 
 use polars::prelude::{
-    Column as FrameColumn, DataFrame, DataType, IntoLazy as _, LazyFrame, NamedFrom as _, PlSmallStr, Series, TimeUnit, TimeZone,
+    BooleanChunkedBuilder, ChunkedBuilder as _, Column as FrameColumn, DataFrame, DataType, Int64Type, IntoLazy as _, IntoSeries as _,
+    LazyFrame, NamedFrom as _, PlSmallStr, PrimitiveChunkedBuilder, Series, StringChunkedBuilder, TimeUnit, TimeZone,
 };
 use serde_json::{Map, Value};
 
 use crate::error::Error;
 use crate::frame::data_type;
-use crate::frame::parquet::{MAX_GROUP_ROWS, SegmentWriter};
+use crate::frame::parquet::SegmentWriter;
 use crate::iam::tables::{CHANGE_COLUMNS, DRIFT_COLUMNS, STATE_COLUMNS};
 use crate::schema::{Column, Kind};
-use crate::session::{Cell, SESSION_COLUMNS, StateColumn, StateTable, USER_COLUMNS};
+use crate::session::{Cell, SESSION_COLUMNS, StateColumn, StateRow, StateTable, USER_COLUMNS};
 use crate::time::EventTime;
 
 /// A table beside `events`.
@@ -181,49 +182,106 @@ pub fn json_table(columns: &[(&str, Kind)], rows: &[Map<String, Value>]) -> Resu
 /// A table of the rows of a state table; a value that is not of its column's kind is null.
 ///
 /// # Errors
-/// [`Error::Frame`]: two columns have one name.
-pub fn state_frame(table: &StateTable) -> Result<LazyFrame, Error> {
-    let mut columns = Vec::with_capacity(table.columns.len());
-    for (place, column) in table.columns.iter().enumerate() {
-        let cells = table.rows.iter().map(|row| row.cells.get(place).unwrap_or(&Cell::Null));
-        columns.push(FrameColumn::from(cell_series(column, cells)?));
-    }
-    Ok(DataFrame::new(table.rows.len(), columns)?.lazy())
+/// Those of making the rows, and [`Error::Frame`]: two columns have one name.
+pub fn state_frame(table: &StateTable<'_>) -> Result<LazyFrame, Error> {
+    let mut rows = StateRows::of(table.columns);
+    table.each(|row| {
+        rows.push(&row);
+        Ok(())
+    })?;
+    Ok(rows.take()?.lazy())
 }
 
 /// Writes the rows of a state table into a Parquet file.
 ///
 /// # Errors
-/// [`Error::Frame`], and those of writing.
-pub fn write_state(table: &StateTable, path: &Path) -> Result<(), Error> {
-    let frame = state_frame(table)?.collect()?;
-    let mut writer = SegmentWriter::create(path, frame.schema(), &[])?;
-    for start in (0..frame.height()).step_by(MAX_GROUP_ROWS) {
-        writer.write(&frame.slice(i64::try_from(start).unwrap_or(i64::MAX), MAX_GROUP_ROWS))?;
+/// Those of making the rows, [`Error::Frame`], and those of writing.
+pub fn write_state(table: &StateTable<'_>, path: &Path) -> Result<(), Error> {
+    let mut rows = StateRows::of(table.columns);
+    let mut writer = SegmentWriter::create(path, rows.take()?.schema(), &[])?;
+    table.each(|row| {
+        rows.push(&row);
+        if rows.count < WRITTEN_ROWS {
+            return Ok(());
+        }
+        writer.write(&rows.take()?)
+    })?;
+    if rows.count > 0 {
+        writer.write(&rows.take()?)?;
     }
     writer.finish().map(|_| ())
 }
 
-fn cell_series<'c>(column: &StateColumn, cells: impl Iterator<Item = &'c Cell>) -> Result<Series, Error> {
-    let name = PlSmallStr::from_static(column.name);
-    Ok(match column.kind {
-        Kind::Text | Kind::Json | Kind::TextList => {
-            let values = cells.map(|cell| if let Cell::Text(text) = cell { Some(text.as_str()) } else { None });
-            Series::new(name, values.collect::<Vec<_>>()).cast(&data_type(column.kind))?
+/// Rows of a state table that are written together.
+const WRITTEN_ROWS: usize = 1 << 16;
+
+/// Rows of a state table, column by column.
+struct StateRows {
+    columns: Vec<(&'static StateColumn, Values)>,
+    count: usize,
+}
+
+/// The values of a column.
+enum Values {
+    Text(StringChunkedBuilder),
+    Flag(BooleanChunkedBuilder),
+    Int(PrimitiveChunkedBuilder<Int64Type>),
+    Time(PrimitiveChunkedBuilder<Int64Type>),
+}
+
+impl StateRows {
+    fn of(columns: &'static [StateColumn]) -> Self {
+        Self { columns: columns.iter().map(|column| (column, Values::of(column))).collect(), count: 0 }
+    }
+
+    fn push(&mut self, row: &StateRow) {
+        for (place, (_, values)) in self.columns.iter_mut().enumerate() {
+            values.push(row.cells.get(place).unwrap_or(&Cell::Null));
         }
-        Kind::Flag => {
-            let values = cells.map(|cell| if let Cell::Flag(flag) = cell { Some(*flag) } else { None });
-            Series::new(name, values.collect::<Vec<_>>())
+        self.count += 1;
+    }
+
+    /// The rows so far, without which it goes on.
+    fn take(&mut self) -> Result<DataFrame, Error> {
+        let mut columns = Vec::with_capacity(self.columns.len());
+        for (column, values) in &mut self.columns {
+            let values = std::mem::replace(values, Values::of(column)).finish();
+            columns.push(FrameColumn::from(values.cast(&data_type(column.kind))?));
         }
-        Kind::Int => {
-            let values = cells.map(|cell| if let Cell::Int(number) = cell { Some(*number) } else { None });
-            Series::new(name, values.collect::<Vec<_>>())
+        Ok(DataFrame::new(std::mem::take(&mut self.count), columns)?)
+    }
+}
+
+impl Values {
+    fn of(column: &StateColumn) -> Self {
+        let name = PlSmallStr::from_static(column.name);
+        match column.kind {
+            Kind::Text | Kind::Json | Kind::TextList => Self::Text(StringChunkedBuilder::new(name, 0)),
+            Kind::Flag => Self::Flag(BooleanChunkedBuilder::new(name, 0)),
+            Kind::Int => Self::Int(PrimitiveChunkedBuilder::new(name, 0)),
+            Kind::Time => Self::Time(PrimitiveChunkedBuilder::new(name, 0)),
         }
-        Kind::Time => {
-            let values = cells.map(|cell| if let Cell::Time(time) = cell { Some(time.micros()) } else { None });
-            Series::new(name, values.collect::<Vec<_>>()).cast(&data_type(column.kind))?
+    }
+
+    fn push(&mut self, cell: &Cell) {
+        match (self, cell) {
+            (Self::Text(values), Cell::Text(text)) => values.append_value(text),
+            (Self::Text(values), _) => values.append_null(),
+            (Self::Flag(values), Cell::Flag(flag)) => values.append_value(*flag),
+            (Self::Flag(values), _) => values.append_null(),
+            (Self::Int(values), Cell::Int(number)) => values.append_value(*number),
+            (Self::Time(values), Cell::Time(time)) => values.append_value(time.micros()),
+            (Self::Int(values) | Self::Time(values), _) => values.append_null(),
         }
-    })
+    }
+
+    fn finish(self) -> Series {
+        match self {
+            Self::Text(values) => values.finish().into_series(),
+            Self::Flag(values) => values.finish().into_series(),
+            Self::Int(values) | Self::Time(values) => values.finish().into_series(),
+        }
+    }
 }
 
 fn series<'v>(name: &str, kind: Kind, values: impl Iterator<Item = &'v Value>) -> Result<Series, Error> {

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use super::{FILES, bind, check, engine, json_table, rows, run, run_limited, schema_rows};
 use crate::schema::{Column, Kind};
 
+mod parts;
 mod refusals;
 
 /// Five events of three principals and none, a tie in time, an event without time.

@@ -29,8 +29,10 @@ mod users;
 mod view;
 
 use std::cmp::Ordering;
+use std::fmt;
 use std::sync::Arc;
 
+use crate::error::Error;
 use crate::event::EventId;
 use crate::frame::Texts;
 use crate::schema::Kind;
@@ -43,14 +45,41 @@ pub(crate) use users::column;
 pub use users::{USER_COLUMNS, Users};
 
 /// A table that a stage makes of the events: rows of state, each with the events that it rests on.
-#[derive(Debug, Clone, PartialEq)]
-pub struct StateTable {
+///
+/// Its rows are made whenever they are asked for and none is kept, as there may be as many as calls in the log.
+pub struct StateTable<'t> {
     /// Its name in rules and SQL.
     pub name: &'static str,
     /// Its columns, in order.
     pub columns: &'static [StateColumn],
-    /// Its rows, in an order that the table's maker documents.
-    pub rows: Vec<StateRow>,
+    rows: Box<MakeRows<'t>>,
+}
+
+/// Hands all rows of a table to somebody, one after the other.
+type MakeRows<'t> = dyn Fn(&mut TakeRow<'_>) -> Result<(), Error> + 't;
+
+/// Gets a row of a table.
+pub type TakeRow<'r> = dyn FnMut(StateRow) -> Result<(), Error> + 'r;
+
+impl<'t> StateTable<'t> {
+    /// A table with the rows that `rows` hands over, the same ones each time, in an order that it documents.
+    pub fn new(name: &'static str, columns: &'static [StateColumn], rows: impl Fn(&mut TakeRow<'_>) -> Result<(), Error> + 't) -> Self {
+        Self { name, columns, rows: Box::new(rows) }
+    }
+
+    /// Hands the rows over, in their order.
+    ///
+    /// # Errors
+    /// Those of making a row, and that of `take`, which gets no row after it.
+    pub fn each(&self, mut take: impl FnMut(StateRow) -> Result<(), Error>) -> Result<(), Error> {
+        (self.rows)(&mut take)
+    }
+}
+
+impl fmt::Debug for StateTable<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("StateTable").field("name", &self.name).finish_non_exhaustive()
+    }
 }
 
 /// One column of a table.

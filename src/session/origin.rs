@@ -344,8 +344,8 @@ impl Sessions {
     }
 
     /// The table `sessions`: a row a temporary access key id, in the order of the first time known of it.
-    pub fn session_table(&self) -> StateTable {
-        StateTable { name: "sessions", columns: SESSION_COLUMNS, rows: sessions::rows(self) }
+    pub fn session_table(&self) -> StateTable<'_> {
+        StateTable::new("sessions", SESSION_COLUMNS, |take| sessions::rows(self).try_for_each(take))
     }
 
     /// The users of IAM.

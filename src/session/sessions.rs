@@ -27,7 +27,7 @@ pub const SESSION_COLUMNS: &[StateColumn] = &[
     column("addresses", Kind::Int, "distinct IP addresses of events with the key, counted up to 1000", "never"),
 ];
 
-pub(super) fn rows(all: &Sessions) -> Vec<StateRow> {
+pub(super) fn rows(all: &Sessions) -> impl Iterator<Item = StateRow> {
     let mut sessions: Vec<(Option<EventTime>, &str, &Session)> = Vec::new();
     for session in &all.list {
         let Some(key) = session.id.key() else { continue };
@@ -36,7 +36,7 @@ pub(super) fn rows(all: &Sessions) -> Vec<StateRow> {
         sessions.push((issued.into_iter().chain(first).min(), key, session));
     }
     sessions.sort_unstable_by_key(|(time, key, _)| (time.is_none(), *time, *key));
-    sessions.into_iter().map(|(_, key, session)| row(all, key, session)).collect()
+    sessions.into_iter().map(|(_, key, session)| row(all, key, session))
 }
 
 fn creation<'s>(all: &'s Sessions, session: &Session) -> Option<&'s Creation> {

@@ -260,9 +260,10 @@ impl Users {
     }
 
     /// The table `users`: a row a user, in the order of account and name.
-    pub fn table(&self) -> StateTable {
-        let rows = self.users.iter().map(|((account, name), user)| user.row(account.as_deref(), name)).collect();
-        StateTable { name: "users", columns: USER_COLUMNS, rows }
+    pub fn table(&self) -> StateTable<'_> {
+        StateTable::new("users", USER_COLUMNS, |take| {
+            self.users.iter().map(|((account, name), user)| user.row(account.as_deref(), name)).try_for_each(take)
+        })
     }
 }
 

@@ -39,9 +39,9 @@ fn user(name: &str, uses: i64, without_mfa: i64, evidence: &[i64]) -> StateRow {
     }
 }
 
-fn found(rule: &str, rows: Vec<StateRow>) -> Vec<Finding> {
+fn found(rule: &str, rows: &[StateRow]) -> Vec<Finding> {
     let catalog = Catalog::of(&[rule], &CatalogOptions::default()).unwrap_or_else(|error| panic!("{error}"));
-    let tables = [StateTable { name: "users", columns: USER_COLUMNS, rows }];
+    let tables = [StateTable::new("users", USER_COLUMNS, |take| rows.iter().cloned().try_for_each(take))];
     let options = DetectOptions { tables: &tables, ..DetectOptions::default() };
     detect(&catalog, &EventFrame::default(), &options).expect("runs").findings
 }
@@ -49,7 +49,7 @@ fn found(rule: &str, rows: Vec<StateRow>) -> Vec<Finding> {
 #[test]
 fn rows_that_match_are_findings_with_their_evidence() {
     let findings =
-        found(KEYED, vec![user("alice", 2, 0, &[7, 3, 7]), user("adam", 1, 1, &[]), user("anna", 0, 0, &[1]), user("bob", 3, 0, &[1])]);
+        found(KEYED, &[user("alice", 2, 0, &[7, 3, 7]), user("adam", 1, 1, &[]), user("anna", 0, 0, &[1]), user("bob", 3, 0, &[1])]);
     let shown: Vec<_> = findings.iter().map(|finding| (finding.message.as_str(), finding.severity, seconds(finding))).collect();
     assert_eq!(
         shown,
@@ -60,7 +60,7 @@ fn rows_that_match_are_findings_with_their_evidence() {
     );
     let alice = findings.last().expect("one");
     assert_eq!(
-        (alice.account_id.as_deref(), alice.principal.as_deref(), alice.evidence.event_ids().cloned().collect::<Vec<_>>()),
+        (alice.account_id.as_deref(), alice.principal.as_deref(), alice.evidence.event_ids().collect::<Vec<_>>()),
         (Some("012345678901"), Some("alice"), vec!["e3".into(), "e7".into()])
     );
 }
@@ -68,7 +68,7 @@ fn rows_that_match_are_findings_with_their_evidence() {
 #[test]
 fn rows_can_share_a_finding() {
     let rule = KEYED.replace("where:", "by: [recipient_account_id]\nwhere:");
-    let findings = found(&rule, vec![user("alice", 2, 0, &[4]), user("adam", 1, 0, &[2])]);
+    let findings = found(&rule, &[user("alice", 2, 0, &[4]), user("adam", 1, 0, &[2])]);
     assert_eq!(
         findings.iter().map(|finding| (finding.count, seconds(finding), finding.principal.clone())).collect::<Vec<_>>(),
         [(2, vec![2, 4], None)]
