@@ -1,4 +1,4 @@
-//! [`Once`] and [`Texts`]: one copy of each value or text for all who keep it; [`Map`]: what is known by a text.
+//! [`Once`] and [`Texts`]: one copy of each value or text for all who keep it; [`Map`] and [`Set`]: what is known by a text.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
@@ -9,16 +9,19 @@ use foldhash::quality::RandomState;
 /// A map with a hash that is quick on short texts, and that hostile ones cannot foresee.
 pub(crate) type Map<K, V> = HashMap<K, V, RandomState>;
 
+/// A set with the hash of [`Map`].
+pub(crate) type Set<T> = HashSet<T, RandomState>;
+
 /// Texts that are kept after the batch in which they stood is gone.
 pub(crate) type Texts = Once<str>;
 
 /// Equal values, each kept once.
 #[derive(Debug)]
-pub(crate) struct Once<T: ?Sized>(HashSet<Arc<T>, RandomState>);
+pub(crate) struct Once<T: ?Sized>(Set<Arc<T>>);
 
 impl<T: ?Sized> Default for Once<T> {
     fn default() -> Self {
-        Self(HashSet::default())
+        Self(Set::default())
     }
 }
 
