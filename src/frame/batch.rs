@@ -91,7 +91,10 @@ impl Batch {
 
 /// The text of each row, by its place among the words; the texts are shared, not copied.
 fn spread(codes: &[u16], words: &Utf8ViewArray) -> PolarsResult<polars::prelude::Series> {
-    let words: StringChunked = ChunkedArray::with_chunk(PlSmallStr::EMPTY, words.clone());
-    let places: Vec<IdxSize> = codes.iter().copied().map(IdxSize::from).collect();
+    // Where each row has a text, the null is left out, so that nobody looks for nulls in what is made.
+    let first = u16::from(!codes.contains(&0));
+    let words = words.clone().sliced(usize::from(first), words.len().saturating_sub(usize::from(first)));
+    let words: StringChunked = ChunkedArray::with_chunk(PlSmallStr::EMPTY, words);
+    let places: Vec<IdxSize> = codes.iter().map(|code| IdxSize::from(code - first)).collect();
     Ok(words.take(&IdxCa::from_vec(PlSmallStr::EMPTY, places))?.into_series())
 }

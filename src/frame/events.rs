@@ -1,6 +1,6 @@
 //! [`EventFrame`]: all events of a run.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,6 +11,7 @@ use polars::prelude::{
 use rayon::prelude::*;
 
 use super::ByPlace;
+use super::Set;
 use super::filter::Filter;
 use super::parquet::Segment;
 use super::prune::{self, Reach};
@@ -278,7 +279,15 @@ impl EventFrame {
     /// [`Error::Frame`] where the column holds no text, and those of reading a batch.
     pub fn distinct(&self, column: Column) -> Result<BTreeSet<String>, Error> {
         let each = |_, batch: &DataFrame| {
-            let texts: HashSet<&str> = batch.column(column.name())?.str()?.iter().flatten().collect();
+            let mut texts: Set<&str> = Set::default();
+            let mut last = None;
+            for text in batch.column(column.name())?.str()?.iter().flatten() {
+                // Neighbours are often alike.
+                if last != Some(text) {
+                    texts.insert(text);
+                    last = Some(text);
+                }
+            }
             Ok(texts.into_iter().map(str::to_owned).collect::<Vec<_>>())
         };
         self.fold(&[column], BTreeSet::new(), each, Extend::extend)

@@ -26,5 +26,5 @@ pub(crate) use events::{DIFFERING, INTEGRITY, ORIGIN, TRUST, data_type};
 pub use filter::Filter;
 pub(crate) use scan::part;
 pub use store::{Held, Store, StoredBatch, layout_id};
-pub(crate) use texts::{Map, Once, Texts};
+pub(crate) use texts::{Map, Once, Set, Texts};
 pub(crate) use words::Words;

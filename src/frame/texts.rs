@@ -1,6 +1,6 @@
-//! [`Once`] and [`Texts`]: one copy of each value or text for all who keep it; [`Map`]: what is known by a text.
+//! [`Once`] and [`Texts`]: one copy of each value or text for all who keep it; [`Map`] and [`Set`]: what is known by a text.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 use std::sync::Arc;
 
@@ -9,6 +9,9 @@ use indexmap::IndexSet;
 
 /// A map with a hash that is quick on short texts, and that hostile ones cannot foresee.
 pub(crate) type Map<K, V> = HashMap<K, V, RandomState>;
+
+/// A set with the hash of [`Map`].
+pub(crate) type Set<T> = HashSet<T, RandomState>;
 
 /// Texts that are kept after the batch in which they stood is gone.
 pub(crate) type Texts = Once<str>;

@@ -11,7 +11,7 @@ use super::numbers::{Numbers, Places};
 use super::scan::{Id, Kept, Part, SESSION_OF, Told, Whole, number, scan, session_of};
 use super::sign_in::{SignIns, Step};
 use super::users::{Acting, Change, Name, Users};
-use super::view::{COLUMNS, View, index};
+use super::view::{COLUMNS, OF_WHOLE, View, index};
 use super::{EventPlace, SESSION_COLUMNS, StateTable, sessions};
 use crate::error::Error;
 use crate::frame::{EventFrame, Map, ORIGIN, Texts};
@@ -103,7 +103,8 @@ pub fn sessions_of(events: &EventFrame) -> Result<Sessions, Error> {
 }
 
 fn gather(events: &EventFrame, wholly: bool) -> Result<Sessions, Error> {
-    let all = events.fold(&COLUMNS, Merged::default(), |_, batch| Ok(scan(&View::new(batch)?, wholly)), Merged::add)?;
+    let columns: Vec<Column> = COLUMNS.into_iter().filter(|column| wholly || !OF_WHOLE.contains(column)).collect();
+    let all = events.fold(&columns, Merged::default(), |_, batch| Ok(scan(&View::new(batch)?, wholly)), Merged::add)?;
     Ok(all.join())
 }
 

@@ -1,6 +1,6 @@
 //! The table `users`: how each IAM user signed in and which keys it used.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::hash::Hash;
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use bumpalo::Bump;
 use super::view::{Service, View};
 use super::{Cell, EventPlace, StateColumn, StateRow, StateTable, evidence, keep_first, keep_first_time, keep_last};
 use crate::event::reader::lookup;
-use crate::frame::{Map, Texts};
+use crate::frame::{Map, Set, Texts};
 use crate::schema::{Column, Kind};
 use crate::time::EventTime;
 
@@ -63,7 +63,7 @@ pub(super) struct Acting<T> {
     key_uses: u64,
     first_key_use: Option<EventPlace<T>>,
     last_key_use: Option<EventPlace<T>>,
-    keys: HashSet<T>,
+    keys: Set<T>,
 }
 
 impl<T> Default for Acting<T> {
@@ -80,7 +80,7 @@ impl<T> Default for Acting<T> {
             key_uses: 0,
             first_key_use: None,
             last_key_use: None,
-            keys: HashSet::new(),
+            keys: Set::default(),
         }
     }
 }

@@ -42,6 +42,9 @@ pub(super) const COLUMNS: [Column; 31] = [
     Column::RecordIndex,
 ];
 
+/// Those of [`COLUMNS`] that only who wants all of a session looks at.
+pub(super) const OF_WHOLE: [Column; 4] = [Column::SourceIpAddress, Column::SourceIpHex, Column::SessionName, Column::FromConsole];
+
 /// The columns of one batch. It shares their bytes with the frame.
 #[derive(Debug)]
 pub(super) struct View {
