@@ -103,13 +103,12 @@ impl EvidenceList {
                 list.objects.push((objects.share(object), Integrity::NotChecked));
                 u32::try_from(list.objects.len() - 1).unwrap_or(u32::MAX)
             });
-            let piece = match (event_id.as_ref().and_then(EventId::uuid), record_number(record_index)) {
-                (Some(uuid), Some(record_number)) => EventPiece { uuid, record_number, object },
-                _ => {
-                    list.odd.push(OddEvent { place, event_id, record_index });
-                    EventPiece { uuid: [0; 16], record_number: ODD, object }
-                }
-            };
+            let known = event_id.as_ref().and_then(EventId::uuid).zip(record_number(record_index));
+            let (uuid, record_number) = known.unwrap_or_else(|| {
+                list.odd.push(OddEvent { place, event_id, record_index });
+                ([0; 16], ODD)
+            });
+            let piece = EventPiece { uuid, record_number, object };
             list.events.push(piece);
         }
         list.objects.shrink_to_fit();

@@ -229,13 +229,11 @@ impl<'m> Groups<'m> {
         for hit in &mut hits {
             values.clear();
             values.extend(by.iter().map(|name| hit.value(name)));
-            hit.group = match numbers.get(values.as_slice()) {
-                Some(number) => *number,
-                None => {
-                    let number = u32::try_from(numbers.len()).unwrap_or(u32::MAX);
-                    *numbers.entry(values.clone()).or_insert(number)
-                }
-            };
+            let known = numbers.get(values.as_slice()).copied();
+            hit.group = known.unwrap_or_else(|| {
+                let number = u32::try_from(numbers.len()).unwrap_or(u32::MAX);
+                *numbers.entry(values.clone()).or_insert(number)
+            });
         }
         let mut ranks = vec![0; numbers.len()];
         for (rank, number) in (0..).zip(numbers.into_values()) {

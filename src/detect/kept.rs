@@ -101,12 +101,15 @@ fn read(spool: &Spool, id: usize, span: Span) -> Result<Matches, Error> {
     decoded::<Stored<'_>>(&spool.bytes(span)?)?.matches(id)
 }
 
+/// For each event the place of its text, and the texts.
+type Coded<'m> = (Vec<u16>, Vec<Option<&'m str>>);
+
 /// Matches as the spool has them.
 #[derive(Serialize, Deserialize)]
 struct Stored<'m> {
     #[serde(borrow)]
     columns: Vec<(&'m str, Values<'m>)>,
-    words: Vec<(&'m str, Vec<u16>, Vec<Option<&'m str>>)>,
+    words: Vec<(&'m str, Coded<'m>)>,
     lists: Vec<(&'m str, Vec<bool>)>,
     ids: Vec<Id<'m>>,
     /// Row, how many each stands for, and the place of the severity among all.
@@ -133,14 +136,14 @@ enum Id<'m> {
 impl<'m> Stored<'m> {
     fn of(matches: &'m Matches) -> Result<Self, Error> {
         let columns = matches.frame.columns().iter().map(|column| Ok((column.name().as_str(), Values::of(column)?)));
-        let words = matches.words.iter().map(|(name, words)| (name.as_str(), words.codes.clone(), words.texts.iter().collect()));
+        let words = matches.words.iter().map(|(name, words)| (name.as_str(), (words.codes.clone(), words.texts.iter().collect())));
         let lists = matches.lists.iter().map(|(name, there)| (name.as_str(), there.iter().map(|there| there == Some(true)).collect()));
         let severity = |known: Severity| (0..).zip(Severity::ALL).find(|(_, level)| *level == known).map_or(0, |(place, _)| place);
         Ok(Self {
             columns: columns.collect::<Result<_, Error>>()?,
             words: words.collect(),
             lists: lists.collect(),
-            ids: matches.ids.iter().map(Id::of).collect(),
+            ids: matches.ids.iter().map(|id| Id::of(id.as_ref())).collect(),
             rows: matches.rows.iter().map(|found| (found.row, found.stands_for, severity(found.severity))).collect(),
         })
     }
@@ -149,8 +152,10 @@ impl<'m> Stored<'m> {
         let columns: Vec<Column> = self.columns.into_iter().map(|(name, values)| values.column(name)).collect();
         let severity = |place: u8| Severity::ALL.get(usize::from(place)).copied().ok_or_else(spoiled);
         let found = |(row, stands_for, level)| Ok(Match { row, stands_for, severity: severity(level)? });
-        let words =
-            self.words.into_iter().map(|(name, codes, texts)| (name.to_owned(), Words { codes, texts: Utf8ViewArray::from_slice(texts) }));
+        let words = self
+            .words
+            .into_iter()
+            .map(|(name, (codes, texts))| (name.to_owned(), Words { codes, texts: Utf8ViewArray::from_slice(texts) }));
         let lists = self.lists.into_iter().map(|(name, there)| (name.to_owned(), BooleanChunked::from_slice(PlSmallStr::EMPTY, &there)));
         Ok(Matches {
             id,
@@ -188,8 +193,8 @@ impl<'m> Values<'m> {
 }
 
 impl<'m> Id<'m> {
-    fn of(id: &'m Option<EventId>) -> Self {
-        match id.as_ref().map(|id| (id.uuid(), id)) {
+    fn of(id: Option<&'m EventId>) -> Self {
+        match id.map(|id| (id.uuid(), id)) {
             None => Self::None,
             Some((Some(uuid), _)) => Self::Uuid(uuid),
             Some((None, id)) => Self::Text(id.to_string().into()),

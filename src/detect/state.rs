@@ -81,7 +81,9 @@ pub(super) fn ask<'r>(rules: impl Iterator<Item = &'r Rule>, table: &StateTable<
     if !asked.is_empty() {
         table.each(|row| {
             let row = Row { columns: table.columns, row: &row };
-            asked.iter_mut().for_each(|rule| rule.take(row));
+            for rule in &mut asked {
+                rule.take(row);
+            }
             Ok(())
         })?;
     }

@@ -121,7 +121,7 @@ impl Template {
         for part in &self.parts {
             match part {
                 Part::Plain(text) => message.push_str(text),
-                Part::Value { step, name } => message.push_str(&shown(&|take| facts.each(step.as_deref(), name, take))),
+                Part::Value { step, name } => message.push_str(&shown(|take| facts.each(step.as_deref(), name, take))),
                 Part::StepCount(step) => message.push_str(&facts.step_count(step).to_string()),
                 Part::Word(word) => message.push_str(&facts.word(*word)),
             }
@@ -131,7 +131,7 @@ impl Template {
 }
 
 /// One value; of several, the first and how many others there are; `-` where all are null. There may be one an event.
-fn shown(each: &dyn Fn(&mut dyn FnMut(Cow<'_, str>))) -> String {
+fn shown(each: impl Fn(&mut dyn FnMut(Cow<'_, str>))) -> String {
     let (mut first, mut known) = (None, BTreeSet::new());
     each(&mut |value| {
         if !known.contains(value.as_ref()) {
@@ -179,7 +179,9 @@ mod tests {
                 (_, "long") => &[&long],
                 _ => &[],
             };
-            values.iter().for_each(|value| take(Cow::Borrowed(value)));
+            for value in values {
+                take(Cow::Borrowed(value));
+            }
         }
 
         fn step_count(&self, step: &str) -> u64 {

@@ -18,7 +18,7 @@ pub(super) fn grouped(plan: &DslPlan) -> DslPlan {
     let inner = |input: &Arc<DslPlan>| Arc::new(grouped(input));
     match plan {
         DslPlan::Sort { input, by_column, slice, sort_options } => {
-            DslPlan::Sort { input: inner(input), by_column: by_column.clone(), slice: slice.clone(), sort_options: sort_options.clone() }
+            DslPlan::Sort { input: inner(input), by_column: by_column.clone(), slice: *slice, sort_options: sort_options.clone() }
         }
         DslPlan::Select { expr, input, options } => DslPlan::Select { expr: expr.clone(), input: inner(input), options: *options },
         DslPlan::Filter { input, predicate } => DslPlan::Filter { input: inner(input), predicate: predicate.clone() },
@@ -205,7 +205,7 @@ fn part(plan: &DslPlan, number: usize) -> Option<(DslPlan, usize)> {
 }
 
 fn has_column(expr: &Expr) -> bool {
-    expr.clone().meta().root_names().iter().next().is_some()
+    !expr.clone().meta().root_names().is_empty()
 }
 
 /// Whether an expression is worked out for each row by itself, as far as that is known.
