@@ -57,6 +57,12 @@ impl Spool {
             self.file_tail()?;
         }
         let at = self.filed.saturating_add(count(&self.tail));
+        let needed = self.tail.len().saturating_add(encoded.len());
+        if needed > self.tail.capacity() {
+            // By doubling it would come to twice the bound.
+            let enough = self.tail.capacity().saturating_mul(2).min(self.bound).max(needed);
+            self.tail.reserve_exact(enough.saturating_sub(self.tail.len()));
+        }
         self.tail.extend_from_slice(&encoded);
         self.encoded = encoded;
         Ok(Span { at, len })

@@ -42,12 +42,11 @@ impl Tracks {
     pub(super) fn follow(&mut self, step: &Step, event_id: &Arc<str>) -> usize {
         let place = *self.places.entry((step.entity, step.attribute.clone())).or_insert(self.all.len());
         let (last, last_event) = (step.after.clone(), event_id.clone());
-        match self.all.get_mut(place) {
-            Some(track) => (track.last, track.last_event) = (last, last_event),
-            None => {
-                let (entity, field, first) = (step.entity, step.attribute.field, step.before.clone());
-                self.all.push(Track { entity, field, first, last, last_event });
-            }
+        if let Some(track) = self.all.get_mut(place) {
+            (track.last, track.last_event) = (last, last_event);
+        } else {
+            let (entity, field, first) = (step.entity, step.attribute.field, step.before.clone());
+            self.all.push(Track { entity, field, first, last, last_event });
         }
         place
     }

@@ -445,9 +445,9 @@ mod tests {
     #[test]
     fn many_items_stay_in_their_order() {
         let item = |number: usize| Item { event_id: Some(number.to_string().into()), ..full() };
-        let kept = Items::of((0..3 * AT_ONCE + 1).map(item)).expect("they fit in memory");
+        let kept = Items::of((0..=3 * AT_ONCE).map(item)).expect("they fit in memory");
         let ids: Vec<String> = kept.iter().filter_map(|item| Some(item.expect("it is read").event_id?.to_string())).collect();
-        assert_eq!(ids, (0..3 * AT_ONCE + 1).map(|number| number.to_string()).collect::<Vec<_>>());
+        assert_eq!(ids, (0..=3 * AT_ONCE).map(|number| number.to_string()).collect::<Vec<_>>());
         assert_eq!((kept.len(), kept.is_empty(), Items::default().is_empty()), (ids.len(), false, true));
     }
 

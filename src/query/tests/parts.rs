@@ -33,15 +33,17 @@ fn together(batches: &[DataFrame]) -> DataFrame {
     batches.fold(first, |all, batch| all.vstack(&batch).expect("of one schema"))
 }
 
-fn answer(sql: &str, events: &EventFrame) -> Vec<Map<String, Value>> {
-    rows(&run(sql, &[("events", events.lazy().expect("a table"))], None).unwrap_or_else(|error| panic!("{sql}: {error}")))
+fn answer(sql: &str, events: &EventFrame) -> Result<Vec<Map<String, Value>>, String> {
+    run(sql, &[("events", events.lazy().expect("a table"))], None).map(|frame| rows(&frame)).map_err(|error| error.to_string())
 }
 
 /// Whether the grouping of a statement gets groups of parts.
 fn is_parted(sql: &str, events: &EventFrame) -> bool {
     let mut context = SQLContext::new();
     context.register("events", events.lazy().expect("a table"));
-    let plan = parts::grouped(&context.execute(sql).expect("a plan").logical_plan);
+    // What only runs once it is mended is not looked into here.
+    let Ok(plan) = context.execute(sql) else { return false };
+    let plan = parts::grouped(&plan.logical_plan);
     let mut plan = &plan;
     loop {
         plan = match plan {
@@ -62,10 +64,31 @@ fn groups_of_parts_come_to_those_of_all_events() {
             from events where record_index > 5 group by principal, ok",
         "select coalesce(principal, 'nobody') as who, count(distinct user_access_key_id) as k, count(distinct event_time) as t
             from events group by coalesce(principal, 'nobody')",
+        "select event_id, count(*) as n from events group by event_id",
+        "select ok, sum(record_index) as n from events where record_index < 0 group by ok",
     ];
-    for sql in parted {
-        assert!(is_parted(sql, &many), "{sql}");
-        assert!(!is_parted(sql, &one), "{sql}");
-        assert_eq!(answer(sql, &many), answer(sql, &one), "{sql}");
-    }
+    let whole = [
+        "select principal, avg(record_index) as n from events group by principal",
+        "select principal, sum(record_index * 0.1) as n from events group by principal",
+        "select a.principal, count(*) as n from events a join events b on a.event_id = b.event_id group by a.principal",
+        "select event_time, count(*) as n from (select distinct principal, event_time from events) e group by event_time",
+        "with l as (select event_id, lag(event_id) over (partition by principal order by record_index) as before from events)
+            select before, count(*) as n from l group by before",
+    ];
+    // Whether or not the engine says these in a form that is seen through.
+    let either = [
+        "with a as (select principal as what, event_time from events union all select user_access_key_id as what, event_time from events)
+            select what, count(*) as n, max(event_time) as z from a group by what order by n desc, what",
+        "select principal, sum(case when ok then 1 else 0 end) + count(*) as n, max(lower(user_access_key_id)) as k from events
+            where user_access_key_id in ('AKIA1', 'AKIA2') or principal is null group by principal having count(*) > 3",
+        "select principal, count(*) as n from events group by principal having count(*) > 30",
+    ];
+    let is_wrong = |sql: &&str| {
+        let (known, found) = (answer(sql, &one), answer(sql, &many));
+        known.is_err() || known != found || is_parted(sql, &one)
+    };
+    let wrong: Vec<&str> = parted.into_iter().chain(whole).chain(either).filter(is_wrong).collect();
+    assert_eq!(wrong, [""; 0]);
+    assert_eq!(parted.into_iter().filter(|sql| !is_parted(sql, &many)).collect::<Vec<_>>(), [""; 0]);
+    assert_eq!(whole.into_iter().filter(|sql| is_parted(sql, &many)).collect::<Vec<_>>(), [""; 0]);
 }

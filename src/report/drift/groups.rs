@@ -62,7 +62,7 @@ pub fn groups(items: &Items, is_asked: impl Fn(&Item) -> bool) -> Result<Vec<Gro
         }
     }
     let mut groups: Vec<Group> = found.into_iter().map(|(entity, items)| Group { entity, items }).collect();
-    groups.sort_by_key(|group| Reverse(group.items.iter().map(|item| item.urgency()).max()));
+    groups.sort_by_key(|group| Reverse(group.items.iter().map(Glance::urgency).max()));
     Ok(groups)
 }
 
