@@ -177,3 +177,45 @@ impl<'a> Objects<'a> {
         filled.numbers.extend(numbers.iter().filter_map(|column| Some((*column, event.int(*column)?))));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bumpalo::Bump;
+
+    use super::super::read;
+    use super::*;
+
+    /// All columns of a record, after those that were read before it.
+    fn columns<'a>(text: &'a str, arena: &'a Bump, event: &mut Event<'a>) -> Vec<String> {
+        read(&mut Scanner::new(text, arena), event).expect("JSON");
+        Column::ALL.iter().map(|column| format!("{column:?} {:?} {:?}", event.text(*column), event.int(*column))).collect()
+    }
+
+    #[test]
+    fn a_record_reads_the_same_after_others() {
+        const TLS: &str = r#"{"tlsVersion":"TLSv1.3","cipherSuite":"TLS_AES_128_GCM_SHA256"}"#;
+        const ROOT: &str = r#"{"type":"Root","arn":"arn:aws:iam::111122223333:root","sessionContext":{"attributes":{"mfaAuthenticated":"true"}}}"#;
+        let record = |fields: &str| format!(r#"{{"eventVersion":"1.11","eventName":"GetUser","eventSource":"iam.amazonaws.com",{fields}}}"#);
+        let fields = [
+            format!(r#""tlsDetails":{TLS},"userIdentity":{ROOT}"#),
+            // Keys in other letters and keys that come twice fill what the remembered object does not.
+            format!(r#""TLSDetails":{{"clientProvidedHostHeader":"host"}},"tlsDetails":{TLS},"userIdentity":{ROOT}"#),
+            format!(r#""tlsDetails":{{"clientProvidedHostHeader":"host"}},"tlsDetails":{TLS}"#),
+            format!(r#""useridentity":{{"type":"IAMUser","userName":"bob"}},"userIdentity":{ROOT}"#),
+            format!(r#""tlsDetails":{},"userIdentity":{}"#, TLS.replace(':', ": "), ROOT.replace(r#""Root""#, r#""Root","type":"Role""#)),
+            format!(r#""tlsDetails":{},"userIdentity":{}"#, TLS.replace('1', "2"), ROOT.replace("true", "false")),
+            r#""tlsDetails":{"tlsVersion":1},"userIdentity":{}"#.to_owned(),
+            r#""tlsDetails":null,"userIdentity":null"#.to_owned(),
+        ];
+        let records: Vec<String> = fields.iter().map(|fields| record(fields)).collect();
+        let arena = Bump::new();
+        let mut event = Event::new(&arena);
+        for first in &records {
+            for second in &records {
+                columns(first, &arena, &mut event);
+                let alone = columns(second, &arena, &mut Event::new(&arena));
+                assert_eq!(columns(second, &arena, &mut event), alone, "{second}\nafter {first}");
+            }
+        }
+    }
+}
