@@ -194,8 +194,10 @@ mod tests {
     #[test]
     fn a_record_reads_the_same_after_others() {
         const TLS: &str = r#"{"tlsVersion":"TLSv1.3","cipherSuite":"TLS_AES_128_GCM_SHA256"}"#;
-        const ROOT: &str = r#"{"type":"Root","arn":"arn:aws:iam::111122223333:root","sessionContext":{"attributes":{"mfaAuthenticated":"true"}}}"#;
-        let record = |fields: &str| format!(r#"{{"eventVersion":"1.11","eventName":"GetUser","eventSource":"iam.amazonaws.com",{fields}}}"#);
+        const ROOT: &str =
+            r#"{"type":"Root","arn":"arn:aws:iam::111122223333:root","sessionContext":{"attributes":{"mfaAuthenticated":"true"}}}"#;
+        let record =
+            |fields: &str| format!(r#"{{"eventVersion":"1.11","eventName":"GetUser","eventSource":"iam.amazonaws.com",{fields}}}"#);
         let fields = [
             format!(r#""tlsDetails":{TLS},"userIdentity":{ROOT}"#),
             // Keys in other letters and keys that come twice fill what the remembered object does not.
