@@ -99,7 +99,7 @@ impl<'f> Pieces<'f> {
             if let Some(record) = &record {
                 offer(record);
             }
-            let mut rules: Vec<&str> = group.iter().filter_map(|piece| Some(piece.finding(self.findings)?.rule_id.as_str())).collect();
+            let mut rules: Vec<&str> = group.iter().filter_map(|piece| Some(&*piece.finding(self.findings)?.rule_id)).collect();
             rules.dedup();
             write_line(out, &piece, rules, record.as_ref())?;
         }

@@ -44,7 +44,7 @@ pub(crate) fn row(rule: &Rule) -> Map<String, Value> {
         "title": rule.title,
         "severity": rule.severity.default.name(),
         "severities": severities,
-        "family": rule.family(),
+        "family": rule.family,
         "kind": rule.kind().name(),
         "attack": rule.attack,
         "cis": rule.cis,
@@ -85,9 +85,9 @@ fn fields(rule: &Rule) -> Vec<(&'static str, String)> {
         ("Benign", list(&rule.false_positives)),
         ("Next", list(&rule.next_steps)),
         ("References", list(&rule.references)),
-        ("Author", rule.author.clone().unwrap_or_default()),
-        ("Licence", rule.license.clone().unwrap_or_default()),
-        ("Source", if rule.source == rule.place { rule.source.clone() } else { format!("{} ({})", rule.source, rule.place) }),
+        ("Author", rule.author.as_deref().unwrap_or_default().to_owned()),
+        ("Licence", rule.license.as_deref().unwrap_or_default().to_owned()),
+        ("Source", if *rule.source == *rule.place { rule.place.clone() } else { format!("{} ({})", rule.source, rule.place) }),
         ("Doubt", rule.doubt.as_ref().map(|(_, reason)| reason.clone()).unwrap_or_default()),
     ]
 }

@@ -55,7 +55,7 @@ impl Found {
         if below > 0 {
             // What is said of a rule is said of what is shown.
             for rule in &mut detections.rules {
-                rule.findings = number(detections.findings.iter().filter(|finding| finding.rule_id == rule.id).count());
+                rule.findings = number(detections.findings.iter().filter(|finding| *finding.rule_id == *rule.id).count());
             }
         }
         Self { detections, least, below, alert }
@@ -135,7 +135,7 @@ pub(crate) fn write_table(out: &mut dyn Write, findings: &[Finding], screen: &Sc
         let mut cells = vec![
             finding.severity.name().to_owned(),
             finding.first_time.map(|time| screen.time(time)).unwrap_or_default(),
-            finding.rule_id.clone(),
+            finding.rule_id.to_string(),
             if whole { who } else { short_principal(who) }.to_owned(),
             finding.source_ip_address.clone().unwrap_or_default(),
         ];
@@ -159,7 +159,7 @@ fn integrity(finding: &Finding) -> &'static str {
 /// Writes the answer of each `table` rule under its title.
 pub(crate) fn write_rule_tables(out: &mut dyn Write, tables: &[&RuleTable], catalog: &Catalog, screen: &Screen) -> io::Result<()> {
     for table in tables {
-        let title = catalog.rule(&table.rule_id).map(|rule| rule.title.as_str()).unwrap_or_default();
+        let title = catalog.rule(&table.rule_id).map(|rule| &*rule.title).unwrap_or_default();
         line(out, "")?;
         line(out, &format!("{}  {title}", table.rule_id))?;
         let Some(first) = table.rows.first() else {
@@ -247,7 +247,7 @@ pub(crate) fn write_accepted(out: &mut dyn Write, detections: &Detections, scree
     for Suppressed { finding, accepted_by } in &detections.suppressed {
         let who = finding.principal.as_deref().unwrap_or_default();
         let time = finding.first_time.map(|time| screen.time(time)).unwrap_or_default();
-        let mut cells = vec![finding.rule_id.as_str(), &time, if screen.width.is_none() { who } else { short_principal(who) }];
+        let mut cells = vec![&*finding.rule_id, &time, if screen.width.is_none() { who } else { short_principal(who) }];
         if beside {
             cells.push(accepted_by);
         }

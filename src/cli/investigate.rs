@@ -256,7 +256,7 @@ fn rule_rows(catalog: &Catalog, detections: &Detections) -> Vec<Value> {
             "status": status.status,
             "reason": status.reason,
             "findings": status.findings,
-            "source": rule.map(|rule| rule.source.as_str()),
+            "source": rule.map(|rule| &*rule.source),
             "sha256": rule.map(|rule| rule.sha256.as_str()),
         })
     };

@@ -76,7 +76,7 @@ fn explain(id: &str, sources: &RuleSources, args: &OutputArgs) -> Result<Exit> {
 }
 
 fn unknown(id: &str, catalog: &Catalog) -> Error {
-    let hint = match nearest(id, catalog.rules().iter().map(|rule| rule.id.as_str())) {
+    let hint = match nearest(id, catalog.rules().iter().map(|rule| &*rule.id)) {
         Some(near) => format!("did you mean {near}?"),
         None => "see `trailsift rules list`".to_owned(),
     };

@@ -145,7 +145,7 @@ fn severities(findings: &[Finding], screen: &Screen) -> Grid {
         if of.is_empty() {
             continue;
         }
-        let rules: BTreeSet<&str> = of.iter().map(|finding| finding.rule_id.as_str()).collect();
+        let rules: BTreeSet<&str> = of.iter().map(|finding| &*finding.rule_id).collect();
         grid.row([severity.name(), &thousands(number(of.len())), &thousands(number(rules.len())), &busiest_day(&of)]);
         grid.severity(severity);
     }

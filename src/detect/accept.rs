@@ -176,7 +176,7 @@ impl Accepted {
                 kept.push(finding);
                 continue;
             };
-            if let Some(status) = detections.rules.iter_mut().find(|status| status.id == finding.rule_id) {
+            if let Some(status) = detections.rules.iter_mut().find(|status| status.id == *finding.rule_id) {
                 status.findings = status.findings.saturating_sub(1);
             }
             detections.suppressed.push(Suppressed { finding, accepted_by: entry.to_string() });

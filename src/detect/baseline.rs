@@ -92,7 +92,7 @@ impl Baseline {
     /// A sentence where the case knows nothing of the rule as it is now.
     pub(super) fn sights(&self, rule: &Rule) -> Result<Option<Sights>, String> {
         let Some(seen) = &self.seen else { return Ok(None) };
-        let mut lines = seen.iter().filter(|seen| seen.rule_id == rule.id).peekable();
+        let mut lines = seen.iter().filter(|seen| seen.rule_id == *rule.id).peekable();
         if lines.peek().is_none() {
             return Err("the case of --baseline-case did not run this rule".to_owned());
         }
@@ -136,8 +136,15 @@ pub(super) fn add(sights: &mut Sights, key: (String, Vec<Literal>), sight: Sight
 
 /// The lines of a rule, its own first.
 pub(super) fn lines(rule: &Rule, sights: Sights) -> Vec<Seen> {
-    let own =
-        Seen { rule_id: rule.id.clone(), rule_sha256: rule.sha256.clone(), part: None, key: Vec::new(), first: None, last: None, count: 0 };
+    let own = Seen {
+        rule_id: rule.id.to_string(),
+        rule_sha256: rule.sha256.clone(),
+        part: None,
+        key: Vec::new(),
+        first: None,
+        last: None,
+        count: 0,
+    };
     let line = |((part, key), sight): ((String, Vec<Literal>), Sight)| Seen {
         part: Some(part),
         key,

@@ -129,7 +129,7 @@ impl Catalog {
 
     /// The rule of that id.
     pub fn rule(&self, id: &str) -> Option<&Rule> {
-        self.rules.iter().find(|rule| rule.id == id)
+        self.rules.iter().find(|rule| *rule.id == *id)
     }
 
     /// SHA-256 over id and SHA-256 of each rule that runs, by id, with a tab between them and a line end behind.
@@ -154,15 +154,21 @@ impl Catalog {
             catalog.left_out.push(RuleStatus { id: id.unwrap_or(place), status: RunStatus::Skipped, reason, findings: 0 });
         }
         for rule in rules {
-            let reason = if options.exclude.contains(&rule.id) {
+            let is_in = |ids: &[String]| ids.iter().any(|id| **id == *rule.id);
+            let reason = if is_in(&options.exclude) {
                 "left out by --exclude"
-            } else if !options.only.is_empty() && !options.only.contains(&rule.id) {
+            } else if !options.only.is_empty() && !is_in(&options.only) {
                 "not among --only"
             } else {
                 catalog.rules.push(rule);
                 continue;
             };
-            catalog.left_out.push(RuleStatus { id: rule.id, status: RunStatus::NotRun, reason: Some(reason.to_owned()), findings: 0 });
+            catalog.left_out.push(RuleStatus {
+                id: rule.id.to_string(),
+                status: RunStatus::NotRun,
+                reason: Some(reason.to_owned()),
+                findings: 0,
+            });
         }
         catalog.rules.sort_by(|left, right| left.id.cmp(&right.id));
         catalog.left_out.sort_by(|left, right| left.id.cmp(&right.id).then_with(|| left.reason.cmp(&right.reason)));
@@ -250,7 +256,7 @@ struct Names {
 
 impl Names {
     fn add(&mut self, rule: &Rule, id_line: u64, lines: &BTreeMap<String, u64>) -> Result<(), Error> {
-        if let Some(place) = self.ids.get(&rule.id) {
+        if let Some(place) = self.ids.get(&*rule.id) {
             return Err(refused(&rule.place, id_line, format!("the id {} is taken by {place}", rule.id)));
         }
         for (name, path) in &rule.fields {
@@ -260,7 +266,7 @@ impl Names {
                 return Err(refused(&rule.place, line, reason));
             }
         }
-        self.ids.insert(rule.id.clone(), rule.place.clone());
+        self.ids.insert(rule.id.to_string(), rule.place.clone());
         for (name, path) in &rule.fields {
             self.fields.entry(name.clone()).or_insert_with(|| (path.text().to_owned(), rule.place.clone()));
         }
@@ -307,9 +313,9 @@ fn known_id(flag: &str, id: &str, ids: &BTreeSet<String>) -> Result<(), Error> {
 fn checked(rule: &Rule) -> CheckedRule {
     let stem = Path::new(&rule.place).file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
     let misnamed = || (RunStatus::Degraded, format!("the file's name does not begin with the id {}", rule.id));
-    let doubt = rule.doubt.clone().or_else(|| (!stem.starts_with(&rule.id)).then(misnamed));
+    let doubt = rule.doubt.clone().or_else(|| (!stem.starts_with(&*rule.id)).then(misnamed));
     let (status, reason) = doubt.map_or((RunStatus::Run, None), |(status, reason)| (status, Some(reason)));
-    CheckedRule { place: rule.place.clone(), id: Some(rule.id.clone()), status, reason }
+    CheckedRule { place: rule.place.clone(), id: Some(rule.id.to_string()), status, reason }
 }
 
 fn is_rule_file(path: &Path) -> bool {

@@ -2,6 +2,7 @@
 //! found here, before any event is read.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_saphyr::Spanned;
 
@@ -40,8 +41,9 @@ impl Rule {
         let text = looks_for(&file);
         Ok(Self {
             fields: compiler.scope.fields,
-            id: file.id.value,
-            title: file.title,
+            family: file.id.value.split('-').next().unwrap_or_default().into(),
+            id: file.id.value.into(),
+            title: file.title.into(),
             severity,
             attack: file.attack.into(),
             cis: file.cis.into(),
@@ -52,9 +54,9 @@ impl Rule {
             false_positives: file.false_positives.into(),
             next_steps: file.next_steps.into(),
             references: file.references,
-            author: file.author,
-            license: file.license,
-            source: source.to_owned(),
+            author: file.author.map(Arc::from),
+            license: file.license.map(Arc::from),
+            source: source.into(),
             sha256: file.sha256,
             place: place.to_owned(),
             doubt,

@@ -89,13 +89,13 @@ impl Integrity {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// The rule's id.
-    pub rule_id: String,
+    pub rule_id: Arc<str>,
     /// The rule's title.
-    pub title: String,
+    pub title: Arc<str>,
     /// How bad it is; for several events, as bad as the worst of them.
     pub severity: Severity,
     /// The rule id's first part.
-    pub family: String,
+    pub family: Arc<str>,
     /// What kind of rule it was.
     pub kind: Kind,
     /// MITRE ATT&CK techniques.
@@ -128,11 +128,11 @@ pub struct Finding {
     /// What to do next.
     pub next_steps: Arc<[String]>,
     /// `builtin`, or the path of the rule's file.
-    pub source: String,
+    pub source: Arc<str>,
     /// Who wrote the rule, where it says so.
-    pub author: Option<String>,
+    pub author: Option<Arc<str>>,
     /// The rule's licence, where it says so.
-    pub license: Option<String>,
+    pub license: Option<Arc<str>>,
 }
 
 impl Finding {
@@ -160,7 +160,7 @@ impl Finding {
             rule_id: rule.id.clone(),
             title: rule.title.clone(),
             severity: rule.severity.default,
-            family: rule.family().to_owned(),
+            family: rule.family.clone(),
             kind: rule.kind(),
             attack: rule.attack.clone(),
             cis: rule.cis.clone(),

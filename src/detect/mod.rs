@@ -198,7 +198,7 @@ fn asks_for_log_ends(rule: &Rule) -> bool {
 }
 
 fn not_run(rule: &Rule, reason: String) -> RuleStatus {
-    RuleStatus { id: rule.id.clone(), status: RunStatus::NotRun, reason: Some(reason), findings: 0 }
+    RuleStatus { id: rule.id.to_string(), status: RunStatus::NotRun, reason: Some(reason), findings: 0 }
 }
 
 fn status(rule: &Rule, findings: usize) -> RuleStatus {
@@ -206,7 +206,7 @@ fn status(rule: &Rule, findings: usize) -> RuleStatus {
         Some((status, reason)) => (*status, Some(reason.clone())),
         None => (RunStatus::Run, None),
     };
-    RuleStatus { id: rule.id.clone(), status, reason, findings: u64::try_from(findings).unwrap_or(u64::MAX) }
+    RuleStatus { id: rule.id.to_string(), status, reason, findings: u64::try_from(findings).unwrap_or(u64::MAX) }
 }
 
 /// Runs a `table` rule and adds its rows to `tables`.
@@ -214,7 +214,7 @@ fn table(rule: &Rule, sql: &str, events: &EventFrame, tables: &mut Vec<RuleTable
     let answer = events.lazy().map_err(Error::from).and_then(|events| crate::query::run(sql, &[("events", events)], None));
     match answer {
         Ok(frame) => {
-            tables.push(RuleTable { rule_id: rule.id.clone(), rows: crate::query::rows(&frame) });
+            tables.push(RuleTable { rule_id: rule.id.to_string(), rows: crate::query::rows(&frame) });
             status(rule, 0)
         }
         Err(error) => not_run(rule, error.to_string()),

@@ -71,9 +71,11 @@ impl Serialize for Kind {
 #[derive(Debug, Clone)]
 pub struct Rule {
     /// The id, such as `ROOT-002`.
-    pub id: String,
+    pub id: Arc<str>,
+    /// The id's first part: the whole catalogue of `ROOT` rules is one family.
+    pub family: Arc<str>,
     /// What it finds, in a few words.
-    pub title: String,
+    pub title: Arc<str>,
     /// How bad that is.
     pub severity: SeverityRule,
     /// MITRE ATT&CK techniques.
@@ -97,11 +99,11 @@ pub struct Rule {
     /// Where to read more.
     pub references: Vec<String>,
     /// Who wrote it, where it says so.
-    pub author: Option<String>,
+    pub author: Option<Arc<str>>,
     /// Its licence, where it says so.
-    pub license: Option<String>,
+    pub license: Option<Arc<str>>,
     /// `builtin`, or the path of its file.
-    pub source: String,
+    pub source: Arc<str>,
     /// SHA-256 of the file's text, in lower-case hex; where `--set` gave parameters values, that of this hash and a line
     /// `NAME=VALUE` for each of them, in the order of the names.
     pub sha256: String,
@@ -255,11 +257,6 @@ pub struct RollUp {
 }
 
 impl Rule {
-    /// The id's first part: the whole catalogue of `ROOT` rules is one family.
-    pub fn family(&self) -> &str {
-        self.id.split('-').next().unwrap_or_default()
-    }
-
     /// The kind that JSON shows.
     pub const fn kind(&self) -> Kind {
         match self.logic {

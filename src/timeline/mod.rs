@@ -255,7 +255,7 @@ impl<'e> Cells<'e> {
             object: text(self.object).unwrap_or_default(),
             record_index: self.index.get(row).and_then(|index| u64::try_from(index).ok()).unwrap_or_default(),
             file_integrity: text(self.integrity),
-            rules: findings.iter().map(|finding| finding.rule_id.clone()).collect(),
+            rules: findings.iter().map(|finding| finding.rule_id.to_string()).collect(),
             severity: findings.iter().map(|finding| finding.severity).max(),
         }
     }
