@@ -72,7 +72,7 @@ fn groups_of_parts_come_to_those_of_all_events() {
         "select principal, sum(record_index * 0.1) as n from events group by principal",
         "select a.principal, count(*) as n from events a join events b on a.event_id = b.event_id group by a.principal",
         "select event_time, count(*) as n from (select distinct principal, event_time from events) e group by event_time",
-        "with l as (select event_id, lag(event_id) over (partition by principal order by record_index) as before from events)
+        "with l as (select event_id, lag(event_id) over (partition by principal order by event_id) as before from events)
             select before, count(*) as n from l group by before",
     ];
     // Whether or not the engine says these in a form that is seen through.
