@@ -64,7 +64,9 @@ impl Spool {
             self.tail.reserve_exact(enough.saturating_sub(self.tail.len()));
         }
         self.tail.extend_from_slice(&encoded);
-        self.encoded = encoded;
+        if encoded.capacity() <= KEPT_ROOM {
+            self.encoded = encoded;
+        }
         Ok(Span { at, len })
     }
 
@@ -101,17 +103,38 @@ impl Spool {
 
     /// Moves the tail into the file.
     fn file_tail(&mut self) -> Result<(), Error> {
-        let mut file = match self.file.take() {
-            Some(file) => file,
-            None => tempfile::tempfile().map_err(|cause| failed("make a file in", cause))?,
-        };
-        file.seek(SeekFrom::Start(self.filed)).and_then(|_| file.write_all(&self.tail)).map_err(|cause| failed(WRITE, cause))?;
-        self.file = Some(file);
+        if self.file.is_none() {
+            self.file = Some(tempfile::tempfile().map_err(|cause| failed("make a file in", cause))?);
+        }
+        if let Some(file) = &mut self.file {
+            file.seek(SeekFrom::Start(self.filed)).and_then(|_| file.write_all(&self.tail)).map_err(|cause| failed(WRITE, cause))?;
+        }
         self.filed = self.filed.saturating_add(count(&self.tail));
         self.tail.clear();
+        // One value may have been longer than all that is held.
+        self.tail.shrink_to(self.bound);
         Ok(())
     }
 }
+
+/// How many of the first values are read at once: some hundreds, fewer where they are long, and one at least.
+pub(crate) fn at_once(spans: impl Iterator<Item = Span>) -> usize {
+    let mut bytes = 0_u64;
+    let fits = |span: &Span| {
+        bytes = bytes.saturating_add(u64::from(span.len));
+        bytes <= BYTES_AT_ONCE
+    };
+    spans.take(VALUES_AT_ONCE).take_while(fits).count().max(1)
+}
+
+/// Values that are read at once.
+pub(crate) const VALUES_AT_ONCE: usize = 256;
+
+/// Bytes that are read at once, where that is more than one value.
+const BYTES_AT_ONCE: u64 = 4 << 20;
+
+/// Room that is kept for the next value to be encoded.
+const KEPT_ROOM: usize = 1 << 20;
 
 impl Span {
     fn end(self) -> u64 {
@@ -215,6 +238,18 @@ mod tests {
             }
         }
         assert!(spool.run(&spans[..2]).expect("it is there").bytes(spans[2]).is_err());
+    }
+
+    #[test]
+    fn long_values_are_read_a_few_at_a_time_and_leave_no_room_behind() {
+        let spans = |len: u32| std::iter::repeat_n(Span { at: 0, len }, 1_000);
+        assert_eq!([0, 16 << 10, 1 << 20, u32::MAX].map(|len| at_once(spans(len))), [VALUES_AT_ONCE, VALUES_AT_ONCE, 4, 1]);
+        assert_eq!(at_once(std::iter::empty()), 1);
+        let mut spool = Spool::within(64);
+        for text in [&"x".repeat(KEPT_ROOM * 2), "y", "z"] {
+            spool.add(&text).expect("it is kept");
+        }
+        assert!(spool.tail.capacity() <= 64 && spool.encoded.capacity() <= KEPT_ROOM);
     }
 
     #[test]

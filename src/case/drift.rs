@@ -48,7 +48,7 @@ impl Case {
     /// The table `iam_changes`.
     ///
     /// # Errors
-    /// Those of reading events.
+    /// Those of [`replay`](Self::replay).
     pub fn change_table(&self) -> Result<StateTable<'_>, Error> {
         self.replay().map(|replay| tables::changes(&replay.events, &replay.drift))
     }
@@ -56,7 +56,7 @@ impl Case {
     /// The table `drift`.
     ///
     /// # Errors
-    /// Those of reading events.
+    /// Those of [`replay`](Self::replay).
     pub fn drift_table(&self) -> Result<StateTable<'_>, Error> {
         self.replay().map(|replay| tables::drift(&replay.drift))
     }
@@ -64,7 +64,7 @@ impl Case {
     /// The table `iam_state`.
     ///
     /// # Errors
-    /// Those of reading events.
+    /// Those of [`replay`](Self::replay).
     pub fn iam_state_table(&self) -> Result<StateTable<'_>, Error> {
         self.replay().map(|replay| tables::state(&replay.drift))
     }

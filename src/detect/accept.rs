@@ -6,7 +6,7 @@
 //! rules that it does not name, so that an accepted office network does not hide a
 //! login as root from it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use polars::prelude::{BooleanChunked, DataFrame};
 use serde::Deserialize;
@@ -264,7 +264,7 @@ fn refused(place: &str, line: usize, reason: &str) -> Error {
 /// What entries look at in the events of each finding, by its number.
 fn facts(events: &EventFrame, findings: &ByPlace<'_, Vec<usize>>) -> Result<HashMap<usize, Vec<Facts>>, Error> {
     let saml = FieldPath::parse("additionalEventData.SamlProviderArn").map_err(Error::Query)?;
-    let extractor = Extractor::new([(SAML_PROVIDER, &saml)], BTreeSet::new());
+    let extractor = Extractor::new([(SAML_PROVIDER, &saml)]);
     let in_batch = |_, batch: &DataFrame| {
         let numbers = findings.of_rows(batch)?;
         let mask: BooleanChunked = numbers.iter().map(|numbers| Some(numbers.is_some())).collect();
@@ -304,7 +304,8 @@ fn read(rows: &DataFrame) -> Result<Vec<Facts>, Error> {
     let text = |name: &str| Ok::<_, Error>(rows.column(name)?.str()?);
     let (principal, address) = (text(Column::Principal.name())?, text(Column::SourceIpHex.name())?);
     let (account, region) = (text(Column::UserAccountId.name())?, text(Column::AwsRegion.name())?);
-    let (provider, saml) = (text(Column::UserIdentityProvider.name())?, text(SAML_PROVIDER)?);
+    let provider = text(Column::UserIdentityProvider.name())?;
+    let saml = rows.column(SAML_PROVIDER).ok().map(|saml| saml.str()).transpose()?;
     let time = rows.column(Column::EventTime.name())?.datetime()?.physical();
     let facts = |row: usize| Facts {
         time: time.get(row).and_then(EventTime::from_micros),
@@ -312,7 +313,7 @@ fn read(rows: &DataFrame) -> Result<Vec<Facts>, Error> {
         address: address.get(row).map(str::to_owned),
         account: account.get(row).map(str::to_owned),
         region: region.get(row).map(str::to_owned),
-        identity_provider: saml.get(row).or_else(|| provider.get(row)).map(str::to_owned),
+        identity_provider: saml.and_then(|saml| saml.get(row)).or_else(|| provider.get(row)).map(str::to_owned),
     };
     Ok((0..rows.height()).map(facts).collect())
 }

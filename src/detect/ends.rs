@@ -1,10 +1,11 @@
 //! [`Ends`]: of many events with one key, the few that can matter to a rule that
 //! asks when a key was seen.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use super::hits::{Hit, Rows, Value};
 use super::matches::Match;
+use crate::frame::Map;
 use crate::schema::Column;
 use crate::time::EventTime;
 
@@ -31,7 +32,7 @@ impl Ends<'_> {
 
     /// The matches to keep, by row, with how many each stands for.
     pub(super) fn thin<'m>(&self, rows: &'m Rows<'m>, found: impl Iterator<Item = Match>) -> BTreeMap<usize, Match> {
-        let mut ends: HashMap<Span<'m>, (Hit<'m>, Hit<'m>, u32)> = HashMap::new();
+        let mut ends: Map<Span<'m>, (Hit<'m>, Hit<'m>, u32)> = Map::default();
         for found in found {
             let hit = Hit::new(rows, found);
             let Some(time) = hit.time else { continue };
@@ -54,7 +55,7 @@ impl Ends<'_> {
         for (first, last, count) in ends.into_values() {
             // Put in last, the first one stays where both are one event.
             for (hit, stands_for) in [(last, 0), (first, count)] {
-                kept.insert(hit.row(), Match { stands_for, ..Match::new(hit.row(), hit.severity) });
+                kept.insert(hit.row(), Match { stands_for, ..hit.found() });
             }
         }
         kept

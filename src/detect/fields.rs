@@ -3,13 +3,15 @@
 //! [`FieldPath`] is the path; `Extractor` takes the values of many paths out of
 //! the JSON columns of a frame, in one pass over each text and in parallel.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::mem;
 
 use bumpalo::Bump;
-use polars::prelude::{DataFrame, Int64Chunked, IntoColumn as _, StringChunked, StringChunkedBuilder};
+use polars::prelude::{ChunkFullNull as _, DataFrame, IntoColumn as _, PlSmallStr, StringChunked};
+use polars_arrow::array::MutableBinaryViewArray;
 use rayon::prelude::*;
 
-use super::predicate::integer_column;
 use crate::error::Error;
 use crate::event::json::{Fault, Scanner, text_of};
 use crate::schema::{Column, Kind, nearest};
@@ -106,7 +108,6 @@ fn is_made_from(column: Column, key: &str) -> bool {
 #[derive(Debug, Default)]
 pub(super) struct Extractor {
     names: Vec<String>,
-    integers: BTreeSet<String>,
     roots: BTreeMap<Column, Node>,
 }
 
@@ -118,9 +119,9 @@ struct Node {
 }
 
 impl Extractor {
-    /// An extractor of those fields, of which `integers` are wanted as integers too.
-    pub(super) fn new<'f>(fields: impl IntoIterator<Item = (&'f str, &'f FieldPath)>, integers: BTreeSet<String>) -> Self {
-        let mut extractor = Self { integers, ..Self::default() };
+    /// An extractor of those fields.
+    pub(super) fn new<'f>(fields: impl IntoIterator<Item = (&'f str, &'f FieldPath)>) -> Self {
+        let mut extractor = Self::default();
         for (slot, (name, path)) in fields.into_iter().enumerate() {
             extractor.names.push(name.to_owned());
             let mut node = extractor.roots.entry(path.root).or_default();
@@ -137,7 +138,7 @@ impl Extractor {
         self.roots.keys().copied()
     }
 
-    /// Adds a column a field to `frame`, which has the root columns.
+    /// Adds a column a field to `frame`, which has the root columns; fields that no row has are left out.
     ///
     /// `wanted` says for each root in which rows its fields are wanted; elsewhere they are null.
     pub(super) fn extract(&self, frame: &mut DataFrame, wanted: &BTreeMap<Column, Vec<bool>>) -> Result<(), Error> {
@@ -148,51 +149,46 @@ impl Extractor {
         }
         let height = frame.height();
         let starts: Vec<usize> = (0..height).step_by(ROWS_PER_TASK).collect();
-        let parts: Vec<Vec<StringChunked>> =
-            starts.into_par_iter().map(|start| self.rows(&texts, start..height.min(start + ROWS_PER_TASK))).collect();
-        let mut parts = parts.into_iter();
-        let mut columns = parts.next().unwrap_or_else(|| self.rows(&[], 0..0));
-        for part in parts {
-            for (column, more) in columns.iter_mut().zip(&part) {
-                column.append(more)?;
+        let rows = |start: usize| start..height.min(start + ROWS_PER_TASK);
+        let mut parts: Vec<Vec<Values>> = starts.par_iter().map(|start| self.rows(&texts, rows(*start))).collect();
+        for (slot, name) in self.names.iter().enumerate() {
+            let has_values = |values: &Values| !values.is_empty();
+            if !parts.iter().any(|part| part.get(slot).is_some_and(has_values)) {
+                continue;
             }
-        }
-        for (name, column) in self.names.iter().zip(columns) {
-            let column = column.rechunk().into_owned();
-            if self.integers.contains(name) {
-                let numbers: Int64Chunked = column.iter().map(integer_of).collect();
-                frame.with_column(numbers.with_name(integer_column(name).into()).into_column())?;
+            let mut column = StringChunked::full_null(PlSmallStr::EMPTY, 0);
+            for (part, start) in parts.iter_mut().zip(&starts) {
+                let values = part.get_mut(slot).map(mem::take).unwrap_or_default();
+                column.append_owned(values.column(rows(*start).len()))?;
             }
-            frame.with_column(column.into_column())?;
+            frame.with_column(column.rechunk().into_owned().with_name(name.as_str().into()).into_column())?;
         }
         Ok(())
     }
 
-    fn rows(&self, texts: &[(StringChunked, &Node, &[bool])], rows: std::ops::Range<usize>) -> Vec<StringChunked> {
-        let builder = |name: &String| StringChunkedBuilder::new(name.as_str().into(), rows.len());
-        let mut builders: Vec<_> = self.names.iter().map(builder).collect();
-        let mut arena = Bump::new();
-        for row in rows {
-            arena.reset();
-            let mut found = vec![Slot::default(); self.names.len()];
+    /// The values of each field in those rows.
+    fn rows(&self, texts: &[(StringChunked, &Node, &[bool])], rows: std::ops::Range<usize>) -> Vec<Values> {
+        let arena = Bump::new();
+        let mut values: Vec<Values> = self.names.iter().map(|_| Values::default()).collect();
+        let mut found = vec![Slot::default(); self.names.len()];
+        for (place, row) in rows.enumerate() {
+            let mut has_any = false;
             for (column, node, wanted) in texts {
                 if wanted.get(row) == Some(&true)
                     && let Some(json) = column.get(row)
                 {
                     find(json, node, &mut found, &arena);
+                    has_any = true;
                 }
             }
-            for (builder, slot) in builders.iter_mut().zip(&found) {
-                slot.append_to(builder);
+            if has_any {
+                for (values, slot) in values.iter_mut().zip(&mut found) {
+                    values.add(place, mem::take(slot));
+                }
             }
         }
-        builders.into_iter().map(StringChunkedBuilder::finish).collect()
+        values
     }
-}
-
-/// The integer that a field's text spells; null where it is none.
-pub(super) fn integer_of(text: Option<&str>) -> Option<i64> {
-    text?.parse().ok()
 }
 
 impl Node {
@@ -228,15 +224,36 @@ enum Slot<'a> {
     List(Vec<&'a str>),
 }
 
-impl<'a> Slot<'a> {
-    fn append_to(&self, builder: &mut StringChunkedBuilder) {
-        match self {
-            Self::Nothing => builder.append_null(),
-            Self::Text(text) => builder.append_value(text),
-            Self::List(values) => builder.append_value(format!("[{}]", values.join(","))),
-        }
+/// The values of one field in some rows, up to the last that has one.
+#[derive(Default)]
+struct Values(Option<MutableBinaryViewArray<str>>);
+
+impl Values {
+    const fn is_empty(&self) -> bool {
+        self.0.is_none()
     }
 
+    /// Gives a row what was found in it; rows come in their order.
+    fn add(&mut self, row: usize, found: Slot<'_>) {
+        let text = match found {
+            Slot::Nothing => return,
+            Slot::Text(text) => Cow::Borrowed(text),
+            Slot::List(values) => Cow::Owned(format!("[{}]", values.join(","))),
+        };
+        let values = self.0.get_or_insert_default();
+        values.extend_null(row - values.len());
+        values.push_value(text);
+    }
+
+    /// The values of so many rows.
+    fn column(self, rows: usize) -> StringChunked {
+        let mut values = self.0.unwrap_or_default();
+        values.extend_null(rows - values.len());
+        StringChunked::with_chunk(PlSmallStr::EMPTY, values.freeze())
+    }
+}
+
+impl<'a> Slot<'a> {
     /// Adds what was found in a later element of an array.
     fn add(&mut self, later: Self) {
         match (self, later) {
@@ -312,11 +329,11 @@ mod tests {
 
     fn field(path: &str, json: &str) -> Option<String> {
         let path = FieldPath::parse(path).expect("a path");
-        let extractor = Extractor::new([("name", &path)], BTreeSet::new());
+        let extractor = Extractor::new([("name", &path)]);
         let column = StringChunked::from_iter_options(path.root().name().into(), [Some(json)].into_iter());
         let mut frame = column.into_series().into_frame();
         extractor.extract(&mut frame, &BTreeMap::from([(path.root(), vec![true])])).expect("a text column");
-        frame.column("name").expect("added").str().expect("text").get(0).map(str::to_owned)
+        frame.column("name").ok()?.str().expect("text").get(0).map(str::to_owned)
     }
 
     #[test]

@@ -3,19 +3,19 @@
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
-use polars::prelude::{BooleanChunked, DataFrame, DataType, Int64Chunked, StringChunked};
+use polars::prelude::{BooleanChunked, Column as FrameColumn, DataFrame, DataType, Int64Chunked, StringChunked};
 
 use super::evidence::EvidenceList;
 use super::finding::{Finding, Severity};
-use super::matches::{Match, Matches, Words, place};
-use super::predicate::Datum;
+use super::matches::{Match, Matches, place};
+use super::predicate::{Datum, Predicate};
 use super::rule::Rule;
 use super::template::{Facts, Word};
 use crate::error::Error;
 use crate::event::EventId;
-use crate::frame::Texts;
+use crate::frame::{Coded, CodedColumn, CodedTexts, Map, Texts};
 use crate::schema::Column;
 use crate::time::EventTime;
 
@@ -58,15 +58,16 @@ impl<'m> Value<'m> {
 /// The columns of a batch's matches, ready to be read by row.
 #[derive(Debug)]
 pub(super) struct Rows<'m> {
-    columns: HashMap<&'m str, Cells<'m>>,
+    columns: Map<&'m str, Cells<'m>>,
     /// The ids of matches; those of other events stand among the columns.
     ids: &'m [Option<EventId>],
 }
 
+/// The values of one column.
 #[derive(Debug)]
-enum Cells<'m> {
+pub(super) enum Cells<'m> {
     Text(&'m StringChunked),
-    Words(&'m Words),
+    Words(&'m CodedTexts),
     Int(&'m Int64Chunked),
     Flag(&'m BooleanChunked),
     Time(&'m Int64Chunked),
@@ -88,20 +89,41 @@ impl<'m> Rows<'m> {
         Ok(rows)
     }
 
-    pub(super) fn new(frame: &'m DataFrame) -> Result<Self, Error> {
-        let mut columns = HashMap::new();
-        for column in frame.columns() {
-            let cells = match column.dtype() {
-                DataType::String => Cells::Text(column.str()?),
-                DataType::Int64 => Cells::Int(column.i64()?),
-                DataType::Boolean => Cells::Flag(column.bool()?),
-                DataType::Datetime(..) => Cells::Time(column.datetime()?.physical()),
-                DataType::List(_) => Cells::List(column.is_not_null()),
-                _ => continue,
+    /// Those of a batch of events.
+    pub(super) fn of_coded(batch: &'m Coded) -> Result<Self, Error> {
+        let mut columns = Map::default();
+        for (column, values) in batch.columns() {
+            let cells = match values {
+                CodedColumn::Texts(texts) => Some(Cells::Words(texts)),
+                CodedColumn::Values(values) => Cells::of(values)?,
             };
-            columns.insert(column.name().as_str(), cells);
+            columns.extend(cells.map(|cells| (column.name(), cells)));
         }
         Ok(Self { columns, ids: &[] })
+    }
+
+    pub(super) fn new(frame: &'m DataFrame) -> Result<Self, Error> {
+        let mut columns = Map::default();
+        for column in frame.columns() {
+            columns.extend(Cells::of(column)?.map(|cells| (column.name().as_str(), cells)));
+        }
+        Ok(Self { columns, ids: &[] })
+    }
+
+    /// Has texts that come again in the place of those of a column.
+    #[cfg(test)]
+    pub(super) fn code(&mut self, name: &'m str, texts: &'m CodedTexts) {
+        self.columns.insert(name, Cells::Words(texts));
+    }
+
+    /// The values of a column or field, with its name; `None` where no row has one.
+    pub(super) fn cells(&self, name: &str) -> Option<(&'m str, &Cells<'m>)> {
+        self.columns.get_key_value(name).map(|(name, cells)| (*name, cells))
+    }
+
+    /// The truth of a predicate for one event.
+    pub(super) fn truth(&self, predicate: &Predicate, row: usize) -> Option<bool> {
+        predicate.truth(&|name| self.value(row, name).datum())
     }
 
     fn id(&self, row: usize) -> Option<EventId> {
@@ -123,6 +145,19 @@ impl<'m> Rows<'m> {
             None => None,
         };
         value.unwrap_or(Value::Null)
+    }
+}
+
+impl<'m> Cells<'m> {
+    fn of(column: &'m FrameColumn) -> Result<Option<Self>, Error> {
+        Ok(Some(match column.dtype() {
+            DataType::String => Self::Text(column.str()?),
+            DataType::Int64 => Self::Int(column.i64()?),
+            DataType::Boolean => Self::Flag(column.bool()?),
+            DataType::Datetime(..) => Self::Time(column.datetime()?.physical()),
+            DataType::List(_) => Self::List(column.is_not_null()),
+            _ => return Ok(None),
+        }))
     }
 }
 
@@ -164,6 +199,11 @@ impl<'m> Hit<'m> {
     /// Its row among the matches.
     pub(super) fn row(&self) -> usize {
         place(self.row)
+    }
+
+    /// It as a match, as it was given.
+    pub(super) const fn found(&self) -> Match {
+        Match { row: self.row, stands_for: self.stands_for, severity: self.severity }
     }
 
     /// Its place in the evidence, which no other event has.

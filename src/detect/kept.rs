@@ -11,9 +11,10 @@ use polars_arrow::array::Utf8ViewArray;
 use serde::{Deserialize, Serialize};
 
 use super::finding::Severity;
-use super::matches::{Match, Matches, Words};
+use super::matches::{Match, Matches};
 use crate::error::Error;
 use crate::event::EventId;
+use crate::frame::CodedTexts;
 use crate::spool::{Span, Spool, decoded, spoiled};
 
 /// The matches of some conditions, in the order in which they were added.
@@ -155,7 +156,7 @@ impl<'m> Stored<'m> {
         let words = self
             .words
             .into_iter()
-            .map(|(name, (codes, texts))| (name.to_owned(), Words { codes, texts: Utf8ViewArray::from_slice(texts) }));
+            .map(|(name, (codes, texts))| (name.to_owned(), CodedTexts { codes, texts: Utf8ViewArray::from_slice(texts) }));
         let lists = self.lists.into_iter().map(|(name, there)| (name.to_owned(), BooleanChunked::from_slice(PlSmallStr::EMPTY, &there)));
         Ok(Matches {
             id,
@@ -230,7 +231,7 @@ mod tests {
         Matches {
             id,
             frame: DataFrame::new(3, columns).expect("columns of one length"),
-            words: vec![("w".to_owned(), Words { codes: vec![1, 0, 1], texts: Utf8ViewArray::from_slice([None, Some("word")]) })],
+            words: vec![("w".to_owned(), CodedTexts { codes: vec![1, 0, 1], texts: Utf8ViewArray::from_slice([None, Some("word")]) })],
             lists: vec![("l".to_owned(), BooleanChunked::from_slice("l".into(), &[true, false, true]))],
             ids: ids.into_iter().chain([None]).collect(),
             rows: (0..3).map(|row| Match { row, stands_for: row * 2, severity: Severity::High }).collect(),

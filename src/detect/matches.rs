@@ -7,12 +7,12 @@ use std::collections::BTreeSet;
 use polars::prelude::{
     BooleanChunked, ChunkFilter as _, Column as FrameColumn, DataFrame, DataType, IntoColumn as _, PlSmallStr, StringChunked,
 };
-use polars_arrow::array::{Utf8ViewArray, View};
+use polars_arrow::array::View;
 
 use super::finding::Severity;
 use crate::error::Error;
 use crate::event::EventId;
-use crate::frame;
+use crate::frame::CodedTexts;
 use crate::schema::Column;
 
 /// One event that matches a condition.
@@ -27,20 +27,10 @@ pub(super) struct Match {
 }
 
 impl Match {
-    /// An event that stands for itself.
-    pub(super) fn new(row: usize, severity: Severity) -> Self {
-        Self { row: number(row), stands_for: 1, severity }
-    }
-
     /// Its row as a place.
     pub(super) fn row(&self) -> usize {
         place(self.row)
     }
-}
-
-/// A row of a batch, which has fewer than that.
-fn number(row: usize) -> u32 {
-    u32::try_from(row).unwrap_or(u32::MAX)
 }
 
 /// A row of a batch as a place.
@@ -56,7 +46,7 @@ pub(super) struct Matches {
     /// The events, with the columns and fields that its rule shows, groups by or compares, where any of them has a value.
     pub(super) frame: DataFrame,
     /// Those of the columns in which texts come again.
-    pub(super) words: Vec<(String, Words)>,
+    pub(super) words: Vec<(String, CodedTexts)>,
     /// Those of the columns with lists, of which only is asked whether there is one.
     pub(super) lists: Vec<(String, BooleanChunked)>,
     /// The ids of the events.
@@ -104,7 +94,7 @@ impl Matches {
             Ok(texts) => texts.downcast_iter().map(|texts| texts.len() * size_of::<View>() + texts.total_buffer_len()).sum(),
             Err(_) => column.len() * size_of::<i64>(),
         };
-        let of_words = |words: &Words| words.codes.len() * size_of::<u16>() + words.texts.total_bytes_len();
+        let of_words = |words: &CodedTexts| words.codes.len() * size_of::<u16>() + words.texts.total_bytes_len();
         let columns: usize = self.frame.columns().iter().map(of_column).sum();
         let words: usize = self.words.iter().map(|(_, words)| of_words(words)).sum();
         columns + words + self.ids.len() * size_of::<Option<EventId>>() + self.rows.len() * size_of::<Match>()
@@ -124,7 +114,7 @@ impl Matches {
     fn keep_words_once(&mut self) -> Result<(), Error> {
         for name in self.frame.get_column_names_owned() {
             let Ok(texts) = self.frame.column(&name)?.str() else { continue };
-            if let Some(words) = Words::of(texts) {
+            if let Some(words) = CodedTexts::of(texts) {
                 self.words.push((name.to_string(), words));
                 self.frame.drop_in_place(&name)?;
             }
@@ -144,41 +134,6 @@ impl Matches {
             }
         }
         Ok(())
-    }
-}
-
-/// The texts of some events, each kept once.
-#[derive(Debug)]
-pub(super) struct Words {
-    /// For each event the place of its text.
-    pub(super) codes: Vec<u16>,
-    /// The texts; the first is null.
-    pub(super) texts: Utf8ViewArray,
-}
-
-/// How many events a text has to stand for, so that naming it costs less than keeping it.
-const EVENTS_A_WORD: usize = 4;
-
-impl Words {
-    /// Those of a column; `None` where too few come again.
-    fn of(column: &StringChunked) -> Option<Self> {
-        let most = column.len() / EVENTS_A_WORD;
-        let mut words = frame::Words::new(0);
-        for (row, text) in column.iter().enumerate() {
-            let Some(text) = text else { continue };
-            words.push(row, text);
-            if words.count() > most {
-                return None;
-            }
-        }
-        let (mut codes, texts) = words.finish(column.len())?;
-        codes.shrink_to_fit();
-        Some(Self { codes, texts })
-    }
-
-    /// The text of an event.
-    pub(super) fn get(&self, row: usize) -> Option<&str> {
-        self.texts.get(usize::from(*self.codes.get(row)?))
     }
 }
 

@@ -26,6 +26,7 @@ mod rounds;
 mod rule;
 mod rule_file;
 mod scan;
+mod select;
 mod sequence;
 mod single;
 mod state;

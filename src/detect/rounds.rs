@@ -10,7 +10,7 @@ use super::ends::Ends;
 use super::hits::{Rows, Value};
 use super::kept::Kept;
 use super::matches::Matches;
-use super::predicate::{Literal, Operand, Predicate};
+use super::predicate::{Literal, Literals, Operand, Predicate};
 use super::rule::{Logic, Rule, Sequence};
 use super::scan::{Plan, Watch};
 use crate::error::Error;
@@ -67,14 +67,14 @@ pub(super) fn scan(rules: &[&Rule], events: &EventFrame, until: Option<EventTime
             // Steps bind only for later ones, so some condition is always ready.
             break;
         }
-        let plan = Plan::new(with_values(ready, &matches)?)?;
+        let plan = Plan::new(with_values(ready, &matches)?);
         let add = |kept: &mut Result<Kept, Error>, found: Vec<Matches>| {
             let added = kept.as_mut().map_or(Ok(()), |kept| found.into_iter().try_for_each(|matches| kept.add(matches)));
             if let Err(error) = added {
                 *kept = Err(error);
             }
         };
-        matches = events.fold(&plan.columns(), Ok(matches), |_, batch| plan.scan(batch), add)??;
+        matches = events.fold_coded(&plan.columns(), Ok(matches), |_, batch| plan.scan(batch), add)??;
     }
     Ok(Found { matches, first_ids })
 }
@@ -98,7 +98,7 @@ fn wants<'r>(rule: &'r Rule, condition: &'r Predicate, first: usize) -> Vec<Want
 
 /// The conditions with the values that they waited for.
 fn with_values<'r>(ready: Vec<Waiting<'r>>, matches: &Kept) -> Result<Vec<Watch<'r>>, Error> {
-    let mut known: BTreeMap<(usize, &str), Vec<Literal>> = BTreeMap::new();
+    let mut known: BTreeMap<(usize, &str), Literals> = BTreeMap::new();
     let mut watches = Vec::new();
     for Waiting { mut watch, wants } in ready {
         let mut parts = vec![watch.condition];
@@ -116,7 +116,7 @@ fn with_values<'r>(ready: Vec<Waiting<'r>>, matches: &Kept) -> Result<Vec<Watch<
 }
 
 /// The distinct values that the matches of a condition bind.
-fn bound(source: &str, binder: usize, matches: &Kept) -> Result<Vec<Literal>, Error> {
+fn bound(source: &str, binder: usize, matches: &Kept) -> Result<Literals, Error> {
     let mut known: BTreeSet<Literal> = BTreeSet::new();
     matches.each(binder, |matches| {
         let rows = Rows::of_batch(matches)?;

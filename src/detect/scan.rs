@@ -1,21 +1,22 @@
 //! The scan: which events of a batch match which conditions of the rules.
 //!
-//! One select computes for every event the upper bounds of all conditions, which
-//! need plain columns only. Events that pass any of them are taken out with the
-//! columns that findings need; on these few the fields are extracted and the
-//! conditions that name fields are computed in a second select.
+//! First are found the events that pass the upper bound of a condition, which needs plain columns only. Events that pass any
+//! bound are taken out with the columns that findings need; on these few the fields are extracted and the conditions that
+//! name fields are asked.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use polars::prelude::{BooleanChunked, ChunkFilter as _, DataFrame, Expr, IntoLazy as _, col};
+use polars::prelude::IdxSize;
 
 use super::ends::Ends;
 use super::fields::Extractor;
 use super::hits::Rows;
-use super::matches::{Match, Matches};
-use super::predicate::{Predicate, not_insight};
+use super::matches::{Match, Matches, place};
+use super::predicate::Predicate;
 use super::rule::Rule;
+use super::select::Selector;
 use crate::error::Error;
+use crate::frame::Coded;
 use crate::schema::Column;
 
 /// The columns that every finding needs.
@@ -55,8 +56,6 @@ impl Watch<'_> {
 #[derive(Debug)]
 pub(super) struct Plan<'r> {
     watches: Vec<Planned<'r>>,
-    bounds: Vec<Expr>,
-    second: Vec<Expr>,
     /// The columns that the bounds name.
     bounded: BTreeSet<Column>,
     kept: BTreeSet<Column>,
@@ -67,6 +66,8 @@ pub(super) struct Plan<'r> {
 #[derive(Debug)]
 struct Planned<'r> {
     watch: Watch<'r>,
+    /// What holds of the plain columns of all its matches.
+    bound: Predicate,
     roots: BTreeSet<Column>,
     /// The columns and fields of its matches that are looked at after the scan.
     shown: BTreeSet<String>,
@@ -76,43 +77,26 @@ struct Planned<'r> {
 
 impl<'r> Plan<'r> {
     /// The plan for those conditions.
-    pub(super) fn new(watches: Vec<Watch<'r>>) -> Result<Self, Error> {
+    pub(super) fn new(watches: Vec<Watch<'r>>) -> Self {
         let mut fields = BTreeMap::new();
-        let mut integers = BTreeSet::new();
         let mut kept = BTreeSet::from(ALWAYS);
         kept.insert(Column::EventName);
-        let mut plan = Self {
-            watches: Vec::new(),
-            bounds: Vec::new(),
-            second: Vec::new(),
-            bounded: BTreeSet::from([Column::EventCategory]),
-            kept,
-            extractor: Extractor::default(),
-        };
+        let mut plan = Self { watches: Vec::new(), bounded: BTreeSet::new(), kept, extractor: Extractor::default() };
         for watch in watches {
             let (rule, condition) = (watch.rule, &watch.condition);
-            let number = plan.watches.len();
             let refined = !condition.fields().is_empty();
-            let bound = condition.weaken();
-            plan.bounds.push(bound.expr()?.and(not_insight()).alias(watch_column(number)));
+            let bound = Predicate::All(vec![condition.weaken(), Predicate::not_insight()]);
             plan.bounded.extend(bound.columns());
-            if refined {
-                plan.second.push(condition.expr()?.alias(watch_column(number)));
-            }
-            for (level, predicate) in rule.level_conditions().enumerate() {
-                plan.second.push(predicate.expr()?.alias(level_column(number, level)));
-            }
             let conditions = || std::iter::once(condition).chain(rule.level_conditions());
             plan.kept.extend(rule.names().into_iter().filter_map(Column::from_name));
             plan.kept.extend(conditions().filter(|_| refined || !rule.severity.levels.is_empty()).flat_map(Predicate::columns));
             // What is compared with bound values is looked at once these are known.
             plan.kept.extend(later_columns(rule));
-            integers.extend(conditions().flat_map(Predicate::integer_fields).map(str::to_owned));
             fields.extend(rule.fields.iter().map(|(name, path)| (name.as_str(), path)));
-            plan.watches.push(Planned { roots: roots(rule), shown: shown(rule), refined, watch });
+            plan.watches.push(Planned { bound, roots: roots(rule), shown: shown(rule), refined, watch });
         }
-        plan.extractor = Extractor::new(fields, integers);
-        Ok(plan)
+        plan.extractor = Extractor::new(fields);
+        plan
     }
 
     /// The columns that a scan looks at.
@@ -123,116 +107,84 @@ impl<'r> Plan<'r> {
     }
 
     /// Finds the matches of a batch, which has these columns.
-    pub(super) fn scan(&self, batch: &DataFrame) -> Result<Vec<Matches>, Error> {
-        if batch.height() == 0 || self.watches.is_empty() {
+    pub(super) fn scan(&self, batch: &Coded) -> Result<Vec<Matches>, Error> {
+        let rows = Rows::of_coded(batch)?;
+        let mut selector = Selector::new(&rows, batch.height());
+        let mut found: Vec<Vec<Match>> = self.watches.iter().map(|planned| planned.bounded(&mut selector, &rows)).collect();
+        let mut is_found = vec![false; batch.height()];
+        for found in found.iter().flatten() {
+            if let Some(is_found) = is_found.get_mut(found.row()) {
+                *is_found = true;
+            }
+        }
+        let taken: Vec<IdxSize> = (0..).zip(is_found).filter(|(_, is_found)| *is_found).map(|(row, _)| row).collect();
+        if taken.is_empty() {
             return Ok(Vec::new());
         }
-        let bounds = batch.clone().lazy().select(&self.bounds).collect()?;
-        let mut masks = Vec::with_capacity(self.watches.len());
-        for number in 0..self.watches.len() {
-            masks.push(bounds.column(&watch_column(number))?.bool()?.clone());
+        let mut places = vec![0; batch.height()];
+        for (number, row) in (0..).zip(&taken) {
+            if let Some(slot) = places.get_mut(place(*row)) {
+                *slot = number;
+            }
         }
-        let thinned = self.thin(batch, &mut masks)?;
-        let Some(union) = masks.iter().cloned().reduce(|left, right| &left | &right) else { return Ok(Vec::new()) };
-        if union.sum().unwrap_or_default() == 0 {
-            return Ok(Vec::new());
-        }
-        for mask in &mut masks {
-            *mask = mask.filter(&union)?;
+        for found in found.iter_mut().flatten() {
+            found.row = places.get(found.row()).copied().unwrap_or(u32::MAX);
         }
         let roots: BTreeSet<Column> = self.extractor.roots().collect();
-        let columns = self.kept.union(&roots).map(|column| column.name());
-        let mut frame = batch.select(columns)?.filter(&union)?;
-        let wanted = self.wanted(&masks, frame.height());
-        self.extractor.extract(&mut frame, &wanted)?;
+        let mut frame = batch.take(self.kept.union(&roots).copied(), &taken)?;
+        self.extractor.extract(&mut frame, &self.wanted(&found, taken.len()))?;
         for root in roots.difference(&self.kept) {
             frame.drop_in_place(root.name())?;
         }
-        let second = self.second(&frame)?;
-        let mut rows = self.rows(&masks, second.as_ref(), &frame)?;
-        // Where the counts of the batch stand in the frame.
-        let places: Vec<usize> = union.iter().enumerate().filter(|(_, kept)| *kept == Some(true)).map(|(place, _)| place).collect();
-        for (id, counts) in &thinned {
-            for found in rows.get_mut(id).into_iter().flatten() {
-                found.stands_for = places.get(found.row()).and_then(|place| counts.get(place)).copied().unwrap_or(1);
-            }
-        }
+        let rows = Rows::new(&frame)?;
+        let found = self.watches.iter().zip(found).map(|(planned, found)| (planned, planned.refined(found, &rows)));
         // A rule's matches are kept by themselves: the columns of all rules together would be many times as much.
-        let found =
-            self.watches.iter().filter_map(|planned| Some((planned, rows.remove(&planned.watch.id).filter(|rows| !rows.is_empty())?)));
-        found.map(|(planned, rows)| Matches::of(planned.watch.id, &planned.shown, &frame, rows)).collect()
-    }
-
-    /// Takes out of the masks what the ends of a day make needless; yields the counts by id and row of the batch.
-    fn thin(&self, batch: &DataFrame, masks: &mut [BooleanChunked]) -> Result<BTreeMap<usize, BTreeMap<usize, u32>>, Error> {
-        let mut thinned = BTreeMap::new();
-        if !self.watches.iter().any(|planned| planned.watch.thins_early()) {
-            return Ok(thinned);
-        }
-        let rows = Rows::new(batch)?;
-        for (planned, mask) in self.watches.iter().zip(masks) {
-            let watch = &planned.watch;
-            let Some(ends) = watch.ends.filter(|_| watch.thins_early()) else { continue };
-            let found = mask.iter().enumerate().filter(|(_, hit)| *hit == Some(true));
-            let severity = watch.rule.severity.default;
-            let kept = ends.thin(&rows, found.map(|(row, _)| Match::new(row, severity)));
-            *mask = (0..batch.height()).map(|row| Some(kept.contains_key(&row))).collect();
-            thinned.insert(watch.id, kept.into_iter().map(|(row, found)| (row, found.stands_for)).collect());
-        }
-        Ok(thinned)
+        let found = found.filter(|(_, found)| !found.is_empty());
+        found.map(|(planned, found)| Matches::of(planned.watch.id, &planned.shown, &frame, found)).collect()
     }
 
     /// The rows in which the fields of each root column are wanted.
-    fn wanted(&self, masks: &[BooleanChunked], height: usize) -> BTreeMap<Column, Vec<bool>> {
+    fn wanted(&self, found: &[Vec<Match>], height: usize) -> BTreeMap<Column, Vec<bool>> {
         let mut wanted: BTreeMap<Column, Vec<bool>> = BTreeMap::new();
-        for (planned, mask) in self.watches.iter().zip(masks) {
+        for (planned, found) in self.watches.iter().zip(found) {
             for root in &planned.roots {
                 let rows = wanted.entry(*root).or_insert_with(|| vec![false; height]);
-                for (row, hit) in rows.iter_mut().zip(mask.iter()) {
-                    *row |= hit == Some(true);
+                for found in found {
+                    if let Some(is_wanted) = rows.get_mut(found.row()) {
+                        *is_wanted = true;
+                    }
                 }
             }
         }
         wanted
     }
+}
 
-    fn second(&self, frame: &DataFrame) -> Result<Option<DataFrame>, Error> {
-        if self.second.is_empty() {
-            return Ok(None);
+impl Planned<'_> {
+    /// The events of a batch that pass the bound, those that can matter.
+    fn bounded<'m>(&self, selector: &mut Selector<'m>, rows: &'m Rows<'m>) -> Vec<Match> {
+        let severity = self.watch.rule.severity.default;
+        let found = selector.select(&self.bound).into_iter().map(|row| Match { row, stands_for: 1, severity });
+        match self.watch.ends.filter(|_| self.watch.thins_early()) {
+            Some(ends) => ends.thin(rows, found).into_values().collect(),
+            None => found.collect(),
         }
-        // A column of full length, as conditions without any column would yield one row only.
-        let mut exprs = self.second.clone();
-        exprs.push(col(Column::RecordIndex.name()));
-        Ok(Some(frame.clone().lazy().select(exprs).collect()?))
     }
 
-    fn rows(&self, masks: &[BooleanChunked], second: Option<&DataFrame>, frame: &DataFrame) -> Result<BTreeMap<usize, Vec<Match>>, Error> {
-        let values = Rows::new(frame)?;
-        let mut rows = BTreeMap::new();
-        for (number, (planned, mask)) in self.watches.iter().zip(masks).enumerate() {
-            let computed = |name: String| -> Result<Option<&BooleanChunked>, Error> {
-                second.map(|frame| Ok(frame.column(&name)?.bool()?)).transpose()
-            };
-            let refined = if planned.refined { computed(watch_column(number))? } else { None };
-            let severity = &planned.watch.rule.severity;
-            let mut levels = Vec::new();
-            for (place, (level, _)) in severity.levels.iter().enumerate() {
-                levels.push((*level, computed(level_column(number, place))?));
-            }
-            let mut hits = Vec::new();
-            for (row, hit) in mask.iter().enumerate() {
-                if hit == Some(true) && refined.is_none_or(|refined| refined.get(row) == Some(true)) {
-                    let level = levels.iter().find(|(_, level)| level.and_then(|level| level.get(row)) == Some(true));
-                    let severity = level.map_or(severity.default, |(level, _)| *level);
-                    hits.push(Match::new(row, severity));
-                }
-            }
-            if let Some(ends) = planned.watch.ends.filter(|_| !planned.watch.thins_early()) {
-                hits = ends.thin(&values, hits.into_iter()).into_values().collect();
-            }
-            rows.insert(planned.watch.id, hits);
+    /// Those of them for which the condition itself is true, with how bad each is.
+    fn refined(&self, mut found: Vec<Match>, rows: &Rows<'_>) -> Vec<Match> {
+        let is_true = |predicate: &Predicate, found: &Match| rows.truth(predicate, found.row()) == Some(true);
+        if self.refined {
+            found.retain(|found| is_true(&self.watch.condition, found));
         }
-        Ok(rows)
+        for found in &mut found {
+            let level = self.watch.rule.severity.levels.iter().find(|(_, condition)| is_true(condition, found));
+            found.severity = level.map_or(found.severity, |(severity, _)| *severity);
+        }
+        match self.watch.ends.filter(|_| !self.watch.thins_early()) {
+            Some(ends) => ends.thin(rows, found.into_iter()).into_values().collect(),
+            None => found,
+        }
     }
 }
 
@@ -253,12 +205,4 @@ fn shown(rule: &Rule) -> BTreeSet<String> {
 /// The columns that the fields of a rule are taken from.
 fn roots(rule: &Rule) -> BTreeSet<Column> {
     rule.fields.values().map(super::fields::FieldPath::root).collect()
-}
-
-fn watch_column(number: usize) -> String {
-    format!("watch {number}")
-}
-
-fn level_column(number: usize, level: usize) -> String {
-    format!("watch {number} level {level}")
 }

@@ -1,12 +1,10 @@
 //! Rules of kind `threshold`: many events of one key, or many distinct values
 //! among them, within a window of time.
 
-use std::collections::HashMap;
-
 use super::finding::Finding;
 use super::hits::{Extra, Groups, Hit, Value, finding};
 use super::rule::{Rule, Sum};
-use crate::frame::Texts;
+use crate::frame::{Map, Set, Texts};
 
 /// What a window has to hold.
 #[derive(Debug, Clone, Copy)]
@@ -108,8 +106,9 @@ fn number(hit: &Hit<'_>, threshold: Threshold<'_>) -> i64 {
 
 /// The whole part of a number such as `1492.0` or `1.5E9`, in which CloudTrail writes counts of bytes; 0 for other texts.
 fn whole(text: &str) -> i64 {
-    text.parse()
-        .ok()
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let plain = if fraction.bytes().all(|byte| byte.is_ascii_digit()) { whole.parse().ok() } else { None };
+    plain
         .or_else(|| {
             let number: f64 = text.parse().ok()?;
             format!("{:.0}", number.trunc()).parse().ok()
@@ -121,7 +120,7 @@ fn whole(text: &str) -> i64 {
 #[derive(Debug, Default)]
 struct Window<'m> {
     start: usize,
-    times: HashMap<Counted<'m>, u64>,
+    times: Map<Counted<'m>, u64>,
     sum: i128,
 }
 
@@ -166,6 +165,18 @@ fn epoch(hit: &Hit<'_>) -> i64 {
 
 fn distinct_values(hits: &[Hit<'_>], distinct: Option<&str>) -> u64 {
     let Some(name) = distinct else { return u64::try_from(hits.len()).unwrap_or(u64::MAX) };
-    let values: std::collections::HashSet<_> = hits.iter().map(|hit| hit.value(name)).collect();
+    let values: Set<_> = hits.iter().map(|hit| hit.value(name)).collect();
     u64::try_from(values.len()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_parts_of_numbers() {
+        let texts = ["12", "1492.0", "9007199254740993.0", "-1.5", "1.5E9", "2e3", "5.", ".5", "1.x", "x", "", "1e400"];
+        let wanted = [12, 1492, 9_007_199_254_740_993, -1, 1_500_000_000, 2_000, 5, 0, 0, 0, 0, 0];
+        assert_eq!(texts.map(whole), wanted);
+    }
 }

@@ -90,7 +90,7 @@ impl Batch {
 }
 
 /// The text of each row, by its place among the words; the texts are shared, not copied.
-fn spread(codes: &[u16], words: &Utf8ViewArray) -> PolarsResult<polars::prelude::Series> {
+pub(super) fn spread(codes: &[u16], words: &Utf8ViewArray) -> PolarsResult<polars::prelude::Series> {
     // Where each row has a text, the null is left out, so that nobody looks for nulls in what is made.
     let first = u16::from(!codes.contains(&0));
     let words = words.clone().sliced(usize::from(first), words.len().saturating_sub(usize::from(first)));

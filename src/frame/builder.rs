@@ -6,13 +6,13 @@ use polars::prelude::{
     BooleanChunked, ChunkedArray, Column as Series, Int64Chunked, IntoSeries as _, ListBuilderTrait as _, ListStringChunkedBuilder,
     PlSmallStr, PolarsResult, StringType,
 };
-use polars_arrow::array::{BooleanArray, MutableBinaryViewArray, PrimitiveArray};
+use polars_arrow::array::{BooleanArray, MutableArray as _, MutableBinaryViewArray, PrimitiveArray};
 use polars_arrow::bitmap::{Bitmap, MutableBitmap};
 use polars_arrow::datatypes::ArrowDataType;
 
 use super::batch::{Batch, Packed};
 use super::events::data_type;
-use super::words::Words;
+use super::words::{Words, give_back};
 use crate::event::{Event, Resource};
 use crate::schema::{Column, Kind};
 
@@ -383,6 +383,9 @@ impl Builder {
             Self::List(Lists { len: 0, .. }) => Packed::Null,
             Self::Text(mut texts) => {
                 texts.fill(rows);
+                if texts.array.capacity() / 2 > rows {
+                    texts.array.shrink_to_fit();
+                }
                 plain(ChunkedArray::<StringType>::with_chunk(name, texts.array.freeze()))
             }
             Self::Flag(mut flags) => {
@@ -392,6 +395,7 @@ impl Builder {
             }
             Self::Int(mut ints) => {
                 ints.fill(rows);
+                give_back(&mut ints.values);
                 let values = PrimitiveArray::try_new(ArrowDataType::Int64, ints.values.into(), ints.present.finish())?;
                 let values = Int64Chunked::with_chunk(name, values).into_series();
                 Packed::Plain(values.cast(&data_type(column.kind()))?.into())

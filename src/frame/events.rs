@@ -12,6 +12,7 @@ use rayon::prelude::*;
 
 use super::ByPlace;
 use super::Set;
+use super::coded::Coded;
 use super::filter::Filter;
 use super::parquet::Segment;
 use super::prune::{self, Reach};
@@ -160,11 +161,36 @@ impl EventFrame {
         mut add: impl FnMut(&mut A, T),
     ) -> Result<A, Error> {
         let columns = once(columns);
+        self.fold_read(|slot| slot.read(&columns, None), start, each, &mut add)
+    }
+
+    /// As [`fold`](Self::fold), with texts that come again as batches keep them.
+    ///
+    /// # Errors
+    /// Those of [`map`](Self::map).
+    pub(crate) fn fold_coded<A, T: Send>(
+        &self,
+        columns: &[Column],
+        start: A,
+        each: impl Fn(usize, &Coded) -> Result<T, Error> + Sync,
+        mut add: impl FnMut(&mut A, T),
+    ) -> Result<A, Error> {
+        let columns = once(columns);
+        self.fold_read(|slot| slot.read_coded(&columns), start, each, &mut add)
+    }
+
+    fn fold_read<B, A, T: Send>(
+        &self,
+        read: impl Fn(&Slot) -> Result<B, Error> + Sync,
+        start: A,
+        each: impl Fn(usize, &B) -> Result<T, Error> + Sync,
+        add: &mut dyn FnMut(&mut A, T),
+    ) -> Result<A, Error> {
         let mut all = start;
         let at_once = rayon::current_num_threads();
         for start in (0..self.slots.len()).step_by(at_once) {
             let count = at_once.min(self.slots.len() - start);
-            let answer = |place: usize| each(start + place, &self.slot(start + place)?.read(&columns, None)?);
+            let answer = |place: usize| each(start + place, &read(self.slot(start + place)?)?);
             for answer in side_by_side(count, answer)? {
                 add(&mut all, answer);
             }
@@ -347,6 +373,27 @@ impl Slot {
         let file = self.held.disk.as_ref()?.path().file_name()?.to_string_lossy().into_owned();
         let late = self.late.iter().map(|late| late_kind(late.columns).to_owned()).collect();
         Some(StoredBatch { file, events: self.rows, kept: self.kept.is_some(), late })
+    }
+
+    /// Some columns of the events, with texts that come again as they are kept.
+    fn read_coded(&self, columns: &[Column]) -> Result<Coded, Error> {
+        let kept = match (&self.kept, &self.chosen) {
+            (Some(kept), Some(chosen)) => Some(spread(kept, chosen)),
+            (kept, chosen) => kept.as_ref().or(chosen.as_ref()).cloned(),
+        };
+        let is_late = |column: &Column| self.late.iter().any(|late| late.columns.contains(column));
+        let mut coded = Coded::new(self.rows);
+        let mut others = columns.to_vec();
+        if let Some(batch) = &self.held.memory {
+            others.retain(is_late);
+            for column in columns.iter().filter(|column| !is_late(column)) {
+                coded.add(*column, batch.values(*column), kept.as_ref())?;
+            }
+        }
+        for (column, values) in others.iter().zip(self.read(&others, None)?.into_columns()) {
+            coded.add_values(*column, values)?;
+        }
+        Ok(coded)
     }
 
     /// Some columns of the events, of all of them or of those for which `rows` is true.

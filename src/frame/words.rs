@@ -62,7 +62,7 @@ impl Words {
     #[inline]
     pub(super) fn set(&mut self, row: usize, code: u16) {
         if row >= self.codes.len() {
-            // Room for all rows at once; only what is used of it takes memory.
+            // Room for all rows that are expected; what is not used of it is given back.
             self.codes.reserve_exact(self.expected.saturating_sub(self.codes.len()));
             self.codes.resize((row + 1).next_power_of_two(), 0);
         }
@@ -148,6 +148,7 @@ impl Words {
         }
         let mut codes = self.codes;
         codes.resize(rows, 0);
+        give_back(&mut codes);
         let mut words = MutableBinaryViewArray::<str>::with_capacity(self.spans.len());
         words.push_null();
         for (start, end) in self.spans.iter().skip(1) {
@@ -156,6 +157,13 @@ impl Words {
             words.push_value(word.unwrap_or_default());
         }
         Some((codes, words.freeze()))
+    }
+}
+
+/// Gives room back where much more of it was expected to be used.
+pub(super) fn give_back<T>(values: &mut Vec<T>) {
+    if values.capacity() / 2 > values.len() {
+        values.shrink_to_fit();
     }
 }
 

@@ -106,6 +106,11 @@ impl IamEvents {
         Ok(())
     }
 
+    /// Where a call stands.
+    pub(super) fn span(&self, place: usize) -> Option<Span> {
+        self.entries.get(place).map(|entry| entry.span)
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.entries.len()

@@ -35,7 +35,7 @@ pub fn detect<'d>(case: &Case, detections: &'d Detections) -> impl Serialize + u
 /// The document of `drift`, with those of `items`, and the lives of entities.
 ///
 /// # Errors
-/// Those of reading events.
+/// Those of reading items and events.
 pub fn drift<'d>(replay: &'d Replay, items: DriftItems<'d>, entities: &[String]) -> Result<impl Serialize + use<'d>, Error> {
     let life = |entity: &String| {
         let moments: Value = life(&replay.drift.items, &replay.events, entity)?.iter().map(Moment::to_json).collect();

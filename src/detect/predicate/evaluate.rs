@@ -1,6 +1,4 @@
-//! The truth of a predicate for one event at a time, for values that no column
-//! holds: what earlier events bind, and rows of tables of state. It is also the
-//! plain definition that the compiled form is held against in the tests.
+//! The truth of a predicate for given values: those of an event, of a text that many events have, or of a row of a table of state.
 
 use std::borrow::Cow;
 
@@ -38,8 +36,8 @@ impl Predicate {
                 Some(Datum::Flag(flag)) => Some(flag),
                 _ => None,
             },
-            Self::All(parts) => decided(parts, false, lookup),
-            Self::Any(parts) => decided(parts, true, lookup),
+            Self::All(parts) => decided(parts.iter().map(|part| part.truth(lookup)), false),
+            Self::Any(parts) => decided(parts.iter().map(|part| part.truth(lookup)), true),
             Self::Not(part) => part.truth(lookup).map(|truth| !truth),
             Self::Compare(left, comparison, right) => {
                 let (left, right) = (left.datum(lookup)?, right.datum(lookup)?);
@@ -54,10 +52,7 @@ impl Predicate {
             }
             Self::Same(left, right) => Some(left.datum(lookup) == right.datum(lookup)),
             Self::Among(_, literals) if literals.is_empty() => Some(false),
-            Self::Among(operand, literals) => {
-                let datum = operand.datum(lookup)?;
-                Some(literals.iter().any(|literal| Datum::from(literal) == datum))
-            }
+            Self::Among(operand, literals) => Some(literals.contains(&operand.datum(lookup)?)),
             Self::Like(operand, pattern) => match operand.datum(lookup)? {
                 Datum::Text(text) => Some(pattern.matches(&text)),
                 _ => None,
@@ -68,10 +63,10 @@ impl Predicate {
 }
 
 /// `decisive` where a part is, else null where a part is, else the other.
-fn decided<'a>(parts: &'a [Predicate], decisive: bool, lookup: &dyn Fn(&str) -> Option<Datum<'a>>) -> Option<bool> {
+pub(in crate::detect) fn decided(parts: impl Iterator<Item = Option<bool>>, decisive: bool) -> Option<bool> {
     let mut answer = Some(!decisive);
     for part in parts {
-        match part.truth(lookup) {
+        match part {
             Some(truth) if truth == decisive => return Some(decisive),
             Some(_) => {}
             None => answer = None,

@@ -1,10 +1,40 @@
-//! Networks in rules: `in_network(source_ip_address, :list)` becomes a comparison
-//! of the address's hexadecimal form with the first and last address of each network.
+//! Lists in rules: [`Literals`], among which a value is looked up; and networks, where `in_network(source_ip_address, :list)`
+//! becomes a comparison of the address's hexadecimal form with the first and last address of each network.
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use super::{Comparison, Literal, Operand, Predicate};
+use super::{Comparison, Datum, Literal, Operand, Predicate};
 use crate::schema::Column;
+
+/// Literals, each once and in order, to be looked up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Literals(Vec<Literal>);
+
+impl FromIterator<Literal> for Literals {
+    fn from_iter<I: IntoIterator<Item = Literal>>(literals: I) -> Self {
+        let mut literals: Vec<Literal> = literals.into_iter().collect();
+        literals.sort_unstable();
+        literals.dedup();
+        Self(literals)
+    }
+}
+
+impl Literals {
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Literal> {
+        self.0.iter()
+    }
+
+    /// Whether there are none.
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether a value is one of them.
+    pub(super) fn contains(&self, value: &Datum<'_>) -> bool {
+        self.0.binary_search_by(|literal| Datum::from(literal).cmp(value)).is_ok()
+    }
+}
 
 /// The test whether the address lies in one of the networks; null where there is no address.
 pub(super) fn in_networks(operand: &Operand, networks: &[String]) -> Result<Predicate, String> {

@@ -10,7 +10,6 @@
 //! integer, and is null where its text is none.
 
 mod bound;
-mod compile;
 mod dialect;
 mod evaluate;
 mod kinds;
@@ -26,12 +25,12 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-pub(super) use compile::not_insight;
 pub(super) use dialect::is_plain_name;
-pub(super) use evaluate::Datum;
+pub(super) use evaluate::{Datum, decided};
 pub use like::Pattern;
+pub use list::Literals;
 pub(super) use list::network_range;
-pub(super) use names::{integer_column, unknown};
+pub(super) use names::unknown;
 
 use serde::{Deserialize, Serialize};
 
@@ -94,7 +93,7 @@ pub enum Predicate {
     /// Two values are the same, where null is a value as any other.
     Same(Operand, Operand),
     /// A value is among some literals.
-    Among(Operand, Vec<Literal>),
+    Among(Operand, Literals),
     /// A text is like a pattern.
     Like(Operand, Pattern),
     /// A value is null.
@@ -192,15 +191,6 @@ impl Operand {
     }
 }
 
-impl Operand {
-    /// Whether it is the same for every event.
-    pub(crate) fn is_fixed(&self) -> bool {
-        let mut fixed = true;
-        self.visit(&mut |operand| fixed &= !matches!(operand, Self::Column(_) | Self::Field(_) | Self::FieldAsInt(_) | Self::Outside(..)));
-        fixed
-    }
-}
-
 /// What operands yield that were brought to one kind: that of the first which is not a bare field.
 fn common<'o>(operands: impl Iterator<Item = &'o Operand>) -> Yields {
     operands.map(Operand::yields).find(|yields| *yields != Yields::Field).unwrap_or(Yields::Field)
@@ -256,15 +246,23 @@ impl Predicate {
         own.then_some((value, name.as_str()))
     }
 
-    /// The fields that it reads as integers.
-    pub(crate) fn integer_fields(&self) -> BTreeSet<&str> {
-        let mut fields = BTreeSet::new();
+    /// The names of all values that it asks for.
+    pub(crate) fn names(&self) -> BTreeSet<&str> {
+        let mut names = BTreeSet::new();
         self.visit(&mut |operand| {
-            if let Operand::FieldAsInt(name) = operand {
-                fields.insert(name.as_str());
-            }
+            names.extend(match operand {
+                Operand::Column(column) => Some(column.name()),
+                Operand::Field(name) | Operand::FieldAsInt(name) | Operand::Outside(name, _) => Some(name.as_str()),
+                _ => None,
+            });
         });
-        fields
+        names
+    }
+
+    /// True for every event that is not an Insights event, whose fields mean something else.
+    pub(crate) fn not_insight() -> Self {
+        let insight = Operand::Literal(Literal::Text("Insight".to_owned()));
+        Self::Not(Box::new(Self::Same(Operand::Column(Column::EventCategory), insight)))
     }
 
     fn visit<'p>(&'p self, seen: &mut dyn FnMut(&'p Operand)) {

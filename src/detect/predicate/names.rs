@@ -34,8 +34,3 @@ pub(crate) fn unknown<'k>(what: &str, name: &str, known: impl IntoIterator<Item 
         None => format!("no {what} `{name}`: {advice}"),
     }
 }
-
-/// The column that holds a field as an integer; no field can have such a name.
-pub(crate) fn integer_column(field: &str) -> String {
-    format!("{field}#integer")
-}

@@ -9,7 +9,7 @@ use sqlparser::tokenizer::Token;
 use super::dialect::RuleLanguage;
 use super::kinds::{integer, one_kind, word};
 use super::refusal::refusal;
-use super::{Arithmetic, Comparison, Literal, Operand, Pattern, Predicate, Scope, Yields, list};
+use super::{Arithmetic, Comparison, Literal, Literals, Operand, Pattern, Predicate, Scope, Yields, list};
 
 /// The longest text of a predicate, in bytes: the tree of a longer one could outgrow a thread's stack.
 const MAX_BYTES: usize = 32 * 1024;
@@ -226,7 +226,7 @@ impl Reader<'_> {
         };
         let items: Vec<Operand> = parts.collect();
         let literals = items.iter().map(|item| if let Operand::Literal(literal) = item { Some(literal.clone()) } else { None });
-        Ok(match literals.collect::<Option<Vec<_>>>() {
+        Ok(match literals.collect::<Option<Literals>>() {
             Some(literals) => Predicate::Among(value, literals),
             None => Predicate::Any(items.into_iter().map(|item| Predicate::Compare(value.clone(), Comparison::Equal, item)).collect()),
         })

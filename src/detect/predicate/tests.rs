@@ -1,11 +1,14 @@
-//! Texts that are read or refused, and the compiled form against the plain definition.
+//! Texts that are read or refused, and what is selected against the plain definition.
 
 use std::collections::BTreeMap;
 
-use polars::prelude::{Column as Series, DataFrame, IntoLazy as _, col};
+use polars::prelude::{Column as Series, DataFrame};
 use proptest::prelude::*;
 
+use super::super::hits::Rows;
+use super::super::select::Selector;
 use super::*;
+use crate::frame::CodedTexts;
 
 fn scope() -> Scope {
     let path = |text| FieldPath::parse(text).expect("a path");
@@ -39,9 +42,9 @@ fn what_is_read() {
     assert_eq!(read("((true))"), Predicate::Const(true));
     assert_eq!(read("event_name = 'it''s \\'"), Predicate::Compare(name(), Comparison::Equal, Operand::Literal(text("it's \\"))));
     assert_eq!(read("event_name = :name"), Predicate::Compare(name(), Comparison::Equal, Operand::Literal(text("it's"))));
-    assert_eq!(read("event_name in ('a', :name)"), Predicate::Among(name(), vec![text("a"), text("it's")]));
+    assert_eq!(read("event_name in ('a', :name)"), Predicate::Among(name(), Literals::from_iter([text("a"), text("it's")])));
     assert_eq!(read("event_name not like 'Get%'"), Predicate::Not(Box::new(Predicate::Like(name(), Pattern::new("Get%".to_owned())))));
-    assert_eq!(read("in_list(event_name, :people)"), Predicate::Among(name(), vec![text("a"), text("b")]));
+    assert_eq!(read("in_list(event_name, :people)"), Predicate::Among(name(), Literals::from_iter([text("a"), text("b")])));
     assert!(matches!(read("ok and ok and (ok or ok) and ok"), Predicate::All(parts) if parts.len() == 4));
     assert_eq!(read("event_time is null"), Predicate::Null(Operand::Column(Column::EventTime)));
     assert_eq!(read("event_epoch between 1 and :many").columns(), BTreeSet::from([Column::EventEpoch]));
@@ -76,12 +79,22 @@ fn every_column_is_a_plain_name() {
 
 #[test]
 fn fields_beside_integers_are_integers() {
-    assert_eq!(read("length < 14").integer_fields(), BTreeSet::from(["length"]));
-    assert_eq!(read("coalesce(length, 6) < user").integer_fields(), BTreeSet::from(["length", "user"]));
-    assert_eq!(read("length + 1 = 2 and user = 'x'").integer_fields(), BTreeSet::from(["length"]));
-    assert_eq!(read("length in (1, 2)").integer_fields(), BTreeSet::from(["length"]));
-    assert_eq!(read("case when ok then length end > :many").integer_fields(), BTreeSet::from(["length"]));
-    assert_eq!(read("length = '14'").integer_fields(), BTreeSet::new());
+    let integers = |text| {
+        let mut fields = BTreeSet::new();
+        let predicate = read(text);
+        predicate.visit(&mut |operand| {
+            if let Operand::FieldAsInt(name) = operand {
+                fields.insert(name.clone());
+            }
+        });
+        fields.into_iter().collect::<Vec<_>>()
+    };
+    assert_eq!(integers("length < 14"), ["length"]);
+    assert_eq!(integers("coalesce(length, 6) < user"), ["length", "user"]);
+    assert_eq!(integers("length + 1 = 2 and user = 'x'"), ["length"]);
+    assert_eq!(integers("length in (1, 2)"), ["length"]);
+    assert_eq!(integers("case when ok then length end > :many"), ["length"]);
+    assert_eq!(integers("length = '14'"), [""; 0]);
 }
 
 #[test]
@@ -228,9 +241,9 @@ fn predicate() -> impl Strategy<Value = Predicate> {
         (int_operand(), comparison(), int_operand()).prop_map(|(left, how, right)| Predicate::Compare(left, how, right)),
         (text_operand(), text_operand()).prop_map(|(left, right)| Predicate::Same(left, right)),
         (text_operand(), proptest::collection::vec(texts().prop_map(Literal::Text), 0..12))
-            .prop_map(|(value, list)| Predicate::Among(value, list)),
+            .prop_map(|(value, list)| Predicate::Among(value, list.into_iter().collect())),
         (int_operand(), proptest::collection::vec((-3_i64..15).prop_map(Literal::Int), 1..12))
-            .prop_map(|(value, list)| Predicate::Among(value, list)),
+            .prop_map(|(value, list)| Predicate::Among(value, list.into_iter().collect())),
         (text_operand(), pattern).prop_map(|(value, parts)| Predicate::Like(value, Pattern::new(parts.concat()))),
         text_operand().prop_map(Predicate::Null),
     ];
@@ -281,10 +294,6 @@ fn frame(rows: &[Row]) -> DataFrame {
     for (place, name) in [TEXTS[0].name(), TEXTS[1].name(), FIELDS[0], FIELDS[1]].into_iter().enumerate() {
         columns.push(Series::new(name.into(), texts(place)));
     }
-    for (place, name) in FIELDS.iter().enumerate() {
-        let numbers: Vec<Option<i64>> = texts(place + 2).iter().map(|text| crate::detect::fields::integer_of(text.as_deref())).collect();
-        columns.push(Series::new(integer_column(name).into(), numbers));
-    }
     for (place, column) in INTS.iter().enumerate() {
         columns.push(Series::new(column.name().into(), rows.iter().map(|row| row.ints[place]).collect::<Vec<_>>()));
     }
@@ -294,22 +303,38 @@ fn frame(rows: &[Row]) -> DataFrame {
     DataFrame::new(rows.len(), columns).expect("columns of one length")
 }
 
+/// The events of a batch for which a predicate is true, with texts that come again kept once or not.
+fn selected(rows: &Rows<'_>, predicate: &Predicate, height: usize) -> Vec<usize> {
+    Selector::new(rows, height).select(predicate).into_iter().map(|row| usize::try_from(row).expect("a place")).collect()
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
-    fn compiled_as_defined(predicate in predicate(), rows in proptest::collection::vec(row(), 1..12)) {
-        let exprs = [predicate.expr().expect("compiles").alias("answer"), col(INTS[0].name())];
-        let answer = frame(&rows).lazy().select(exprs).collect().expect("runs");
-        let answer = answer.column("answer").expect("there").bool().expect("flags");
+    fn selected_as_defined(predicate in predicate(), few in proptest::collection::vec(row(), 1..12), times in 1_usize..7) {
+        let rows: Vec<Row> = few.iter().cycle().take(few.len() * times).cloned().collect();
+        let truth = |row: &Row| predicate.truth(&|name| row.datum(name));
+        let wanted: Vec<usize> = (0..rows.len()).filter(|place| truth(&rows[*place]) == Some(true)).collect();
+        let frame = frame(&rows);
+        let mut plain = Rows::new(&frame).expect("columns of known kinds");
+        prop_assert_eq!(selected(&plain, &predicate, rows.len()), &wanted[..]);
+        let coded: Vec<_> = frame.columns().iter().filter_map(|column| Some((column.name(), CodedTexts::of(column.str().ok()?)?))).collect();
+        for (name, texts) in &coded {
+            plain.code(name, texts);
+        }
+        prop_assert_eq!(selected(&plain, &predicate, rows.len()), &wanted[..]);
         let weak = predicate.weaken();
         prop_assert!(weak.fields().is_empty());
-        for (place, row) in rows.iter().enumerate() {
-            let truth = predicate.truth(&|name| row.datum(name));
-            prop_assert_eq!(answer.get(place), truth, "row {}: {:?}", place, row);
-            if truth == Some(true) {
-                prop_assert_eq!(weak.truth(&|name| row.datum(name)), Some(true));
-            }
+        for row in wanted.iter().map(|place| &rows[*place]) {
+            prop_assert_eq!(weak.truth(&|name| row.datum(name)), Some(true));
         }
+    }
+
+    #[test]
+    fn patterns_as_letter_by_letter(text in texts(), parts in proptest::collection::vec(
+        prop_oneof![Just("%"), Just("_"), Just("a"), Just("é"), Just("."), Just("\n"), Just("A")], 0..5)) {
+        let pattern = Pattern::new(parts.concat());
+        prop_assert_eq!(pattern.matches(&text), pattern.matches_by_letter(&text));
     }
 }

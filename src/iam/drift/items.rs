@@ -17,7 +17,7 @@ use super::item::{Caller, Doubt, Evidence, Item, Missing, Ordering};
 use crate::error::Error;
 use crate::frame::{Once, Texts};
 use crate::severity::Severity;
-use crate::spool::{Span, Spool, decoded, spoiled};
+use crate::spool::{Span, Spool, at_once, decoded, spoiled};
 use crate::time::EventTime;
 
 /// Items in the order of replay.
@@ -125,14 +125,21 @@ impl Items {
 
     /// Each of them; some hundred at a time are read side by side when it is their turn.
     pub fn iter(&self) -> impl Iterator<Item = Result<Item, Error>> + '_ {
-        let read = |(number, spans): (usize, &[Span])| match self.spool.run(spans) {
+        let read = |start: usize, spans: &[Span]| match self.spool.run(spans) {
             Ok(run) => {
-                let read = |(place, span): (usize, &Span)| self.decoded(place, run.bytes(*span)?);
-                spans.par_iter().enumerate().map(|(place, span)| read((number * AT_ONCE + place, span))).collect()
+                let read = |(place, span): (usize, &Span)| self.decoded(start + place, run.bytes(*span)?);
+                spans.par_iter().enumerate().map(read).collect()
             }
             Err(error) => vec![Err(error)],
         };
-        self.spans.chunks(AT_ONCE).enumerate().flat_map(read)
+        let mut start = 0;
+        let parts = std::iter::from_fn(move || {
+            let rest = self.spans.get(start..).filter(|rest| !rest.is_empty())?;
+            let (part, _) = rest.split_at_checked(at_once(rest.iter().copied()))?;
+            start += part.len();
+            Some((start - part.len(), part))
+        });
+        parts.flat_map(move |(start, part): (usize, &[Span])| read(start, part))
     }
 
     /// The item that stands at a place; `None` where there is none.
@@ -256,9 +263,6 @@ impl Items {
     }
 }
 
-/// Items that are read at once.
-const AT_ONCE: usize = 256;
-
 /// An item as the spool has it, with what many share by its codes.
 #[derive(Serialize, Deserialize)]
 struct Stored<'i> {
@@ -373,6 +377,7 @@ mod tests {
 
     use super::super::super::attribute::Value;
     use super::*;
+    use crate::spool::VALUES_AT_ONCE;
 
     fn document(action: &str) -> Value {
         Value::document(Some(&json!({"Statement": {"Effect": "Allow", "Action": action, "Resource": "*"}}).to_string()))
@@ -445,9 +450,9 @@ mod tests {
     #[test]
     fn many_items_stay_in_their_order() {
         let item = |number: usize| Item { event_id: Some(number.to_string().into()), ..full() };
-        let kept = Items::of((0..=3 * AT_ONCE).map(item)).expect("they fit in memory");
+        let kept = Items::of((0..=3 * VALUES_AT_ONCE).map(item)).expect("they fit in memory");
         let ids: Vec<String> = kept.iter().filter_map(|item| Some(item.expect("it is read").event_id?.to_string())).collect();
-        assert_eq!(ids, (0..=3 * AT_ONCE).map(|number| number.to_string()).collect::<Vec<_>>());
+        assert_eq!(ids, (0..=3 * VALUES_AT_ONCE).map(|number| number.to_string()).collect::<Vec<_>>());
         assert_eq!((kept.len(), kept.is_empty(), Items::default().is_empty()), (ids.len(), false, true));
     }
 

@@ -5,6 +5,7 @@ use std::panic::resume_unwind;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{Scope, ScopedJoinHandle};
 
+use super::super::replay::spawned;
 use super::Setup;
 use super::finish::Drafts;
 use super::run::Draft;
@@ -18,13 +19,24 @@ pub(super) struct Keeper<'s, 'a> {
     thread: ScopedJoinHandle<'s, Result<Drafts<'a>, Error>>,
     /// How many items it was given.
     len: usize,
+    /// Whether it could not put one away, and takes no more.
+    has_failed: bool,
 }
 
 impl<'s, 'a: 's> Keeper<'s, 'a> {
     /// One that works as long as the scope lasts.
-    pub(super) fn start<'e>(scope: &'s Scope<'s, 'e>, setup: &'a Setup) -> Self {
+    ///
+    /// # Errors
+    /// Where the system gives no thread.
+    pub(super) fn start<'e>(scope: &'s Scope<'s, 'e>, setup: &'a Setup) -> Result<Self, Error> {
         let (sender, drafts) = sync_channel(QUEUED);
-        Self { waiting: Vec::new(), sender, thread: scope.spawn(move || keep(setup, &drafts)), len: 0 }
+        let thread = spawned(scope, move || keep(setup, &drafts))?;
+        Ok(Self { waiting: Vec::new(), sender, thread, len: 0, has_failed: false })
+    }
+
+    /// Whether it could not put an item away; its end tells why.
+    pub(super) const fn has_failed(&self) -> bool {
+        self.has_failed
     }
 
     /// How many items it was given.
@@ -42,8 +54,7 @@ impl<'s, 'a: 's> Keeper<'s, 'a> {
     }
 
     fn send(&mut self) {
-        // It stops where it fails, which its end tells.
-        let _ = self.sender.send(mem::take(&mut self.waiting));
+        self.has_failed |= self.sender.send(mem::take(&mut self.waiting)).is_err();
     }
 
     /// All items.

@@ -124,7 +124,7 @@ pub enum Certainty {
 /// Replays events and says what changed, by the rules of the section that each part names.
 ///
 /// # Errors
-/// Those of reading events that do not fit in memory.
+/// Those of reading events and of putting items away, where either do not fit in memory, and where the system gives no thread.
 pub fn drift(events: &IamEvents, setup: &Setup) -> Result<Drift, Error> {
     run::run(events, setup)
 }

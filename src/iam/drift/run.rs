@@ -36,7 +36,7 @@ use crate::time::EventTime;
 pub(super) fn run(events: &IamEvents, setup: &Setup) -> Result<Drift, Error> {
     let Sorted { order, duplicates, mismatches } = sorted(events)?;
     thread::scope(|scope| {
-        let mut run = Run::begin(setup, events, Keeper::start(scope, setup))?;
+        let mut run = Run::begin(setup, events, Keeper::start(scope, setup)?)?;
         let start = with_schedule(events, &order, |schedule| run.replay(schedule))?;
         run.checks.unseen(setup, &mut run.items);
         run.settle();
@@ -142,6 +142,9 @@ impl<'s, 'r: 's> Run<'s, 'r> {
             }
             let Some(batch) = schedule.next(&self.state)? else { break };
             self.batch(&batch);
+            if self.keeper.has_failed() {
+                break;
+            }
         }
         while let Some(snapshot) = later.pop() {
             self.compare(snapshot);

@@ -7,9 +7,10 @@ mod proof;
 mod ties;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
+use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread;
+use std::thread::{self, Scope, ScopedJoinHandle};
 
 use rayon::prelude::*;
 
@@ -21,7 +22,7 @@ use super::events::IamEvents;
 use super::state::State;
 use crate::error::Error;
 use crate::frame::Map;
-use crate::spool::spoiled;
+use crate::spool::{at_once, spoiled};
 use crate::time::EventTime;
 pub(super) use apply::{Applier, Step};
 pub(super) use needs::{count, most, used};
@@ -150,12 +151,31 @@ struct Ordered {
 type Read = Result<Vec<Call>, Error>;
 
 /// Does some work with the batches of an order, of which another thread reads the events meanwhile.
-pub(super) fn with_schedule<T>(events: &IamEvents, order: &[usize], work: impl FnOnce(Schedule<'_>) -> T) -> T {
+///
+/// # Errors
+/// That of the work, and where the system gives no thread.
+pub(super) fn with_schedule<T>(
+    events: &IamEvents,
+    order: &[usize],
+    work: impl FnOnce(Schedule<'_>) -> Result<T, Error>,
+) -> Result<T, Error> {
     let (sender, calls) = sync_channel(QUEUED);
     thread::scope(|scope| {
-        scope.spawn(move || read_all(events, order, &sender));
+        spawned(scope, move || read_all(events, order, &sender))?;
         work(Schedule::new(events, order, calls))
     })
+}
+
+/// A thread of its own for some work.
+///
+/// # Errors
+/// Where the system gives none.
+pub(super) fn spawned<'s, T: Send + 's>(
+    scope: &'s Scope<'s, '_>,
+    work: impl FnOnce() -> T + Send + 's,
+) -> Result<ScopedJoinHandle<'s, T>, Error> {
+    let refused = |cause: io::Error| Error::setting("threads", format!("the system gives no more of them: {cause}"));
+    thread::Builder::new().name("replay".to_owned()).spawn_scoped(scope, work).map_err(refused)
 }
 
 /// Reads events side by side, some at a time, until all are read or nobody wants more.
@@ -166,10 +186,14 @@ fn read_all(events: &IamEvents, order: &[usize], sender: &SyncSender<Read>) {
         let changes = changes_with(&event, &known).into();
         Ok((event, changes))
     };
-    for places in order.chunks(AT_ONCE) {
+    let mut rest = order;
+    while !rest.is_empty() {
+        let count = at_once(rest.iter().map_while(|place| events.span(*place)));
+        let (places, later) = rest.split_at(count.min(rest.len()));
         if sender.send(places.par_iter().map(call).collect()).is_err() {
             return;
         }
+        rest = later;
     }
 }
 
@@ -381,11 +405,8 @@ const REPAIR_SECONDS: i64 = 5;
 /// their names. The longest such run in a published set of real events has 6.
 const MAX_TIED: usize = 64;
 
-/// Events that are read at once.
-const AT_ONCE: usize = 512;
-
-/// How often that may be done before they are asked for.
-const QUEUED: usize = 2;
+/// How often events may be read before they are asked for.
+const QUEUED: usize = 4;
 
 /// Events that are looked at for repairs.
 const MAX_AHEAD: usize = 1_000;

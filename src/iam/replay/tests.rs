@@ -35,8 +35,9 @@ fn replayed(events: Vec<IamEvent>) -> (Vec<String>, usize) {
                 }
             }
         }
-        (names, violations)
+        Ok((names, violations))
     })
+    .expect("there is a thread for it")
 }
 
 fn role(name: &str) -> Json {

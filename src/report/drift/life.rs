@@ -85,7 +85,7 @@ impl Moment {
 /// A user or group that was renamed is followed back and forth. What a use by a snapshot has no time comes last.
 ///
 /// # Errors
-/// Those of reading events.
+/// Those of reading items and events.
 pub fn life(items: &Items, events: &IamEvents, entity: &str) -> Result<Vec<Moment>, Error> {
     let names = Names::of(items, entity)?;
     let mut moments = Vec::new();
