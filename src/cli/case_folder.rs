@@ -12,7 +12,7 @@ use trailsift::case::{EVENTS, MANIFEST, SCHEMA};
 use trailsift::source::Source;
 use trailsift::time::EventTime;
 
-use super::output::{fill_file, read_back, sibling, write_jsonl};
+use super::output::{fill_file, read_back, sibling, unwritten, write_jsonl};
 use super::{leftovers, space};
 
 /// A case folder that is being written by this process alone.
@@ -219,7 +219,7 @@ impl CaseFolder {
         let failed = |cause: io::Error| {
             // The case is what needs room, not this file of it.
             let full = cause.kind() == io::ErrorKind::StorageFull;
-            Error::io("write", &self.path.join(name), if full { space::full(self.needed, None) } else { cause })
+            unwritten(self.path.join(name).display().to_string(), if full { space::full(self.needed, None) } else { cause })
         };
         let file = File::create_new(folder.join(name)).map_err(failed)?;
         let written = fill_file(file, content).map_err(failed)?;

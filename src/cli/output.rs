@@ -78,7 +78,7 @@ impl Output {
             BufWriter::new(Box::new(stdout))
         };
         let written = fill(&mut out).and_then(|()| out.flush());
-        written.map_err(|cause| Error::Io { act: "write", target: "standard output".to_owned(), cause })
+        written.map_err(|cause| unwritten("standard output".to_owned(), cause))
     }
 
     /// Writes rows as CSV.
@@ -116,9 +116,14 @@ pub(crate) fn check_target(path: &Path, force: bool) -> Result<(), Error> {
     }
 }
 
+/// Why something was not written: what was to be written may itself not have come to be, such as an item that cannot be read.
+pub(crate) fn unwritten(target: String, cause: io::Error) -> Error {
+    cause.downcast::<Error>().unwrap_or_else(|cause| Error::Io { act: "write", target, cause })
+}
+
 /// Writes a file under a temporary name beside it and renames it when it is whole; devices are written as they are.
 pub(crate) fn write_file(path: &Path, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Error> {
-    let failed = |cause| Error::io("write", path, cause);
+    let failed = |cause| unwritten(path.display().to_string(), cause);
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     if fs::metadata(&target).is_ok_and(|found| !found.is_file()) {
         let file = File::options().write(true).open(&target).map_err(failed)?;
@@ -363,6 +368,8 @@ mod tests {
             out.write_all(b"half")?;
             Err(io::Error::other("stopped"))
         });
+        let unread = write_file(&path, |_| Err(io::Error::other(Error::setting("an item", "it cannot be read"))));
+        assert!(matches!(unread, Err(Error::Setting { .. })), "{unread:?}");
         assert!(error.is_err() && fs::read_dir(folder.path()).expect("a folder").next().is_none());
         write_file(&path, |out| out.write_all(b"whole")).expect("written");
         assert_eq!(fs::read(&path).expect("there"), b"whole");

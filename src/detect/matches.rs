@@ -97,7 +97,14 @@ impl Matches {
         let of_words = |words: &CodedTexts| words.codes.len() * size_of::<u16>() + words.texts.total_bytes_len();
         let columns: usize = self.frame.columns().iter().map(of_column).sum();
         let words: usize = self.words.iter().map(|(_, words)| of_words(words)).sum();
-        columns + words + self.ids.len() * size_of::<Option<EventId>>() + self.rows.len() * size_of::<Match>()
+        let parts = self.frame.width() + self.words.len() + self.lists.len();
+        let lists: usize = self.lists.iter().map(|(_, there)| there.len() / 8).sum();
+        columns
+            + words
+            + lists
+            + parts * BYTES_A_COLUMN
+            + self.ids.len() * size_of::<Option<EventId>>()
+            + self.rows.len() * size_of::<Match>()
     }
 
     /// Takes the columns with lists out of the frame.
@@ -136,6 +143,9 @@ impl Matches {
         Ok(())
     }
 }
+
+/// Bytes that a column takes beside its values, about: few matches are mostly that.
+const BYTES_A_COLUMN: usize = 512;
 
 /// How many times the matches' own texts those of their batch may be that they hold on to.
 const HELD_TEXTS: usize = 4;

@@ -54,7 +54,7 @@ pub(super) fn execute(sql: &str, tables: &[(&str, LazyFrame)], limit: Option<usi
     if let Some(probe) = kept.checked_add(1).and_then(|rows| u32::try_from(rows).ok()) {
         lazy = lazy.limit(probe);
     }
-    lazy = LazyFrame::from(parts::grouped(&lazy.logical_plan));
+    lazy = LazyFrame::from(parts::grouped(&lazy.logical_plan, parts::FEW_GROUPS));
     let mut frame = lazy.collect().map_err(|error| explain(&error))?;
     name_count(&mut frame, &plan)?;
     let cut = frame.height() > kept;

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    BinaryOperator, DuplicateTreatment, Expr, Function, FunctionArgumentClause, FunctionArguments, Ident, OrderByExpr, Query, Value,
-    ValueWithSpan, Visit as _, Visitor, WindowFrameBound, WindowFrameUnits, WindowSpec, WindowType,
+    BinaryOperator, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArguments, Ident,
+    OrderByExpr, Query, Value, ValueWithSpan, Visit as _, Visitor, WindowFrameBound, WindowFrameUnits, WindowSpec, WindowType,
 };
 
 use super::guard::{Guard, column_name, shortened};
@@ -275,6 +275,13 @@ impl Walk<'_> {
                 "{loud} of no column is not summed here: multiply COUNT(*), or compute COUNT in a CTE and sum it outside"
             )));
         }
+        // The engine counts such a value once a group.
+        if name == "count" && arguments_columns(function).is_empty() && !counts_rows(function) {
+            return Err(refuse(format!("{loud} of no column counts nothing of the rows: write COUNT(*)")));
+        }
+        if function.filter.as_ref().is_some_and(|filter| columns_of(filter).is_empty()) {
+            return Err(refuse(format!("{loud} FILTER (WHERE ...) names no column: leave the filter away")));
+        }
         self.aggregates += 1;
         self.found.aggregate = true;
         Ok(())
@@ -370,6 +377,15 @@ fn has_order(function: &Function) -> bool {
 
 fn distinct(function: &Function) -> bool {
     matches!(&function.args, FunctionArguments::List(list) if list.duplicate_treatment == Some(DuplicateTreatment::Distinct))
+}
+
+/// Whether it is `COUNT(*)`, or counts a literal, which is as much.
+fn counts_rows(function: &Function) -> bool {
+    let FunctionArguments::List(list) = &function.args else { return false };
+    matches!(
+        list.args.as_slice(),
+        [FunctionArg::Unnamed(FunctionArgExpr::Wildcard | FunctionArgExpr::Expr(Expr::Value(_)))] if list.duplicate_treatment.is_none()
+    )
 }
 
 fn arguments_columns(function: &Function) -> Vec<Vec<Ident>> {

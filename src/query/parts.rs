@@ -2,7 +2,7 @@
 //!
 //! The engine holds all rows at once that it puts into groups, with a copy of their keys. Where the groups of some events tell all
 //! that is asked of them (counts, sums of whole numbers, the least, the greatest and the distinct values), a few batches are grouped
-//! at a time, and then their groups: what is held grows with the groups, not with the events.
+//! at a time, and then their groups: what is held grows with the groups and their distinct values, not with the events.
 
 use std::sync::Arc;
 
@@ -13,9 +13,10 @@ use polars::prelude::{
 
 use crate::frame;
 
-/// The same plan, with groups in the place of the events that it groups, where these make more than one part.
-pub(super) fn grouped(plan: &DslPlan) -> DslPlan {
-    let inner = |input: &Arc<DslPlan>| Arc::new(grouped(input));
+/// The same plan, with groups in the place of the events that it groups, where these make more than one part; `few` groups may
+/// wait beside those that were put together.
+pub(super) fn grouped(plan: &DslPlan, few: usize) -> DslPlan {
+    let inner = |input: &Arc<DslPlan>| Arc::new(grouped(input, few));
     match plan {
         DslPlan::Sort { input, by_column, slice, sort_options } => {
             DslPlan::Sort { input: inner(input), by_column: by_column.clone(), slice: *slice, sort_options: sort_options.clone() }
@@ -23,8 +24,8 @@ pub(super) fn grouped(plan: &DslPlan) -> DslPlan {
         DslPlan::Select { expr, input, options } => DslPlan::Select { expr: expr.clone(), input: inner(input), options: *options },
         DslPlan::Filter { input, predicate } => DslPlan::Filter { input: inner(input), predicate: predicate.clone() },
         DslPlan::Slice { input, offset, len } => DslPlan::Slice { input: inner(input), offset: *offset, len: *len },
-        DslPlan::IR { dsl, .. } => grouped(dsl),
-        DslPlan::GroupBy { .. } => Groups::of(plan).and_then(Groups::plan).unwrap_or_else(|| plan.clone()),
+        DslPlan::IR { dsl, .. } => grouped(dsl, few),
+        DslPlan::GroupBy { .. } => Groups::of(plan).and_then(|groups| groups.plan(few)).unwrap_or_else(|| plan.clone()),
         other => other.clone(),
     }
 }
@@ -58,7 +59,7 @@ impl<'p> Groups<'p> {
 
     /// The plan over the groups of all parts; `None` where it would not yield the same. What fails here fails on all events too,
     /// or may go well there.
-    fn plan(self) -> Option<DslPlan> {
+    fn plan(self, few: usize) -> Option<DslPlan> {
         let wanted = LazyFrame::from(self.whole.clone()).collect_schema().ok()?;
         let (keys, names) = (wanted.iter_names().take(self.keys.len()), wanted.iter_names().skip(self.keys.len()));
         let keys: Vec<Expr> = keys.map(|name| col(name.clone())).collect();
@@ -76,7 +77,7 @@ impl<'p> Groups<'p> {
         for number in 0..self.parts {
             groups.vstack_mut(&LazyFrame::from(self.of_part(number)?).collect().ok()?).ok()?;
             // Groups that come again and again are put together when they have become twice as many.
-            if groups.height() > merged * 2 + FEW_GROUPS {
+            if groups.height() > merged * 2 + few {
                 groups = LazyFrame::from(self.group(groups.lazy().logical_plan, &keys, &[], &merge)).collect().ok()?;
                 merged = groups.height();
             }
@@ -135,12 +136,17 @@ impl Split {
                 falsy: Arc::new(self.finish(falsy)?),
             },
             Expr::Len => self.sum(agg),
-            Expr::Function { input, function: FunctionExpr::NullCount } if input.iter().all(is_by_row) => self.sum(agg),
+            // Without a column it is a value of the group, and not one of each row.
+            Expr::Function { input, function: FunctionExpr::NullCount }
+                if input.iter().all(|input| is_by_row(input) && has_column(input)) =>
+            {
+                self.sum(agg)
+            }
             Expr::Function { input, function } if keeps_rows_apart(function) => Expr::Function {
                 input: input.iter().map(|input| self.finish(input)).collect::<Option<Vec<_>>>()?,
                 function: function.clone(),
             },
-            Expr::Agg(AggExpr::Sum(input) | AggExpr::Count { input, .. }) if is_by_row(input) => self.sum(agg),
+            Expr::Agg(AggExpr::Sum(input) | AggExpr::Count { input, .. }) if is_by_row(input) && has_column(input) => self.sum(agg),
             Expr::Agg(AggExpr::Min { input, propagate_nans }) if is_by_row(input) => {
                 let least = |part| Expr::Agg(AggExpr::Min { input: Arc::new(part), propagate_nans: *propagate_nans });
                 least(self.fold(agg.clone(), false, least))
@@ -215,6 +221,12 @@ fn is_by_row(expr: &Expr) -> bool {
         Expr::Alias(inner, _) | Expr::Cast { expr: inner, .. } => is_by_row(inner),
         Expr::BinaryExpr { left, right, .. } => is_by_row(left) && is_by_row(right),
         Expr::Ternary { predicate, truthy, falsy } => [predicate, truthy, falsy].into_iter().all(|part| is_by_row(part)),
+        // A column in the place of the list is all of its values.
+        Expr::Function { input, function: FunctionExpr::Boolean(BooleanFunction::IsIn { .. }) } => match input.as_slice() {
+            [value, Expr::Literal(_)] => is_by_row(value),
+            [value, Expr::Agg(AggExpr::Implode { input, .. })] => is_by_row(value) && matches!(input.as_ref(), Expr::Literal(_)),
+            _ => false,
+        },
         Expr::Function { input, function } => keeps_rows_apart(function) && input.iter().all(is_by_row),
         _ => false,
     }
@@ -225,12 +237,10 @@ const fn keeps_rows_apart(function: &FunctionExpr) -> bool {
     matches!(
         function,
         FunctionExpr::Coalesce
-            | FunctionExpr::Boolean(
-                BooleanFunction::IsNull | BooleanFunction::IsNotNull | BooleanFunction::IsIn { .. } | BooleanFunction::Not
-            )
+            | FunctionExpr::Boolean(BooleanFunction::IsNull | BooleanFunction::IsNotNull | BooleanFunction::Not)
             | FunctionExpr::StringExpr(StringFunction::Contains { .. } | StringFunction::Lowercase | StringFunction::Uppercase)
     )
 }
 
-/// So many groups may wait beside those that were put together.
-const FEW_GROUPS: usize = 1 << 16;
+/// Groups that may wait beside those that were put together.
+pub(super) const FEW_GROUPS: usize = 1 << 16;

@@ -108,8 +108,9 @@ impl<'a> KeyOrder<'a> {
             let bit = self.keys.len();
             let place = self.place.min(bit);
             self.keys.insert(place, Known { raw, key, field, bit });
-            return Ok((key, field, Some(self.meet(place))));
+            self.meet(place);
         }
+        // It may have come before in a form that is not remembered.
         Ok((key, field, None))
     }
 
@@ -209,9 +210,22 @@ mod tests {
             r#""tlsDetails":{"tlsVersion":1},"userIdentity":{}"#.to_owned(),
             r#""tlsDetails":null,"userIdentity":null"#.to_owned(),
         ];
-        let records: Vec<String> = fields.iter().map(|fields| record(fields)).collect();
+        // Written so that the key of the first one is not remembered.
+        let twice = [r#""userIdentity" "#, r#""user\u0049dentity""#].map(|key| {
+            let service =
+                r#"{"type":"AWSService","invokedBy":"x.amazonaws.com","sessionContext":{"attributes":{"mfaAuthenticated":"false"}}}"#;
+            format!(r#""tlsDetails":{TLS},{key}:{service},"userIdentity":{ROOT}"#)
+        });
+        let records: Vec<String> = fields.iter().chain(&twice).map(|fields| record(fields)).collect();
         let arena = Bump::new();
         let mut event = Event::new(&arena);
+        for twice in twice.iter().map(|fields| record(fields)) {
+            let mut event = Event::new(&arena);
+            let read = columns(&twice, &arena, &mut event);
+            let plain = twice.replace(r#""userIdentity" "#, r#""userIdentity""#).replace(r"\u0049", "I");
+            assert_eq!(read, columns(&plain, &arena, &mut Event::new(&arena)), "{twice}");
+            assert_eq!(event.flag(Column::HasDuplicateKeys), Some(true), "{twice}");
+        }
         for first in &records {
             for second in &records {
                 columns(first, &arena, &mut event);

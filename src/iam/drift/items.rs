@@ -42,21 +42,25 @@ pub struct Counts {
     pub kinds: BTreeMap<Kind, u64>,
     /// Those that were approved.
     pub approved: u64,
-    /// Events of which one is a change.
+    /// Records that changed something; copies of an event that differ are records of their own.
     pub events: u64,
-    last_event: Option<(Arc<str>, Arc<str>)>,
+    /// The object and index of the last of them.
+    last_record: Option<(Arc<str>, Option<u64>)>,
 }
 
 impl Counts {
-    /// Counts an item; those of one event follow one another.
+    /// Counts an item; those of one record follow one another.
     pub(crate) fn add(&mut self, item: &Item) {
         *self.kinds.entry(item.kind).or_default() += 1;
         self.approved += u64::from(item.approved_by.is_some());
         if let Some(event_id) = item.event_id.as_ref().filter(|_| !item.kind.is_contradiction()) {
-            let is_last = |(account, last): &(Arc<str>, Arc<str>)| last == event_id && *account == item.account;
-            if !self.last_event.as_ref().is_some_and(is_last) {
+            let record = item.evidence.iter().find_map(|evidence| match evidence {
+                Evidence::Record { object, record_index, event_id: id } if id == event_id => Some((object.clone(), *record_index)),
+                _ => None,
+            });
+            if record.is_none() || record != self.last_record {
                 self.events += 1;
-                self.last_event = Some((item.account.clone(), event_id.clone()));
+                self.last_record = record;
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Groups that are made part by part are those of all events at once.
 
-use polars::prelude::{DataFrame, DslPlan};
+use polars::prelude::{DataFrame, DslPlan, LazyFrame};
 use polars::sql::SQLContext;
 
 use super::super::parts;
@@ -43,7 +43,7 @@ fn is_parted(sql: &str, events: &EventFrame) -> bool {
     context.register("events", events.lazy().expect("a table"));
     // What only runs once it is mended is not looked into here.
     let Ok(plan) = context.execute(sql) else { return false };
-    let plan = parts::grouped(&plan.logical_plan);
+    let plan = parts::grouped(&plan.logical_plan, parts::FEW_GROUPS);
     let mut plan = &plan;
     loop {
         plan = match plan {
@@ -52,6 +52,17 @@ fn is_parted(sql: &str, events: &EventFrame) -> bool {
             _ => return false,
         };
     }
+}
+
+/// The rows of a statement whose groups are made in parts, in some order.
+fn in_parts(sql: &str, events: &EventFrame, few: usize) -> Vec<String> {
+    let mut context = SQLContext::new();
+    context.register("events", events.lazy().expect("a table"));
+    let plan = context.execute(sql).expect("a plan");
+    let answer = LazyFrame::from(parts::grouped(&plan.logical_plan, few)).collect().expect("it runs");
+    let mut rows: Vec<String> = rows(&answer).into_iter().map(|row| Value::Object(row).to_string()).collect();
+    rows.sort();
+    rows
 }
 
 #[test]
@@ -66,11 +77,14 @@ fn groups_of_parts_come_to_those_of_all_events() {
             from events group by coalesce(principal, 'nobody')",
         "select event_id, count(*) as n from events group by event_id",
         "select ok, sum(record_index) as n from events where record_index < 0 group by ok",
+        "select principal, count(1) as n from events where user_access_key_id in ('AKIA1', 'AKIA2') group by principal",
+        "select principal, sum(case when event_id in ('e1', 'e100') then 1 else 0 end) as n from events group by principal",
     ];
     let whole = [
         "select principal, avg(record_index) as n from events group by principal",
         "select principal, sum(record_index * 0.1) as n from events group by principal",
         "select a.principal, count(*) as n from events a join events b on a.event_id = b.event_id group by a.principal",
+        "select ok, count(*) as n from events where principal = any(user_access_key_id) or event_id = any(event_id) group by ok",
         "select event_time, count(*) as n from (select distinct principal, event_time from events) e group by event_time",
         "with l as (select event_id, lag(event_id) over (partition by principal order by event_id) as before from events)
             select before, count(*) as n from l group by before",
@@ -89,6 +103,9 @@ fn groups_of_parts_come_to_those_of_all_events() {
     };
     let wrong: Vec<&str> = parted.into_iter().chain(whole).chain(either).filter(is_wrong).collect();
     assert_eq!(wrong, [""; 0]);
+    for sql in parted {
+        assert_eq!(in_parts(sql, &many, 0), in_parts(sql, &one, 0), "put together after each part: {sql}");
+    }
     assert_eq!(parted.into_iter().filter(|sql| !is_parted(sql, &many)).collect::<Vec<_>>(), [""; 0]);
     assert_eq!(whole.into_iter().filter(|sql| is_parted(sql, &many)).collect::<Vec<_>>(), [""; 0]);
 }

@@ -215,6 +215,12 @@ fn groups_that_would_be_wrong() {
         ),
         ("select max(min(event_epoch)) from events", "MIN inside another aggregate: compute the inner one in a CTE"),
         (
+            "select principal, count(-1) as n from events group by principal",
+            "COUNT of no column counts nothing of the rows: write COUNT(*)",
+        ),
+        ("select count(distinct 1) as n from events", "COUNT of no column counts nothing of the rows: write COUNT(*)"),
+        ("select count(*) filter (where 1 = 1) as n from events", "COUNT FILTER (WHERE ...) names no column: leave the filter away"),
+        (
             "select sum(1) as n from events",
             "SUM of no column is not summed here: multiply COUNT(*), or compute COUNT in a CTE and sum it outside",
         ),
