@@ -1,12 +1,13 @@
-//! Writes CloudTrail logs that never happened: the incident of `sample-logs/` with its digest files, or a large corpus to
-//! measure with.
+//! Writes CloudTrail logs that never happened: the incident of `sample-logs/` with its digest files, or large logs to measure
+//! with, a corpus of all kinds of calls and one of calls that change identities.
 //!
 //! ```text
 //! cargo run --release --example generate_logs -- sample OUT_DIR
 //! cargo run --release --example generate_logs -- corpus OUT_DIR --events N --per-file M [--seed S] [--accounts K]
+//! cargo run --release --example generate_logs -- identities OUT_DIR --events N --per-file M [--seed S] [--entities K]
 //! ```
 //!
-//! Both are deterministic: equal arguments give equal bytes. Account ids, access keys and addresses come from the ranges
+//! All are deterministic: equal arguments give equal bytes. Account ids, access keys and addresses come from the ranges
 //! that are reserved for documentation and benchmarks. `OUT_DIR` must be new or empty. Errors are one line and exit
 //! code 2.
 
@@ -19,6 +20,7 @@ mod corpus;
 mod delivery;
 mod digest;
 mod failure;
+mod identities;
 mod identity;
 mod incident;
 mod layout;
@@ -47,6 +49,7 @@ fn main() -> ExitCode {
     let result = match &command {
         Command::Sample { out } => sample::write_sample(out),
         Command::Corpus(plan) => corpus::write_corpus(plan),
+        Command::Identities(plan) => identities::write_identities(plan),
     };
     match result {
         Ok(summary) => {

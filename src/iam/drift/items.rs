@@ -462,10 +462,13 @@ mod tests {
 
     #[test]
     fn items_are_counted_by_their_kinds_and_changes_by_their_events() {
-        let item = |kind, id: &str| Item { kind, event_id: Some(id.into()), approved_by: None, ..full() };
-        let approved = Item { approved_by: Some("CHG-1".into()), ..item(Kind::TagChanged, "b") };
-        let elsewhere = Item { account: "444455556666".into(), ..item(Kind::TagChanged, "b") };
-        let items = [item(Kind::UserCreated, "a"), item(Kind::VersionGap, "z"), item(Kind::TagChanged, "a"), approved, elsewhere];
+        let item = |kind, id: &str, record_index| {
+            let record = Evidence::Record { object: "log".into(), record_index: Some(record_index), event_id: id.into() };
+            Item { kind, event_id: Some(id.into()), approved_by: None, evidence: vec![record], ..full() }
+        };
+        let approved = Item { approved_by: Some("CHG-1".into()), ..item(Kind::TagChanged, "b", 2) };
+        let copy = item(Kind::TagChanged, "b", 3);
+        let items = [item(Kind::UserCreated, "a", 0), item(Kind::VersionGap, "z", 1), item(Kind::TagChanged, "a", 0), approved, copy];
         let kept = Items::of(items).expect("they fit in memory");
         let counts = kept.counts();
         assert_eq!((counts.changes(), counts.contradictions(), counts.approved, counts.events), (4, 1, 1, 3));
