@@ -1,7 +1,7 @@
 //! A log of nothing but calls that change identities, to measure the replay of their state with.
 //!
-//! Users and roles in turn are made, changed and deleted, over and over, so that each call can have gone well. Each file is
-//! made from the seed and its own number alone.
+//! Users and roles in turn are made and then changed to and fro, over and over, so that each call can have gone well. Each file
+//! is made from the seed and its own number alone.
 
 use rayon::prelude::*;
 use serde_json::{Value, json};
@@ -17,8 +17,8 @@ use crate::time::{Time, march, prose};
 
 const ACCOUNT: &str = "111122223333";
 
-/// Calls in the life of an entity.
-const LIFE: u64 = 10;
+/// Calls after which an entity is about as it was.
+const ROUND: u64 = 8;
 
 /// Writes the log, and returns a summary line.
 pub(crate) fn write_identities(plan: &IdentitiesPlan) -> Result<String, Failure> {
@@ -52,7 +52,7 @@ fn time(number: u64) -> Time {
 fn call(entity: u64, turn: u64, now: Time) -> Call {
     let (kind, name) = if entity.is_multiple_of(2) { ("User", format!("user-{entity}")) } else { ("Role", format!("role-{entity}")) };
     let is_user = kind == "User";
-    let life = turn / LIFE;
+    let round = turn / ROUND;
     let pick = |user: &'static str, role: &'static str| if is_user { user } else { role };
     let mut request = json!({pick("userName", "roleName"): name});
     let mut put = |key: &str, value: Value| {
@@ -60,15 +60,14 @@ fn call(entity: u64, turn: u64, now: Time) -> Call {
             fields.insert(key.to_owned(), value);
         }
     };
-    let key_id = || stable_key(&format!("{name}/{life}"));
     let policy = |statement: Value| Value::from(json!({"Version": "2012-10-17", "Statement": [statement]}).to_string());
     let mut response = Value::Null;
-    let operation = match turn % LIFE {
-        0 => {
+    let operation = match turn.checked_sub(1).map(|turn| turn % ROUND) {
+        None => {
             let mut made = json!({
                 "path": "/",
                 pick("userName", "roleName"): name,
-                pick("userId", "roleId"): stable_id(pick("AIDA", "AROA"), &format!("{name}/{life}")),
+                pick("userId", "roleId"): stable_id(pick("AIDA", "AROA"), &name),
                 "arn": format!("arn:aws:iam::{ACCOUNT}:{}/{name}", kind.to_lowercase()),
                 "createDate": prose(now),
             });
@@ -80,46 +79,51 @@ fn call(entity: u64, turn: u64, now: Time) -> Call {
             response = json!({kind.to_lowercase(): made});
             pick("CreateUser", "CreateRole")
         }
-        1 | 7 => {
-            let managed = if life.is_multiple_of(3) { "AdministratorAccess" } else { "ReadOnlyAccess" };
+        Some(0 | 6) => {
+            let managed = if round.is_multiple_of(3) { "AdministratorAccess" } else { "ReadOnlyAccess" };
             put("policyArn", format!("arn:aws:iam::aws:policy/{managed}").into());
-            if turn % LIFE == 1 { pick("AttachUserPolicy", "AttachRolePolicy") } else { pick("DetachUserPolicy", "DetachRolePolicy") }
+            if turn % ROUND == 1 { pick("AttachUserPolicy", "AttachRolePolicy") } else { pick("DetachUserPolicy", "DetachRolePolicy") }
         }
-        2 | 5 => {
+        Some(1 | 4) => {
             let actions = ["s3:GetObject", "ec2:RunInstances", "iam:PassRole", "dynamodb:Query"];
             let count = usize::try_from(turn % 4).unwrap_or_default() + 1;
             put("policyName", "inline".into());
             put("policyDocument", policy(json!({"Effect": "Allow", "Action": actions.get(..count), "Resource": "*"})));
             pick("PutUserPolicy", "PutRolePolicy")
         }
-        3 if is_user => {
-            let key = json!({"userName": name, "accessKeyId": key_id(), "status": "Active", "createDate": prose(now)});
+        Some(2) if is_user && round == 0 => {
+            let key = json!({"userName": name, "accessKeyId": stable_key(&name), "status": "Active", "createDate": prose(now)});
             response = json!({"accessKey": key});
             "CreateAccessKey"
         }
-        3 => {
-            let account = if life.is_multiple_of(2) { ACCOUNT } else { "444455556666" };
+        Some(2) if is_user => {
+            put("accessKeyId", stable_key(&name).into());
+            put("status", if round.is_multiple_of(2) { "Active" } else { "Inactive" }.into());
+            "UpdateAccessKey"
+        }
+        Some(2) => {
+            let account = if round.is_multiple_of(2) { ACCOUNT } else { "444455556666" };
             let principal = format!("arn:aws:iam::{account}:root");
             put("policyDocument", policy(json!({"Effect": "Allow", "Principal": {"AWS": principal}, "Action": "sts:AssumeRole"})));
             "UpdateAssumeRolePolicy"
         }
-        4 => {
+        Some(3) => {
             put("tags", json!([{"key": "team", "value": format!("team-{}", turn % 7)}]));
             pick("TagUser", "TagRole")
         }
-        6 if is_user => {
-            put("accessKeyId", key_id().into());
-            "DeleteAccessKey"
+        Some(5) if is_user && round.is_multiple_of(2) => {
+            put("permissionsBoundary", "arn:aws:iam::aws:policy/PowerUserAccess".into());
+            "PutUserPermissionsBoundary"
         }
-        6 => {
-            put("maxSessionDuration", json!(if life.is_multiple_of(2) { 3_600 } else { 7_200 }));
+        Some(5) if is_user => "DeleteUserPermissionsBoundary",
+        Some(5) => {
+            put("maxSessionDuration", json!(if round.is_multiple_of(2) { 3_600 } else { 7_200 }));
             "UpdateRole"
         }
-        8 => {
+        Some(_) => {
             put("policyName", "inline".into());
             pick("DeleteUserPolicy", "DeleteRolePolicy")
         }
-        _ => pick("DeleteUser", "DeleteRole"),
     };
     Call::write("iam", operation).request(request).response(response)
 }
